@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+// Plain JavaScript that every Node can read, so that an old one gets a line and not a stack.
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 22 || (major === 22 && minor < 18)) {
+  console.error(`smppgate needs Node >= 22.18; this is ${process.versions.node}`);
+  process.exit(1);
+}
+
+// A checkout runs its sources as they are (Node strips the types); a package has them built, as
+// Node strips no types under node_modules.
+const { existsSync } = await import('node:fs');
+const source = new URL('../src/main.ts', import.meta.url);
+const built = new URL('../dist/main.js', import.meta.url);
+await import((existsSync(source) ? source : built).href);

@@ -1,0 +1,189 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readStat } from './proc-stat.ts';
+
+/** Settings of the daemon under test. */
+export interface DaemonSettings {
+  /** A folder that it may fill; removed by whoever made it. */
+  folder: string;
+  resourcesFile: string;
+  /** Start patience, milliseconds. */
+  readyMs?: number;
+}
+
+/**
+ * `smppgate serve` as a child process, on free ports of loopback and an
+ * embedded PostgreSQL in a folder of its own; started, killed and started
+ * again on the same ports and data. Its output goes to `folder`/daemon.log.
+ */
+export class DaemonProcess {
+  readonly smppPort: number;
+  readonly httpPort: number;
+  readonly #settings: DaemonSettings;
+  readonly #token = 'bench-token-of-this-run-only';
+  #child: ChildProcess | undefined;
+
+  private constructor(settings: DaemonSettings, smppPort: number, httpPort: number) {
+    this.#settings = settings;
+    this.smppPort = smppPort;
+    this.httpPort = httpPort;
+  }
+
+  /** Chooses ports; starts nothing yet. */
+  static async prepare(settings: DaemonSettings): Promise<DaemonProcess> {
+    return new DaemonProcess(settings, await freePort(), await freePort());
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get isRunning(): boolean {
+    const child = this.#child;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  get logFile(): string {
+    return join(this.#settings.folder, 'daemon.log');
+  }
+
+  get dataDir(): string {
+    return join(this.#settings.folder, 'data');
+  }
+
+  /** Starts it and waits until /readyz says so; gives the milliseconds that took. @throws with the log's last lines. */
+  async start(): Promise<number> {
+    const startedAt = performance.now();
+    const log = openSync(this.logFile, 'a');
+    const { resourcesFile } = this.#settings;
+    const child = spawn(process.execPath, [entryPoint, 'serve'], {
+      stdio: ['ignore', log, log],
+      cwd: this.#settings.folder,
+      env: {
+        // Nothing of the caller's environment but these: its DATABASE_URL is not for a bench.
+        PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`,
+        TMPDIR: tmpdir(),
+        HOME: this.#settings.folder,
+        DATA_DIR: this.dataDir,
+        SMPP_HOST: '127.0.0.1',
+        SMPP_PORT: String(this.smppPort),
+        HTTP_HOST: '127.0.0.1',
+        HTTP_PORT: String(this.httpPort),
+        ADMIN_TOKEN: this.#token,
+        RESOURCES_FILE: resourcesFile,
+        DEMO: 'false',
+        LOG_LEVEL: 'warn',
+      },
+    });
+    closeSync(log);
+    this.#child = child;
+    await this.#untilReady(child);
+    return performance.now() - startedAt;
+  }
+
+  /** Asks the HTTP API; undefined when it cannot be reached. */
+  async get(path: string): Promise<{ status: number; body: unknown } | undefined> {
+    try {
+      const response = await fetch(`http://127.0.0.1:${this.httpPort}${path}`, {
+        headers: { authorization: `Bearer ${this.#token}` },
+        signal: AbortSignal.timeout(60_000),
+      });
+      const text = await response.text();
+      const isJson = response.headers.get('content-type')?.includes('json');
+      return { status: response.status, body: isJson ? JSON.parse(text) : text };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Sends a signal and waits for its end (after SIGTERM for 30 s at most, then SIGKILL). */
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    const hurry = setTimeout(() => child.kill('SIGKILL'), 30_000);
+    await ended;
+    clearTimeout(hurry);
+  }
+
+  /** The embedded postmaster, from its pid file; undefined while there is none. */
+  postmaster(): { pid: number; socketFolder: string } | undefined {
+    try {
+      const lines = readFileSync(join(this.#base(), 'postmaster.pid'), 'utf8').split('\n');
+      const pid = Number(lines[0]);
+      const stat = readStat(pid);
+      if (stat?.command !== 'postgres') return undefined;
+      return { pid, socketFolder: lines[4] ?? '' };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Stops what a killed daemon left: the postmaster, by SIGINT (fast shutdown), then SIGKILL. */
+  async stopPostmaster(): Promise<void> {
+    const postmaster = this.postmaster();
+    if (!postmaster) return;
+    process.kill(postmaster.pid, 'SIGINT');
+    for (
+      let tries = 0;
+      tries < 100 && readStat(postmaster.pid)?.command === 'postgres';
+      tries += 1
+    ) {
+      await pause(100);
+    }
+    if (readStat(postmaster.pid)?.command === 'postgres') process.kill(postmaster.pid, 'SIGKILL');
+  }
+
+  /** Last lines of its log. */
+  tail(lines = 15): string {
+    try {
+      return readFileSync(this.logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
+    } catch {
+      return '';
+    }
+  }
+
+  #base(): string {
+    return realpathSync(join(this.dataDir, 'postgres'));
+  }
+
+  async #untilReady(child: ChildProcess): Promise<void> {
+    const deadline = performance.now() + (this.#settings.readyMs ?? 60_000);
+    while (performance.now() < deadline) {
+      if (child.exitCode !== null || child.signalCode !== null) {
+        throw new Error(
+          `the daemon ended with ${child.exitCode ?? child.signalCode}:\n${this.tail()}`,
+        );
+      }
+      if ((await this.get('/readyz'))?.status === 200) return;
+      await pause(20);
+    }
+    throw new Error(`the daemon was not ready in time:\n${this.tail()}`);
+  }
+}
+
+/** bin/smppgate.js lies beside src/ and beside dist/. */
+export const entryPoint = fileURLToPath(new URL('../../bin/smppgate.js', import.meta.url));
+
+/** Waits. */
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** A port of loopback that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}

@@ -1,0 +1,140 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { type CrashOptions, runCrashes } from './crash.ts';
+import { measureDirect } from './direct.ts';
+import { measurePerformance, type PerformanceOptions } from './performance.ts';
+import { describeReport } from './report.ts';
+
+interface BenchFlags {
+  messages: number;
+  runs: number;
+  accounts: number;
+  bindsPerAccount: number;
+  window: number;
+  carrierBinds: number;
+  carrierWindow: number;
+  receiptDelay: number;
+  paced: number[];
+  pacedSeconds: number;
+  backlog: number;
+  floor: boolean;
+  direct?: boolean;
+  crash?: boolean;
+  kills: number;
+  pgKills: number;
+  insideCommit: number;
+  rate: number;
+  seed?: number;
+  keep?: boolean;
+  json?: boolean;
+}
+
+/**
+ * Adds `bench` to the program: performance by default, `--crash` for the
+ * kills, `--direct` for what the load itself costs. Its action rejects when a
+ * figure is void (something lost, doubled, mischarged or broken off).
+ */
+export function addBenchCommand(program: Command): void {
+  program
+    .command('bench')
+    .description(
+      'measures this gateway on this machine: customers, daemon, PostgreSQL, carrier, floor',
+    )
+    .option('--messages <n>', 'messages of a run at full speed', wholeNumber, 200_000)
+    .option('--runs <n>', 'runs; figures are medians', wholeNumber, 3)
+    .option('--accounts <n>', 'customer accounts', wholeNumber, 100)
+    .option('--binds-per-account <n>', 'sessions of each', wholeNumber, 1)
+    .option('--window <n>', 'unanswered submits on a session', wholeNumber, 100)
+    .option('--carrier-binds <n>', 'sessions to the carrier', wholeNumber, 4)
+    .option('--carrier-window <n>', 'unanswered submits on each', wholeNumber, 1000)
+    .option('--receipt-delay <ms>', 'from submit to receipt at the carrier', wholeNumber, 100)
+    .option(
+      '--paced <rates>',
+      'latency at these rates and at half of the maximum',
+      rates,
+      [5000, 10_000],
+    )
+    .option('--no-paced', 'no latency runs')
+    .option('--paced-seconds <n>', 'length of a latency run', wholeNumber, 10)
+    .option(
+      '--backlog <n>',
+      'accepts n messages while the carrier is down, then drains',
+      wholeNumber,
+      0,
+    )
+    .option('--no-floor', 'without the same rows through PostgreSQL alone')
+    .option('--direct', 'customers and carrier without a gateway: what the load itself costs')
+    .option('--crash', 'kills the daemon and PostgreSQL under load and judges three books')
+    .option('--kills <n>', 'crash: kill -9 of the daemon', wholeNumber, 50)
+    .option('--pg-kills <n>', 'crash: kill -9 of PostgreSQL', wholeNumber, 10)
+    .option('--inside-commit <n>', 'crash: so many of all of them inside COMMIT', wholeNumber, 10)
+    .option('--rate <n>', 'crash: submits a second', wholeNumber, 2200)
+    .option('--seed <n>', 'crash: of the random instants', wholeNumber)
+    .option('--keep', 'crash: keeps the books and the data folder')
+    .option('--json', 'one JSON object on standard output')
+    .action((flags: BenchFlags) => run(flags));
+}
+
+async function run(flags: BenchFlags): Promise<void> {
+  const log = (line: string) => process.stderr.write(`${line}\n`);
+  if (flags.direct) {
+    const report = await measureDirect(flags.messages, log);
+    print(flags, report, JSON.stringify(report, null, 2), report.problems);
+  } else if (flags.crash) {
+    const report = await runCrashes({ ...crashOptions(flags), log });
+    const faults = report.verdict.faults.map(({ kind, detail }) => `${kind}: ${detail}`);
+    const problems = [...report.problems, ...faults];
+    print(
+      flags,
+      report,
+      JSON.stringify({ ...report, kills: report.kills.length }, null, 2),
+      problems,
+    );
+  } else {
+    const report = await measurePerformance(performanceOptions(flags, log));
+    print(flags, report, describeReport(report), report.problems);
+  }
+}
+
+function performanceOptions(flags: BenchFlags, log: (line: string) => void): PerformanceOptions {
+  return {
+    messages: flags.messages,
+    runs: flags.runs,
+    accounts: flags.accounts,
+    bindsPerAccount: flags.bindsPerAccount,
+    customerWindow: flags.window,
+    carrierBinds: flags.carrierBinds,
+    carrierWindow: flags.carrierWindow,
+    receiptDelayMs: flags.receiptDelay,
+    paced: Array.isArray(flags.paced) ? flags.paced : [],
+    pacedSeconds: flags.pacedSeconds,
+    backlog: flags.backlog,
+    floor: flags.floor,
+    log,
+  };
+}
+
+function crashOptions(flags: BenchFlags): Omit<CrashOptions, 'log'> {
+  return {
+    kills: flags.kills,
+    postgresKills: flags.pgKills,
+    insideCommit: flags.insideCommit,
+    ratePerSecond: flags.rate,
+    seed: flags.seed ?? Date.now() % 1_000_000,
+    keep: flags.keep ?? false,
+  };
+}
+
+/** Prints the report and fails with the first of its problems: the figures are void then. */
+function print(flags: BenchFlags, report: object, text: string, problems: readonly string[]): void {
+  process.stdout.write(`${flags.json ? JSON.stringify(report) : text}\n`);
+  if (problems.length > 0) throw new Error(`${problems.length} problems, such as: ${problems[0]}`);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('a whole number is needed');
+  return Number(text);
+}
+
+function rates(text: string): number[] {
+  return text.split(',').map(wholeNumber);
+}

@@ -1,0 +1,374 @@
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import type { Pool } from 'pg';
+import { type Config, isDemoAllowed, withDemoHosts } from './config.ts';
+import type { Catalog } from './domain/catalog.ts';
+import { Authenticator } from './gateway/authenticate.ts';
+import { CatalogSource } from './gateway/catalog-source.ts';
+import { type Door, GatewayNode } from './gateway/node.ts';
+import { ensureAdminToken } from './ops/admin-token.ts';
+import { applyText, faultText } from './ops/apply.ts';
+import { type Database, openDatabase } from './ops/database.ts';
+import {
+  demoCarrierOf,
+  demoPasswordPath,
+  hasDemoObjects,
+  keepDemoPassword,
+  showSample,
+  withDemoPort,
+} from './ops/demo.ts';
+import { buildHttpServer } from './ops/http/server.ts';
+import { type Keyring, keyring } from './ops/keyring.ts';
+import { LiveCounts } from './ops/live-counts.ts';
+import { LiveRuntime } from './ops/live-runtime.ts';
+import { createLog, type OpsLog } from './ops/logs.ts';
+import { createMetrics } from './ops/metrics.ts';
+import { storedGauges } from './ops/stored-gauges.ts';
+import { startSimulatedCarrier } from './simulator/carrier.ts';
+import type { SimulatedCarrier } from './simulator/carrier-options.ts';
+import { sendSample } from './simulator/sample.ts';
+import { statusName } from './smpp/status.ts';
+import { connectStore, createStorePool } from './store/pool.ts';
+
+/** What is in flight has this long to finish on SIGTERM; with unbinding and storing the end comes within 20 s. */
+const DRAIN_MS = 10_000;
+/** After a lost epoch or a failed start of a node: the pause before the next life. */
+const RESTART_MS = 1_000;
+const VERSION = '0.1.0';
+const LOOPBACK = /^(localhost|127\.|::1$)/;
+
+/**
+ * Runs the daemon until SIGTERM, SIGINT or POST /v1/drain has drained it. Starts the parts in this order and stops
+ * them in reverse: database, keys, resources (or demo), node (epoch, pipeline, doors), HTTP.
+ * @throws an Error whose message is one line with what to do
+ */
+export async function runDaemon(
+  settings: Config,
+  options: { readonly logJson: boolean },
+): Promise<void> {
+  refuseUnsupported(settings);
+  const log = createLog(
+    settings.log.level as 'info',
+    options.logJson ? { write: (line) => process.stdout.write(line) } : process.stdout,
+  );
+  const database = await openDatabase(settings, log);
+  try {
+    await serve(settings, database, log);
+  } finally {
+    await database.close();
+  }
+}
+
+async function serve(settings: Config, database: Database, log: OpsLog): Promise<void> {
+  const keys = keyring(settings, database.embedded);
+  const pool = createStorePool({ url: database.url, applicationName: 'smppgate' });
+  const isDemo = isDemoAllowed(settings) && (database.isEmpty || (await holdsDemo(pool)));
+  const config = isDemo ? withDemoHosts(settings) : settings;
+  const daemon = new Daemon(config, database, log, keys, pool);
+  try {
+    if (isDemo && database.isEmpty) await daemon.applyDemo();
+    else if (config.resources !== undefined) await daemon.applyFile();
+    await daemon.run(isDemo && database.isEmpty);
+  } finally {
+    await pool.end();
+  }
+}
+
+/** The parts of a running daemon and their order. */
+class Daemon {
+  readonly #config: Config;
+  readonly #database: Database;
+  readonly #log: OpsLog;
+  readonly #keys: Keyring;
+  readonly #pool: Pool;
+  readonly #metrics = createMetrics();
+  readonly #counts: LiveCounts;
+  #node: GatewayNode | undefined;
+  #draining = false;
+  #stop: () => void = () => {};
+
+  constructor(config: Config, database: Database, log: OpsLog, keys: Keyring, pool: Pool) {
+    this.#config = config;
+    this.#database = database;
+    this.#log = log;
+    this.#keys = keys;
+    this.#pool = pool;
+    this.#counts = new LiveCounts(this.#metrics, log, statusName);
+  }
+
+  /** Makes the demo's objects in an empty embedded database. */
+  async applyDemo(): Promise<void> {
+    const text = readFileSync(new URL('../config/demo.yaml', import.meta.url), 'utf8');
+    const generated = await this.#apply(text, { actor: 'demo', demo: true });
+    keepDemoPassword(this.#config.dataDir, generated);
+  }
+
+  /** Brings RESOURCES_FILE into force: at the start and on SIGHUP. */
+  async applyFile(): Promise<void> {
+    const file = this.#config.resources;
+    if (file !== undefined)
+      await this.#apply(readText(file), { actor: 'RESOURCES_FILE', demo: false });
+  }
+
+  async run(firstDemoStart: boolean): Promise<void> {
+    const stopped = new Promise<void>((resolve) => {
+      this.#stop = resolve;
+    });
+    const onSignal = (): void => this.#drain('signal');
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+    const simulator: { carrier: SimulatedCarrier | undefined } = { carrier: undefined };
+    const catalog = await CatalogSource.open({
+      pool: this.#pool,
+      connect: () => this.#connect('config'),
+      observer: this.#counts,
+      adjust: (next) => withDemoPort(next, simulator.carrier?.port),
+    });
+    simulator.carrier = await this.#startSimulator(catalog);
+    if (simulator.carrier !== undefined) await catalog.reload(true);
+    const runtime = this.#runtime(catalog);
+    const http = await this.#startHttp(runtime);
+    const samples = setInterval(() => this.#counts.sample(Date.now()), 1_000);
+    const onHangup = (): void =>
+      void this.applyFile().then(
+        () => catalog.reload(),
+        (error) => this.#log.error('reload failed', { reason: String(error) }),
+      );
+    process.on('SIGHUP', onHangup);
+    try {
+      const lives = this.#live(catalog, stopped, async () =>
+        this.#announce(catalog.current, runtime, http, firstDemoStart),
+      );
+      await lives;
+    } finally {
+      process.off('SIGHUP', onHangup);
+      clearInterval(samples);
+      await http.close();
+      await catalog.close();
+      await simulator.carrier?.close();
+      this.#metrics.close();
+      process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+    }
+    this.#log.info('stopped');
+  }
+
+  /** One life of the node after the other, until it is told to stop. */
+  async #live(
+    catalog: CatalogSource,
+    stopped: Promise<void>,
+    onFirst: () => Promise<void>,
+  ): Promise<void> {
+    const authenticator = new Authenticator({ pepper: this.#keys.pepper, now: Date.now });
+    for (let lives = 0; !this.#draining; lives++) {
+      const node = await GatewayNode.start({
+        name: this.#config.node.name,
+        pool: this.#pool,
+        connect: (name) => this.#connect(name),
+        sealing: this.#keys.sealing,
+        observer: this.#counts,
+        authenticator,
+        redisUrl: this.#config.redis.url,
+        maxPduOctets: this.#config.smpp.maxPduOctets,
+        doors: doorsOf(this.#config),
+        catalog: () => catalog.current,
+      });
+      this.#node = node;
+      catalog.watch((next) => node.onCatalog(next));
+      if (lives === 0) await onFirst();
+      const lost = await Promise.race([node.lost.then(() => true), stopped.then(() => false)]);
+      this.#node = undefined;
+      if (!lost) return node.drain(DRAIN_MS);
+      await node.abandon();
+      await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
+    }
+  }
+
+  #runtime(catalog: CatalogSource): LiveRuntime {
+    return new LiveRuntime({
+      facts: {
+        version: VERSION,
+        node: this.#config.node.name,
+        startedAtMs: Date.now(),
+        resourcesFile: this.#config.resources,
+      },
+      pool: this.#pool,
+      catalog,
+      counts: this.#counts,
+      gateway: () => this.#node?.gateway,
+      listening: () =>
+        this.#node?.listeners.every((listener) => listener.address !== undefined) ?? false,
+      draining: () => this.#draining,
+      drain: (actor) => this.#drain(actor),
+    });
+  }
+
+  async #startHttp(runtime: LiveRuntime): Promise<{
+    readonly address: string;
+    readonly token: string;
+    readonly tokenPath: string | undefined;
+    close(): Promise<void>;
+  }> {
+    const { http, admin, metrics, dataDir } = this.#config;
+    const { token, path } = ensureAdminToken(dataDir, admin.token);
+    this.#metrics.attach(runtime, storedGauges(this.#pool));
+    const server = await buildHttpServer({
+      pool: this.#pool,
+      runtime,
+      metrics: this.#metrics,
+      log: this.#log,
+      secrets: this.#keys.secrets,
+      hashDestination: (msisdn) => this.#keys.sealing.numberHash(msisdn),
+      now: Date.now,
+      tls:
+        http.tls === undefined
+          ? undefined
+          : { cert: readText(http.tls.cert), key: readText(http.tls.key) },
+      tokens: [{ name: 'admin', role: 'admin', token }],
+      metricsToken: metrics.token,
+    });
+    const address = await listening(
+      server.listen({ host: http.host, port: http.port }),
+      `http.port ${http.port}`,
+    );
+    return { address, token, tokenPath: path, close: () => server.close() };
+  }
+
+  async #startSimulator(catalog: CatalogSource): Promise<SimulatedCarrier | undefined> {
+    const demo = demoCarrierOf(catalog.current);
+    if (demo === undefined) return undefined;
+    return startSimulatedCarrier({
+      systemId: demo.systemId,
+      password: this.#keys.sealing.openSecret(demo.sealedPassword),
+    });
+  }
+
+  async #announce(
+    catalog: Catalog,
+    runtime: LiveRuntime,
+    http: {
+      readonly address: string;
+      readonly token: string;
+      readonly tokenPath: string | undefined;
+    },
+    firstDemoStart: boolean,
+  ): Promise<void> {
+    const [listener] = this.#node?.listeners ?? [];
+    const smpp = listener?.address;
+    if (smpp === undefined) throw new Error('the SMPP listener has an address');
+    this.#log.info('serving', {
+      smpp: addressText(smpp),
+      http: http.address,
+      version: runtime.facts.version,
+    });
+    if (!hasDemoObjects(catalog)) return;
+    const print = (line: string): void => void process.stdout.write(`${line}\n`);
+    if (!LOOPBACK.test(this.#config.smpp.host))
+      this.#log.warn('demo objects exist beside a listener that is not loopback', {
+        smpp: addressText(smpp),
+      });
+    if (firstDemoStart) {
+      await showSample({
+        sendSample: (password) => sendSample({ host: '127.0.0.1', port: smpp.port, password }),
+        get: (path) => getJson(`${http.address}${path}`, http.token),
+        print,
+        dataDir: this.#config.dataDir,
+      });
+    }
+    print('');
+    print(
+      `Bind by SMPP at ${addressText(smpp)}, system_id demo, password in ${demoPasswordPath(this.#config.dataDir)}`,
+    );
+    print(
+      `HTTP API and page at ${http.address}, documentation at ${http.address}/docs, admin token in ${http.tokenPath ?? 'ADMIN_TOKEN'}`,
+    );
+    print('Ctrl-C drains and stops; the next start keeps the data.');
+  }
+
+  async #apply(
+    text: string,
+    by: { readonly actor: string; readonly demo: boolean },
+  ): ReturnType<typeof applied> {
+    return applied(
+      await applyText(this.#pool, this.#keys.secrets, { text, dryRun: false, ...by }),
+      by.actor,
+    );
+  }
+
+  #connect(name: string): ReturnType<typeof connectStore> {
+    return connectStore({ url: this.#database.url, applicationName: `smppgate ${name}` });
+  }
+
+  #drain(actor: string): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#log.info('draining', { actor });
+    this.#stop();
+  }
+}
+
+async function applied(result: Awaited<ReturnType<typeof applyText>>, source: string) {
+  if ('faults' in result)
+    throw new Error(`${source} was not applied: ${result.faults.map(faultText).join('; ')}`);
+  return result.generated;
+}
+
+/** Settings whose part is not in this version: refused rather than not obeyed. */
+function refuseUnsupported(config: Config): void {
+  if (config.node.workers > 1)
+    throw new Error(
+      'node.workers above 1 is not in this version: start more nodes on one database',
+    );
+  if (config.smpp.proxyProtocol.trusted.length > 0)
+    throw new Error(
+      'smpp.proxyProtocol.trusted is not in this version: let customers connect directly',
+    );
+}
+
+async function holdsDemo(pool: Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ demo: boolean }>(
+    'select exists (select from account where demo) as demo',
+  );
+  return rows[0]?.demo === true;
+}
+
+function doorsOf(config: Config): Door[] {
+  const { host, port, tls } = config.smpp;
+  const doors: Door[] = [{ host, port }];
+  if (tls !== undefined) {
+    const ca = tls.clientCa === undefined ? {} : { ca: readText(tls.clientCa) };
+    doors.push({
+      host,
+      port: tls.port,
+      tls: { cert: readText(tls.cert), key: readText(tls.key), ...ca },
+    });
+  }
+  return doors;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Error(
+      `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+async function listening(listen: Promise<string>, what: string): Promise<string> {
+  try {
+    return await listen;
+  } catch (error) {
+    throw new Error(
+      `${what} cannot be opened: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+async function getJson(url: string, token: string): Promise<unknown> {
+  const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+  return response.json();
+}
+
+function addressText({ address, port, family }: AddressInfo): string {
+  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+}

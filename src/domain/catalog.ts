@@ -1,0 +1,117 @@
+import type { CidrList } from './cidr.ts';
+import type { AccountId, BindId, CarrierId } from './ids.ts';
+import type { FaultClass, MessageState } from './message-state.ts';
+import type { CompiledPolicy } from './policy.ts';
+import type { StatusFor } from './refusal.ts';
+import type { RouteTable } from './routing.ts';
+import type { CompiledTariff } from './tariff.ts';
+import type { CompiledTerms } from './terms.ts';
+
+/** The configuration that the gateway reads: compiled from the stored resources, immutable, replaced as a whole. */
+export interface Catalog {
+  readonly version: number;
+  /** By system_id, over all accounts. */
+  readonly binds: ReadonlyMap<string, CatalogBind>;
+  readonly accounts: ReadonlyMap<AccountId, CatalogAccount>;
+  readonly accountsByName: ReadonlyMap<string, CatalogAccount>;
+  readonly carriers: ReadonlyMap<CarrierId, CatalogCarrier>;
+  readonly routes: RouteTable;
+}
+
+/** One system_id of a customer. */
+export interface CatalogBind {
+  readonly id: BindId;
+  readonly systemId: string;
+  readonly account: CatalogAccount;
+  readonly passwordHash: string;
+  /** Undefined: any address; an empty list: none. */
+  readonly allowFrom: CidrList | undefined;
+  /** Sessions at once. */
+  readonly bindsMax: number;
+  /** Outstanding requests of one session. */
+  readonly windowMax: number;
+  /** Over all its sessions; 0: unlimited. */
+  readonly segmentsPerSecond: number;
+  /** Segments at once after a rest; 0 when the rate is unlimited. */
+  readonly burst: number;
+}
+
+/** Which queue a message waits in: 0 fast, 1 normal, 2 bulk. */
+export type QueueLane = 0 | 1 | 2;
+
+/** Whether an account may send. */
+export type AccountStatus = 'active' | 'suspended' | 'terminated';
+
+/** A customer. */
+export interface CatalogAccount {
+  readonly id: AccountId;
+  readonly name: string;
+  readonly status: AccountStatus;
+  /** Made by the demo. */
+  readonly demo: boolean;
+  readonly tariff: CompiledTariff;
+  readonly terms: CompiledTerms;
+  readonly policy: CompiledPolicy;
+  readonly trafficClass: string;
+  readonly lane: QueueLane;
+  readonly validityDefaultMs: number;
+  readonly validityMaxMs: number;
+  /** Over all system_ids; undefined: no limit beyond theirs. */
+  readonly segmentsPerSecond: number | undefined;
+  readonly receipts: ReceiptFormat;
+  /** `receipt`: a refused message is accepted and ends REJECTD. */
+  readonly refusals: 'submit' | 'receipt';
+  readonly statusFor: StatusFor;
+}
+
+/** How a customer wants his receipts. */
+export interface ReceiptFormat {
+  readonly text: boolean;
+  readonly tlv: boolean;
+  /** Base of the id in the text field; the TLV always repeats the response's string. */
+  readonly idBase: 'decimal' | 'hex';
+  /** Offset of the dates in the text from UTC, in minutes. */
+  readonly utcOffsetMinutes: number;
+}
+
+/** How a carrier writes a message id: `auto` tries each base. */
+export type UpstreamIdForm = 'text' | 'decimal' | 'hex' | 'auto';
+
+/** An upstream SMSC. */
+export interface CatalogCarrier {
+  readonly id: CarrierId;
+  readonly name: string;
+  readonly host: string;
+  /** 0: filled in by the demo with the simulator's port. */
+  readonly port: number;
+  readonly systemId: string;
+  readonly sealedPassword: string;
+  readonly bindAs: 'transceiver' | 'transmitter+receiver';
+  readonly binds: number;
+  readonly windowMax: number;
+  /** 0: unlimited. */
+  readonly segmentsPerSecond: number;
+  readonly ids: { readonly response: UpstreamIdForm; readonly receipt: UpstreamIdForm };
+  readonly longMessages: 'udh' | 'sar' | 'payload';
+  /** False: this carrier sends no receipts, its submit_sm_resp is the last word. */
+  readonly receipts: boolean;
+  readonly receiptGraceMs: number;
+  readonly onUnknownOutcome: { readonly waitMs: number; readonly then: 'resend' | 'expire' };
+  /** Non-final states that end a message at this carrier (ENROUTE or ACCEPTD). */
+  readonly finalStates: readonly MessageState[];
+  /** Whether a receipt must agree with its message in the last 7 digits of the destination. */
+  readonly matchDestination: boolean;
+  /** Whether receipts echo user_message_reference. */
+  readonly echoesUserMessageReference: boolean;
+  readonly faults: CarrierFaults;
+  readonly paused: boolean;
+  readonly demo: boolean;
+}
+
+/** On whose side a failure at this carrier is. */
+export interface CarrierFaults {
+  /** By a failed receipt: its `err:` first, then its state (default recipient / carrier / recipient). */
+  ofReceipt(state: MessageState, err: string | undefined): FaultClass;
+  /** By a permanent command_status of its submit_sm_resp (default carrier). */
+  ofStatus(commandStatus: number): FaultClass;
+}

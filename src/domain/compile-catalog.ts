@@ -1,0 +1,222 @@
+import { compileCarrierFaults } from './carrier-faults.ts';
+import type {
+  Catalog,
+  CatalogAccount,
+  CatalogBind,
+  CatalogCarrier,
+  QueueLane,
+  ReceiptFormat,
+} from './catalog.ts';
+import { parseCidrs } from './cidr.ts';
+import { type AccountId, accountId, bindId, type CarrierId, carrierId } from './ids.ts';
+import { type Credits, parseCredits } from './money.ts';
+import { compilePolicy } from './policy.ts';
+import {
+  type BindSpec,
+  BUILT_IN_CLASSES,
+  BUILT_IN_POLICIES,
+  type ClassSpec,
+  type RouteSpec,
+  type StoredAccount,
+  type StoredCarrier,
+  type StoredResource,
+  type StoredResources,
+  type TariffSpec,
+  type TermsSpec,
+} from './resources.ts';
+import { compileRoutes, type RouteTable } from './routing.ts';
+import { type CompiledTariff, compileTariff } from './tariff.ts';
+import type { CompiledTerms } from './terms.ts';
+
+const HOUR_MS = 3_600_000;
+const LANES: Readonly<Record<ClassSpec['lane'], QueueLane>> = { fast: 0, normal: 1, bulk: 2 };
+
+/**
+ * Compiles what the store holds into what the gateway reads.
+ * @throws Error when a stored resource refers to one that is not there: apply never stores that
+ */
+export function compileCatalog(stored: StoredResources): Catalog {
+  const parts: AccountParts = {
+    tariffs: compiled(stored.tariffs, tariffOf),
+    terms: compiled(stored.terms, termsOf),
+    policies: compiled([...builtIns(BUILT_IN_POLICIES), ...stored.policies], (policy) =>
+      compilePolicy(policy.name, policy.version, policy.spec),
+    ),
+    lanes: compiled(
+      [...builtIns(BUILT_IN_CLASSES), ...stored.classes],
+      (found) => LANES[found.spec.lane],
+    ),
+  };
+  const binds = new Map<string, CatalogBind>();
+  const accounts = new Map<AccountId, CatalogAccount>();
+  const accountsByName = new Map<string, CatalogAccount>();
+  for (const each of stored.accounts) {
+    const account = accountOf(each, parts);
+    accounts.set(account.id, account);
+    accountsByName.set(account.name, account);
+    for (const bind of each.spec.binds) binds.set(bind.systemId, bindOf(bind, each, account));
+  }
+  const carriers = new Map<CarrierId, CatalogCarrier>();
+  const carriersByName = new Map<string, CatalogCarrier>();
+  for (const each of stored.carriers) {
+    const carrier = carrierOf(each);
+    carriers.set(carrier.id, carrier);
+    carriersByName.set(carrier.name, carrier);
+  }
+  const routes = routesOf(stored.routes, carriersByName);
+  return { version: stored.version, binds, accounts, accountsByName, carriers, routes };
+}
+
+interface AccountParts {
+  readonly tariffs: ReadonlyMap<string, CompiledTariff>;
+  readonly terms: ReadonlyMap<string, CompiledTerms>;
+  readonly policies: ReadonlyMap<string, ReturnType<typeof compilePolicy>>;
+  readonly lanes: ReadonlyMap<string, QueueLane>;
+}
+
+function compiled<Spec, T>(
+  resources: readonly StoredResource<Spec>[],
+  compile: (resource: StoredResource<Spec>) => T,
+): ReadonlyMap<string, T> {
+  return new Map(resources.map((resource) => [resource.name, compile(resource)]));
+}
+
+/** What exists without being stored has version 0. */
+function builtIns<Spec>(specs: ReadonlyMap<string, Spec>): StoredResource<Spec>[] {
+  return [...specs].map(([name, spec]) => ({ id: 0, name, version: 0, spec }));
+}
+
+function tariffOf(tariff: StoredResource<TariffSpec>): CompiledTariff {
+  const prices = Object.entries(tariff.spec).map(
+    ([prefix, price]) => [prefix, moneyOf(price)] as const,
+  );
+  return compileTariff(tariff.name, tariff.version, prices);
+}
+
+function termsOf(terms: StoredResource<TermsSpec>): CompiledTerms {
+  return {
+    ...terms.spec,
+    name: terms.name,
+    version: terms.version,
+    topUpMinimum: moneyOf(terms.spec.topUpMinimum),
+  };
+}
+
+function accountOf(stored: StoredAccount, parts: AccountParts): CatalogAccount {
+  const spec = stored.spec;
+  const used = `account ${stored.name}`;
+  return {
+    id: accountId(stored.id),
+    name: stored.name,
+    status: stored.status,
+    demo: stored.demo,
+    tariff: found(parts.tariffs, spec.tariff, used),
+    terms: found(parts.terms, spec.terms, used),
+    policy: found(parts.policies, spec.policy, used),
+    trafficClass: spec.trafficClass,
+    lane: found(parts.lanes, spec.trafficClass, used),
+    validityDefaultMs: Math.round(spec.validityDefaultHours * HOUR_MS),
+    validityMaxMs: Math.round(spec.validityMaxHours * HOUR_MS),
+    segmentsPerSecond: spec.limits.segmentsPerSecond,
+    receipts: receiptFormatOf(spec.receipts),
+    refusals: spec.refusals,
+    statusFor: spec.statusFor,
+  };
+}
+
+function receiptFormatOf(spec: StoredAccount['spec']['receipts']): ReceiptFormat {
+  return {
+    text: spec.format !== 'tlv',
+    tlv: spec.format !== 'text',
+    idBase: spec.idBase,
+    utcOffsetMinutes: utcOffsetMinutes(spec.dates),
+  };
+}
+
+/** "utc" or "+03:00". */
+function utcOffsetMinutes(dates: string): number {
+  const match = /^([+-])(\d\d):(\d\d)$/.exec(dates);
+  if (match === null) return 0;
+  const minutes = Number(match[2]) * 60 + Number(match[3]);
+  return match[1] === '-' ? -minutes : minutes;
+}
+
+function bindOf(spec: BindSpec, stored: StoredAccount, account: CatalogAccount): CatalogBind {
+  const id = stored.bindIds.get(spec.systemId);
+  if (id === undefined || spec.passwordHash === undefined) {
+    throw new Error(
+      `the stored bind ${spec.systemId} of account ${account.name} has no id or no password hash`,
+    );
+  }
+  return {
+    id: bindId(id),
+    systemId: spec.systemId,
+    account,
+    passwordHash: spec.passwordHash,
+    allowFrom: spec.allowFrom === undefined ? undefined : parseCidrs(spec.allowFrom),
+    bindsMax: spec.bindsMax,
+    windowMax: spec.windowMax,
+    segmentsPerSecond: spec.segmentsPerSecond,
+    burst: spec.burst ?? spec.segmentsPerSecond,
+  };
+}
+
+function carrierOf(stored: StoredCarrier): CatalogCarrier {
+  const spec = stored.spec;
+  if (spec.sealedPassword === undefined)
+    throw new Error(`the stored carrier ${stored.name} has no sealed password`);
+  return {
+    id: carrierId(stored.id),
+    name: stored.name,
+    host: spec.host,
+    port: spec.port,
+    systemId: spec.systemId,
+    sealedPassword: spec.sealedPassword,
+    bindAs: spec.bindAs,
+    binds: spec.binds,
+    windowMax: spec.windowMax,
+    segmentsPerSecond: spec.segmentsPerSecond,
+    ids: spec.ids,
+    longMessages: spec.longMessages,
+    receipts: spec.receipts,
+    receiptGraceMs: Math.round(spec.receiptGraceHours * HOUR_MS),
+    onUnknownOutcome: {
+      waitMs: Math.round(spec.onUnknownOutcome.waitSeconds * 1000),
+      then: spec.onUnknownOutcome.then,
+    },
+    finalStates: spec.finalStates,
+    matchDestination: spec.matchDestination,
+    echoesUserMessageReference: spec.echoesUserMessageReference,
+    faults: compileCarrierFaults(spec.faults),
+    paused: stored.paused,
+    demo: stored.demo,
+  };
+}
+
+function routesOf(
+  routes: readonly StoredResource<RouteSpec>[],
+  carriers: ReadonlyMap<string, CatalogCarrier>,
+): RouteTable {
+  return compileRoutes(
+    routes.map(({ spec }) => [
+      spec.prefix,
+      spec.carriers.map(({ name, weight, priority }) => ({
+        carrier: found(carriers, name, `route "${spec.prefix}"`).id,
+        weight,
+        priority,
+      })),
+    ]),
+  );
+}
+
+function found<T>(map: ReadonlyMap<string, T>, name: string, usedBy: string): T {
+  const value = map.get(name);
+  if (value === undefined) throw new Error(`${usedBy} refers to ${name}, which is not stored`);
+  return value;
+}
+
+function moneyOf(text: string): Credits {
+  const parsed = parseCredits(text);
+  if (typeof parsed !== 'bigint') throw new Error(`stored money ${text} ${parsed.error}`);
+  return parsed;
+}

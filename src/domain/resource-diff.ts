@@ -1,0 +1,179 @@
+import { type Credits, parseCredits, ZERO } from './money.ts';
+import { referenceErrors } from './resource-references.ts';
+import { keepSecrets, type SecretMatcher } from './resource-secrets.ts';
+import {
+  type AccountSpec,
+  RESOURCE_KINDS,
+  type ResourceFile,
+  type ResourceKind,
+  type ResourceSet,
+  type SpecOf,
+} from './resources.ts';
+import { type FieldChange, fieldChangeText, specChanges } from './spec-changes.ts';
+import { type DataPath, keyText } from './yaml-document.ts';
+
+/** One resource that an apply makes, changes or removes. */
+export type ResourceChange = { readonly [K in ResourceKind]: ChangeOf<K> }[ResourceKind];
+
+/** A change of one kind. */
+export type ChangeOf<K extends ResourceKind> = {
+  readonly kind: K;
+  /** A route's is its prefix. */
+  readonly name: string;
+} & (
+  | {
+      readonly action: 'add' | 'change';
+      /** Without `credit`. A secret that changed is clear or `{generate: true}`: see resource-secrets.ts. */
+      readonly spec: SpecOf[K];
+      /** Of a change: what differs, secrets by name only. */
+      readonly fields: readonly FieldChange[];
+    }
+  | { readonly action: 'remove' }
+);
+
+/** What an apply would do; without `changes` nothing. */
+export interface ResourceDiff {
+  /** In an order in which they can be stored: what is referred to before what refers to it. */
+  readonly changes: readonly ResourceChange[];
+  /** The opening top-ups of new accounts; `credit` of an account that exists is ignored. */
+  readonly openings: ReadonlyMap<string, Credits>;
+  /** Accounts that a file with accounts leaves out: they stay as they are. */
+  readonly notInFile: readonly string[];
+  /** Everything as it would stand. */
+  readonly result: ResourceSet;
+}
+
+/** Why a file cannot be applied to what is stored. The path has names where the file has lists. */
+export interface DiffError {
+  readonly path: DataPath;
+  readonly key: string;
+  readonly message: string;
+}
+
+/**
+ * Compares a file with what is stored. Only the kinds in the file are touched; within them an absent resource is
+ * removed, which is an error while something uses it, but an absent account stays.
+ * @param matches whether a clear secret is the stored one
+ */
+export function diffResources(
+  current: ResourceSet,
+  next: ResourceFile,
+  matches: SecretMatcher,
+): { readonly ok: ResourceDiff } | { readonly errors: readonly DiffError[] } {
+  const changes: ResourceChange[] = [];
+  const result: { -readonly [K in ResourceKind]: ResourceSet[K] } = { ...current };
+  for (const kind of RESOURCE_KINDS) diffKind(kind, current, next, matches, changes, result);
+  const errors = [...danglingErrors(current, result), ...systemIdErrors(result.accounts)];
+  if (errors.length > 0) return { errors };
+  return {
+    ok: {
+      changes: inStoringOrder(changes),
+      openings: openingsOf(current, next),
+      notInFile: leftOut(current, next),
+      result,
+    },
+  };
+}
+
+/** The diff for people, a line for each resource; secrets by name only. */
+export function diffLines(diff: ResourceDiff): string[] {
+  const lines = diff.changes.map((change) => {
+    const name = `${change.kind} ${change.name === '' ? '""' : change.name}`;
+    if (change.action === 'remove') return `- ${name}`;
+    return change.action === 'add'
+      ? `+ ${name}`
+      : `~ ${name}: ${change.fields.map(fieldChangeText).join(', ')}`;
+  });
+  return [...lines, ...diff.notInFile.map((name) => `= accounts ${name}: not in the file, kept`)];
+}
+
+function diffKind<K extends ResourceKind>(
+  kind: K,
+  current: ResourceSet,
+  next: ResourceFile,
+  matches: SecretMatcher,
+  changes: ResourceChange[],
+  result: { [P in K]: ReadonlyMap<string, SpecOf[P]> },
+): void {
+  const after = next[kind] as ReadonlyMap<string, SpecOf[K]> | undefined;
+  if (after === undefined) return;
+  const before: ReadonlyMap<string, SpecOf[K]> = current[kind];
+  const merged = new Map<string, SpecOf[K]>(kind === 'accounts' ? before : []);
+  for (const [name, wanted] of after) {
+    const stored = before.get(name);
+    const spec = keepSecrets(withoutCredit(wanted), stored, matches);
+    merged.set(name, spec);
+    const fields = stored === undefined ? [] : specChanges(stored, spec);
+    if (stored !== undefined && fields.length === 0) continue;
+    changes.push({
+      kind,
+      name,
+      action: stored === undefined ? 'add' : 'change',
+      spec,
+      fields,
+    } as ResourceChange);
+  }
+  for (const name of before.keys()) {
+    if (!merged.has(name)) changes.push({ kind, name, action: 'remove' } as ResourceChange);
+  }
+  result[kind] = merged;
+}
+
+/** The opening credit is no part of what an account is. */
+function withoutCredit<Spec extends object>(spec: Spec): Spec {
+  if (!('credit' in spec)) return spec;
+  const { credit: _, ...rest } = spec;
+  return rest as Spec;
+}
+
+function danglingErrors(current: ResourceSet, result: ResourceSet): DiffError[] {
+  return referenceErrors(result).map(({ path, kind, name }) => {
+    const removed = current[kind].has(name);
+    const message = `refers to ${name}, which ${removed ? 'the file would remove from' : 'is not in'} ${kind}`;
+    return { path, key: keyText(path), message };
+  });
+}
+
+/** A system_id is one account's, also among accounts that are not in the file. */
+function systemIdErrors(accounts: ReadonlyMap<string, AccountSpec>): DiffError[] {
+  const owners = new Map<string, string>();
+  const errors: DiffError[] = [];
+  for (const [name, account] of accounts) {
+    for (const [index, { systemId }] of account.binds.entries()) {
+      const owner = owners.get(systemId);
+      if (owner !== undefined) {
+        const path = ['accounts', name, 'binds', index, 'systemId'];
+        errors.push({
+          path,
+          key: keyText(path),
+          message: `${systemId} is a system_id of account ${owner}`,
+        });
+      }
+      owners.set(systemId, name);
+    }
+  }
+  return errors;
+}
+
+/** Removals last and in reverse, so that a reference never dangles on the way; carriers come before routes already. */
+function inStoringOrder(changes: readonly ResourceChange[]): ResourceChange[] {
+  const kept = changes.filter((change) => change.action !== 'remove');
+  return [...kept, ...changes.filter((change) => change.action === 'remove').reverse()];
+}
+
+function openingsOf(current: ResourceSet, next: ResourceFile): ReadonlyMap<string, Credits> {
+  const openings = new Map<string, Credits>();
+  for (const [name, { credit }] of next.accounts ?? []) {
+    if (credit === undefined || current.accounts.has(name)) continue;
+    const parsed = parseCredits(credit);
+    if (typeof parsed === 'bigint' && parsed > ZERO) openings.set(name, parsed);
+  }
+  return openings;
+}
+
+function leftOut(current: ResourceSet, next: ResourceFile): string[] {
+  const accounts = next.accounts;
+  return accounts === undefined
+    ? []
+    : [...current.accounts.keys()].filter((name) => !accounts.has(name));
+}

@@ -1,0 +1,40 @@
+import { BUILT_IN_CLASSES, BUILT_IN_POLICIES, type ResourceFile } from './resources.ts';
+import type { DataPath } from './yaml-document.ts';
+
+/** A reference to a resource that is not there. */
+export interface ReferenceError {
+  /** Where it stands; names where the file has lists: [accounts, acme, tariff]. */
+  readonly path: DataPath;
+  readonly kind: ReferredKind;
+  readonly name: string;
+}
+
+/** The kinds that others refer to. */
+export type ReferredKind = 'tariffs' | 'terms' | 'classes' | 'policies' | 'carriers';
+
+/** Checks the references of what is given to kinds that are given as well: a kind that is absent is not judged. */
+export function referenceErrors(set: ResourceFile): ReferenceError[] {
+  const errors: ReferenceError[] = [];
+  const refer = (kind: ReferredKind, name: string, path: DataPath) => {
+    const known = set[kind];
+    if (known !== undefined && !known.has(name) && !isBuiltIn(kind, name))
+      errors.push({ path, kind, name });
+  };
+  for (const [name, account] of set.accounts ?? []) {
+    refer('tariffs', account.tariff, ['accounts', name, 'tariff']);
+    refer('terms', account.terms, ['accounts', name, 'terms']);
+    refer('policies', account.policy, ['accounts', name, 'policy']);
+    refer('classes', account.trafficClass, ['accounts', name, 'trafficClass']);
+  }
+  for (const [prefix, route] of set.routes ?? []) {
+    for (const [index, carrier] of route.carriers.entries()) {
+      refer('carriers', carrier.name, ['routes', prefix, 'carriers', index, 'name']);
+    }
+  }
+  return errors;
+}
+
+function isBuiltIn(kind: ReferredKind, name: string): boolean {
+  if (kind === 'classes') return BUILT_IN_CLASSES.has(name);
+  return kind === 'policies' && BUILT_IN_POLICIES.has(name);
+}

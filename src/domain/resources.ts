@@ -1,0 +1,156 @@
+import type { z } from 'zod';
+import type { AccountStatus } from './catalog.ts';
+import type { PolicySpec } from './policy-schema.ts';
+import { policySchema } from './policy-schema.ts';
+import {
+  accountSchema,
+  type bindSchema,
+  carrierSchema,
+  classSchema,
+  routeSchema,
+  tariffSchema,
+  termsSchema,
+} from './resource-schema.ts';
+
+/** Prices by prefix, as data. */
+export type TariffSpec = z.output<typeof tariffSchema>;
+/** Money rules as data. */
+export type TermsSpec = z.output<typeof termsSchema>;
+/** A traffic class as data. */
+export type ClassSpec = z.output<typeof classSchema>;
+/** A customer as data, his binds within. */
+export type AccountSpec = z.output<typeof accountSchema>;
+/** One system_id as data. */
+export type BindSpec = z.output<typeof bindSchema>;
+/** An upstream SMSC as data. */
+export type CarrierSpec = z.output<typeof carrierSchema>;
+/** A route as data. */
+export type RouteSpec = z.output<typeof routeSchema>;
+
+/** The spec of each kind. All of them are plain JSON: money is a decimal string. */
+export interface SpecOf {
+  tariffs: TariffSpec;
+  terms: TermsSpec;
+  classes: ClassSpec;
+  policies: PolicySpec;
+  accounts: AccountSpec;
+  carriers: CarrierSpec;
+  routes: RouteSpec;
+}
+
+/** A kind of resource: a top-level key of the file. */
+export type ResourceKind = keyof SpecOf;
+
+/** Every kind, in the order of the file; what a kind refers to comes before it, but for routes' carriers. */
+export const RESOURCE_KINDS = [
+  'tariffs',
+  'terms',
+  'classes',
+  'policies',
+  'accounts',
+  'carriers',
+  'routes',
+] as const satisfies readonly ResourceKind[];
+
+/** Resources of every kind by name (a route's name is its prefix). */
+export type ResourceSet = { readonly [K in ResourceKind]: ReadonlyMap<string, SpecOf[K]> };
+
+/** What a file holds: only the kinds that it names. */
+export type ResourceFile = Partial<ResourceSet>;
+
+/** A resource in the store. `spec` of an account and a carrier has its secrets hashed or sealed, never clear. */
+export interface StoredResource<Spec> {
+  readonly id: number;
+  readonly name: string;
+  /** Rises with each change of the spec. */
+  readonly version: number;
+  readonly spec: Spec;
+}
+
+/** An account in the store. */
+export interface StoredAccount extends StoredResource<AccountSpec> {
+  readonly status: AccountStatus;
+  readonly demo: boolean;
+  /** Row ids by system_id. */
+  readonly bindIds: ReadonlyMap<string, number>;
+}
+
+/** A carrier in the store. */
+export interface StoredCarrier extends StoredResource<CarrierSpec> {
+  readonly paused: boolean;
+  readonly demo: boolean;
+}
+
+/** Everything that the store holds of the configuration, as plain data. */
+export interface StoredResources {
+  /** Rises with each apply. */
+  readonly version: number;
+  readonly tariffs: readonly StoredResource<TariffSpec>[];
+  readonly terms: readonly StoredResource<TermsSpec>[];
+  readonly classes: readonly StoredResource<ClassSpec>[];
+  readonly policies: readonly StoredResource<PolicySpec>[];
+  readonly accounts: readonly StoredAccount[];
+  readonly carriers: readonly StoredCarrier[];
+  readonly routes: readonly StoredResource<RouteSpec>[];
+}
+
+/** The traffic classes that always exist; a file may change their lane and add others. */
+export const BUILT_IN_CLASSES: ReadonlyMap<string, ClassSpec> = new Map([
+  ['otp', { lane: 'fast' }],
+  ['transactional', { lane: 'normal' }],
+  ['promotional', { lane: 'bulk' }],
+  ['personal', { lane: 'normal' }],
+]);
+
+/** The policy that always exists: no rules. */
+export const BUILT_IN_POLICIES: ReadonlyMap<string, PolicySpec> = new Map([
+  ['open', { rules: [] }],
+]);
+
+const SCHEMAS: { readonly [K in ResourceKind]: z.ZodType<SpecOf[K]> } = {
+  tariffs: tariffSchema,
+  terms: termsSchema,
+  classes: classSchema,
+  policies: policySchema,
+  accounts: accountSchema,
+  carriers: carrierSchema,
+  routes: routeSchema,
+};
+
+/**
+ * Reads a spec as the store gave it back (JSON), with the defaults of fields that are newer than it.
+ * @throws ZodError for what no version of ours has written
+ */
+export function readStoredSpec<K extends ResourceKind>(kind: K, json: unknown): SpecOf[K] {
+  return SCHEMAS[kind].parse(json);
+}
+
+/** The stored specs by kind and name: what a file is compared with and what `export` writes. */
+export function resourceSetOf(stored: StoredResources): ResourceSet {
+  return {
+    tariffs: byName(stored.tariffs),
+    terms: byName(stored.terms),
+    classes: byName(stored.classes),
+    policies: byName(stored.policies),
+    accounts: byName(stored.accounts),
+    carriers: byName(stored.carriers),
+    routes: byName(stored.routes),
+  };
+}
+
+/** No resources at all: a new store. */
+export function emptyResourceSet(): ResourceSet {
+  return {
+    tariffs: new Map(),
+    terms: new Map(),
+    classes: new Map(),
+    policies: new Map(),
+    accounts: new Map(),
+    carriers: new Map(),
+    routes: new Map(),
+  };
+}
+
+function byName<Spec>(resources: readonly StoredResource<Spec>[]): ReadonlyMap<string, Spec> {
+  return new Map(resources.map((resource) => [resource.name, resource.spec]));
+}

@@ -1,0 +1,114 @@
+import type { EndCause, FaultClass, MessageState } from './message-state.ts';
+import { type Credits, subtract, times, ZERO } from './money.ts';
+
+/** The money rules of an account, compiled from a `terms` resource. Every number is data, none a constant. */
+export interface CompiledTerms {
+  readonly name: string;
+  readonly version: number;
+  /** `delivered`: reserved at accept, charged or released at the end. */
+  readonly chargeOn: 'submit' | 'delivered';
+  /** Days that credit lasts; 0: it never expires. */
+  readonly creditValidDays: number;
+  /** False: each top-up is a lot of its own, the first to expire is the first spent. */
+  readonly topUpExtendsBalance: boolean;
+  readonly topUpMinimum: Credits;
+  readonly refundAutomatic: readonly RefundableFault[];
+  readonly refundOnRequest: readonly RefundableFault[];
+  /** Hours from accept within which a message can be reported. */
+  readonly reportWithinHours: number;
+  /** Hours from the top-up within which it can be paid back. */
+  readonly purchaseRefundWithinHours: number;
+  /** Suspended, terminated, or refused by a moderator. */
+  readonly onRefusal: 'refund' | 'keep';
+  readonly noReceipt: 'keep' | 'refund';
+  readonly refundIntoExpired: 'forfeit' | 'restore' | { readonly extendDays: number };
+  readonly onViolation: { readonly suspendAfter: number; readonly forfeitBalance: boolean };
+}
+
+/** The fault classes that terms can refund. */
+export type RefundableFault = 'platform' | 'carrier' | 'recipient' | 'customer';
+
+/** What a message was charged by. */
+export interface ChargedMessage {
+  /** True when the price was only reserved at accept. */
+  readonly chargeOnDelivery: boolean;
+  /** unitPrice x segments. */
+  readonly price: Credits;
+  readonly unitPrice: Credits;
+  readonly segments: number;
+}
+
+/** How a message ended. */
+export interface MessageEnd {
+  readonly state: MessageState;
+  readonly fault: FaultClass;
+  readonly cause: EndCause;
+  /** Segments for which {@link refundsSegment} is true. */
+  readonly refundableSegments: number;
+  /** Segments delivered, for a price that was only reserved; by default all when the message is, else none. */
+  readonly deliveredSegments?: number;
+}
+
+/** What the end of a message does to the balance. charge + release = price when the price was reserved, else both are 0. */
+export interface EndMoney {
+  readonly refund: Credits;
+  readonly charge: Credits;
+  readonly release: Credits;
+}
+
+/**
+ * The money of a message's end, by the table "How a message ends, and its money".
+ *
+ * | cause | paid at accept | reserved at accept |
+ * |---|---|---|
+ * | neverSent, cancelled | refunded whole | released whole |
+ * | refusedLater | by terms.onRefusal, whole | the same |
+ * | receipt, carrierRefused | DELIVRD kept, else the refundable segments | the delivered segments are charged |
+ * | noReceipt | terms.noReceipt for the segments without one | the same |
+ */
+export function moneyAtEnd(m: ChargedMessage, end: MessageEnd, terms: CompiledTerms): EndMoney {
+  const back = times(m.unitPrice, segmentsGivenBack(m, end, terms));
+  if (!m.chargeOnDelivery) return { refund: back, charge: ZERO, release: ZERO };
+  return { refund: ZERO, charge: subtract(m.price, back), release: back };
+}
+
+/**
+ * Whether the price of one segment goes back when it ends so. Callers count these for `refundableSegments`:
+ * a delivered one never, one without a receipt by terms.noReceipt, a failed one by its fault class, and under
+ * chargeOn delivered every one that failed.
+ */
+export function refundsSegment(
+  terms: CompiledTerms,
+  chargeOnDelivery: boolean,
+  state: MessageState,
+  fault: FaultClass,
+): boolean {
+  if (state === 'DELIVRD') return false;
+  if (fault === 'unknown') return terms.noReceipt === 'refund';
+  if (chargeOnDelivery) return true;
+  return fault !== 'none' && terms.refundAutomatic.includes(fault);
+}
+
+function segmentsGivenBack(m: ChargedMessage, end: MessageEnd, terms: CompiledTerms): number {
+  const refundable = Math.min(Math.max(end.refundableSegments, 0), m.segments);
+  switch (end.cause) {
+    case 'neverSent':
+    case 'cancelled':
+      return m.segments;
+    case 'refusedLater':
+      return terms.onRefusal === 'refund' ? m.segments : 0;
+    case 'receipt':
+    case 'carrierRefused':
+      if (end.state === 'DELIVRD') return 0;
+      return m.chargeOnDelivery ? m.segments - delivered(m, end) : refundable;
+    case 'noReceipt':
+      // At least one segment has no receipt: under `keep` that one is never given back, under `refund` always.
+      return terms.noReceipt === 'keep'
+        ? Math.min(refundable, m.segments - 1)
+        : Math.max(refundable, 1);
+  }
+}
+
+function delivered(m: ChargedMessage, end: MessageEnd): number {
+  return Math.min(Math.max(end.deliveredSegments ?? 0, 0), m.segments);
+}

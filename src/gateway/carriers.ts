@@ -1,0 +1,273 @@
+import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
+import type { CarrierId, MessageId } from '../domain/ids.ts';
+import type { CarrierBindStatus } from '../session/carrier-bind.ts';
+import { CarrierLink, type CarrierLinkHandler } from '../session/carrier-link.ts';
+import type { Session } from '../session/session.ts';
+import { type InFlight, sessionOptions } from '../session/session-types.ts';
+import type { RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
+import * as status from '../smpp/status.ts';
+import { type DispatchDeps, Dispatcher, type Job, type Link, type Sending } from './dispatch.ts';
+import type { Message } from './message.ts';
+import { smaller } from './queue.ts';
+import type { ReceiptPath } from './receipt.ts';
+
+/** A carrier's own requests (receipts) that may be unanswered on one session; beyond it we stop reading. */
+const PEER_WINDOW = 10_000;
+
+/** One carrier as it runs. */
+export interface RunningCarrier {
+  carrier: CatalogCarrier;
+  link: CarrierLink;
+  readonly dispatcher: Dispatcher;
+  /** Unix ms since which the link is up; undefined while it is down. */
+  upSinceMs: number | undefined;
+}
+
+export interface CarriersDeps extends Omit<DispatchDeps, 'carrier' | 'link'> {
+  catalog(): Catalog;
+  readonly random: () => number;
+  /** ms of a clock that does not go back. */
+  readonly monotonic: () => number;
+  readonly maxPduOctets: number;
+  readonly receipts: () => ReceiptPath;
+  /** The clear password of a carrier. */
+  openPassword(carrier: CatalogCarrier): string;
+  /** A carrier's link came up: the waits of its unknown outcomes begin. */
+  onUp(carrier: CatalogCarrier): void;
+}
+
+/** All carriers of the catalog: a link and a dispatcher each, kept in step with the catalog. */
+export class Carriers implements CarrierLinkHandler {
+  readonly #deps: CarriersDeps;
+  readonly #running = new Map<CarrierId, RunningCarrier>();
+  readonly #leaving = new Set<Promise<void>>();
+
+  constructor(deps: CarriersDeps) {
+    this.#deps = deps;
+  }
+
+  get running(): ReadonlyMap<CarrierId, RunningCarrier> {
+    return this.#running;
+  }
+
+  /** Whether a carrier can take messages now. */
+  readonly isUsable = (id: CarrierId): boolean => {
+    const running = this.#running.get(id);
+    return running !== undefined && running.upSinceMs !== undefined && !running.carrier.paused;
+  };
+
+  /** Queues accepted messages with their carriers. */
+  enqueue(messages: readonly Message[]): void {
+    for (const message of messages) this.#running.get(message.carrier)?.dispatcher.enqueue(message);
+    this.pump();
+  }
+
+  /** A message of which only the id is at hand: at the end of its lane. */
+  queueId(carrier: CarrierId, lane: number, id: MessageId): void {
+    this.#running.get(carrier)?.dispatcher.queue.pushId(lane, id);
+  }
+
+  /** Segments to be sent before the queue. */
+  enqueueJobs(carrier: CarrierId, jobs: readonly Job[]): void {
+    const dispatcher = this.#running.get(carrier)?.dispatcher;
+    for (const job of jobs) dispatcher?.enqueueJob(job);
+  }
+
+  pump(): void {
+    for (const { dispatcher } of this.#running.values()) dispatcher.pump();
+  }
+
+  tick(nowMs: number): void {
+    for (const { dispatcher } of this.#running.values()) dispatcher.tick(nowMs);
+  }
+
+  /** An id not above any that waits here without a lease. */
+  floor(): MessageId | undefined {
+    let floor: MessageId | undefined;
+    for (const { dispatcher } of this.#running.values()) floor = smaller(floor, dispatcher.floor());
+    return floor;
+  }
+
+  /** Stops or goes on reading from all carriers: their receipts wait with them. */
+  holdReading(hold: boolean): void {
+    for (const { link } of this.#running.values()) {
+      if (hold) link.pauseReading('storeBehind');
+      else link.resumeReading('storeBehind');
+    }
+  }
+
+  /** Brings links and dispatchers in step with the catalog. */
+  onCatalog(): void {
+    const { carriers } = this.#deps.catalog();
+    for (const [id, running] of this.#running) {
+      if (carriers.has(id)) continue;
+      this.#running.delete(id);
+      this.#leave(running.link);
+    }
+    for (const carrier of carriers.values()) {
+      const running = this.#running.get(carrier.id);
+      if (running === undefined) this.#start(carrier);
+      else this.#reconfigure(running, carrier);
+    }
+  }
+
+  /** Stops sending on all links (drain): what is in flight may finish. */
+  pauseAll(): void {
+    for (const { dispatcher } of this.#running.values()) dispatcher.setPaused(true);
+  }
+
+  /** Submits that wait for their answer, over all carriers. */
+  inFlight(): number {
+    let inFlight = 0;
+    for (const { link } of this.#running.values()) inFlight += link.windowInUse;
+    return inFlight;
+  }
+
+  /** Unbinds every link; settles when the last socket is gone. */
+  async stop(): Promise<void> {
+    await Promise.all([
+      ...[...this.#running.values()].map(({ link }) => link.stop()),
+      ...this.#leaving,
+    ]);
+  }
+
+  onResponse(link: CarrierLink, pdu: ResponsePdu, context: unknown): void {
+    const upstreamId = pdu.command === 'submit_sm_resp' ? pdu.message_id : '';
+    runningOf(link).dispatcher.onAnswer(pdu.command_status, upstreamId, context as Sending);
+  }
+
+  onRequest(link: CarrierLink, session: Session, pdu: RequestPdu): void {
+    if (pdu.command === 'deliver_sm' || pdu.command === 'data_sm')
+      this.#deps.receipts().onDeliver(session, runningOf(link).carrier, pdu);
+    else if (pdu.command !== 'alert_notification') session.refuse(pdu, status.ESME_RINVCMDID);
+  }
+
+  onUp(link: CarrierLink): void {
+    const running = runningOf(link);
+    if (running.link !== link) return; // a former link, on its way out
+    running.upSinceMs = this.#deps.now();
+    this.#deps.observer.bindEvent('carrier', running.carrier.name, 'bound');
+    this.#deps.onUp(running.carrier);
+    running.dispatcher.pump();
+  }
+
+  onDown(link: CarrierLink, reason: { readonly kind: string; readonly detail: string }): void {
+    const running = runningOf(link);
+    if (running.link !== link) return;
+    running.upSinceMs = undefined;
+    this.#deps.observer.bindEvent('carrier', running.carrier.name, 'lost');
+    this.#deps.observer.note('warn', 'carrierDown', {
+      carrier: running.carrier.name,
+      reason: reason.kind,
+      detail: reason.detail,
+    });
+  }
+
+  onReturned(link: CarrierLink, requests: InFlight[]): void {
+    const returned = requests.map(({ context, written }) => ({
+      sending: context as Sending,
+      written,
+    }));
+    runningOf(link).dispatcher.onReturned(returned);
+  }
+
+  onWindowOpen(link: CarrierLink): void {
+    runningOf(link).dispatcher.pump();
+  }
+
+  onBindChange(link: CarrierLink, bind: CarrierBindStatus): void {
+    if (bind.state !== 'bound' && bind.reason === undefined) return;
+    this.#deps.observer.note('info', 'carrierBind', {
+      carrier: runningOf(link).carrier.name,
+      bind: bind.command,
+      state: bind.state,
+      reason: bind.reason?.kind ?? '',
+      detail: bind.reason?.detail ?? '',
+    });
+  }
+
+  #start(carrier: CatalogCarrier): void {
+    const link = this.#newLink(carrier);
+    const dispatcher = new Dispatcher({ ...this.#deps, carrier, link: boundedLink(link, carrier) });
+    const running: RunningCarrier = { carrier, link, dispatcher, upSinceMs: undefined };
+    link.attachment = running;
+    this.#running.set(carrier.id, running);
+    if (carrier.paused) dispatcher.setPaused(true);
+    link.start();
+  }
+
+  #newLink(carrier: CatalogCarrier): CarrierLink {
+    const session = sessionOptions({
+      side: 'esme',
+      now: this.#deps.monotonic,
+      windowMax: carrier.windowMax,
+      peerWindowMax: PEER_WINDOW,
+      maxPduOctets: this.#deps.maxPduOctets,
+      observer: { malformed: () => this.#deps.observer.malformedPdu('carrier') },
+    });
+    const { host, port, systemId, bindAs, binds, segmentsPerSecond } = carrier;
+    const password = this.#deps.openPassword(carrier);
+    const options = {
+      host,
+      port,
+      systemId,
+      password,
+      bindAs,
+      binds,
+      segmentsPerSecond,
+      session,
+      random: this.#deps.random,
+    };
+    return new CarrierLink(options, this);
+  }
+
+  #reconfigure(running: RunningCarrier, carrier: CatalogCarrier): void {
+    const former = running.carrier;
+    if (former === carrier) return;
+    running.carrier = carrier;
+    if (needsNewLink(former, carrier)) {
+      this.#leave(running.link);
+      running.upSinceMs = undefined;
+      running.link = this.#newLink(carrier);
+      running.link.attachment = running;
+      running.link.start();
+    } else
+      running.link.reshape({
+        segmentsPerSecond: carrier.segmentsPerSecond,
+        windowMax: carrier.windowMax,
+      });
+    running.dispatcher.reconfigure(carrier, boundedLink(running.link, carrier));
+    if (carrier.paused !== former.paused) running.dispatcher.setPaused(carrier.paused);
+  }
+
+  /** Unbinds a link; what it has in flight comes back through its answers or onReturned. */
+  #leave(link: CarrierLink): void {
+    const leaving: Promise<void> = link.stop().finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+}
+
+/** The link as its dispatcher sees it. */
+function boundedLink(link: CarrierLink, carrier: CatalogCarrier): Link {
+  return {
+    send: (pdu, sending) => link.send(pdu, sending),
+    windowFree: () => link.windowFree(),
+    windowTotal: carrier.binds * carrier.windowMax,
+  };
+}
+
+function runningOf(link: CarrierLink): RunningCarrier {
+  return link.attachment as RunningCarrier;
+}
+
+/** What cannot be changed on a link that is bound. */
+function needsNewLink(now: CatalogCarrier, next: CatalogCarrier): boolean {
+  return (
+    now.host !== next.host ||
+    now.port !== next.port ||
+    now.systemId !== next.systemId ||
+    now.sealedPassword !== next.sealedPassword ||
+    now.bindAs !== next.bindAs ||
+    now.binds !== next.binds
+  );
+}

@@ -1,0 +1,180 @@
+import type { Catalog, CatalogBind } from '../domain/catalog.ts';
+import type { AccountId } from '../domain/ids.ts';
+import { statusOf } from '../domain/refusal.ts';
+import type { Session } from '../session/session.ts';
+import type { InFlight, SessionEndReason, SessionHandler } from '../session/session-types.ts';
+import type { BindRequest, PduError, RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
+import * as status from '../smpp/status.ts';
+import type { Authenticator, AuthOutcome, AuthRefusal } from './authenticate.ts';
+import type { BindEvent, GatewayObserver } from './observer.ts';
+import type { CustomerReceipt, Outbox } from './outbox.ts';
+import type { BindLimits } from './rates.ts';
+import type { SubmitPath } from './submit.ts';
+
+/** Our system_id in bind responses: at most 15 octets (SMPP 3.4 §4.1.2). */
+const OUR_SYSTEM_ID = 'smppgate';
+
+/** A customer's session from its accepted bind on. */
+export interface CustomerSession {
+  readonly session: Session;
+  readonly systemId: string;
+  readonly account: AccountId;
+  readonly key: string;
+  readonly boundAtMs: number;
+}
+
+export interface CustomersDeps {
+  catalog(): Catalog;
+  readonly now: () => number;
+  readonly observer: GatewayObserver;
+  readonly authenticator: Authenticator;
+  readonly bindLimits: BindLimits;
+  readonly submit: SubmitPath;
+  readonly outbox: Outbox;
+}
+
+/**
+ * The customers' side: who may bind, and where each of their requests goes. One object serves all
+ * sessions; what a session is to us stands in its `attachment`.
+ */
+export class Customers implements SessionHandler {
+  readonly #deps: CustomersDeps;
+  readonly #bound = new Set<CustomerSession>();
+
+  constructor(deps: CustomersDeps) {
+    this.#deps = deps;
+  }
+
+  /** Sessions bound now. */
+  get sessions(): ReadonlySet<CustomerSession> {
+    return this.#bound;
+  }
+
+  onBind(session: Session, pdu: BindRequest): void {
+    const { system_id: systemId, password } = pdu;
+    const bind = this.#deps.catalog().binds.get(systemId);
+    const request = { systemId, password, address: session.peerAddress, bind };
+    this.#deps.authenticator.check(request, mayBindFrom, (outcome) =>
+      this.#onAuthenticated(session, systemId, outcome),
+    );
+  }
+
+  onRequest(session: Session, pdu: RequestPdu): void {
+    if (pdu.command === 'submit_sm') return this.#deps.submit.onSubmit(session, pdu);
+    // The operations beside submit_sm are not offered yet; the answer says so.
+    session.refuse(pdu, status.ESME_RINVCMDID);
+  }
+
+  onResponse(_session: Session, pdu: ResponsePdu, context: unknown): void {
+    this.#deps.outbox.onAnswer(context as CustomerReceipt, pdu);
+  }
+
+  onWindowOpen(session: Session): void {
+    const customer = customerOf(session);
+    if (customer !== undefined) this.#deps.outbox.onWindowOpen(customer.account);
+  }
+
+  onClosed(session: Session, reason: SessionEndReason, inFlight: InFlight[]): void {
+    this.#deps.submit.forget(session);
+    const customer = customerOf(session);
+    if (customer === undefined) return;
+    this.#bound.delete(customer);
+    const bind = this.#deps.catalog().binds.get(customer.systemId);
+    if (bind !== undefined) this.#deps.bindLimits.close(bind, customer.key);
+    const unanswered = inFlight.map((request) => request.context as CustomerReceipt);
+    this.#deps.outbox.removeSession(customer.account, session, unanswered);
+    const orderly = reason.kind === 'unbound' || reason.kind === 'peerUnbound';
+    this.#deps.observer.bindEvent('customer', customer.systemId, orderly ? 'unbound' : 'lost');
+    this.#deps.observer.note('info', 'customerGone', {
+      systemId: customer.systemId,
+      address: session.peerAddress,
+      reason: reason.kind,
+      detail: reason.detail,
+    });
+  }
+
+  onMalformed(_session: Session, _error: PduError): void {
+    this.#deps.observer.malformedPdu('customer');
+  }
+
+  /** The catalog changed: sessions whose bind is gone or whose account may not send any more are ended. */
+  onCatalog(): void {
+    const catalog = this.#deps.catalog();
+    for (const customer of this.#bound) {
+      const bind = catalog.binds.get(customer.systemId);
+      if (bind === undefined || bind.account.id !== customer.account) customer.session.unbind();
+      else if (bind.account.status === 'terminated') customer.session.unbind();
+      else customer.session.setWindows(bind.windowMax, bind.windowMax);
+    }
+    this.#deps.authenticator.forgetAllBut(
+      new Set([...catalog.binds.values()].map((bind) => bind.passwordHash)),
+    );
+  }
+
+  #onAuthenticated(session: Session, systemId: string, outcome: AuthOutcome): void {
+    if (!outcome.ok) return this.#reject(session, systemId, outcome.why);
+    const key = `${session.id}`;
+    this.#deps.bindLimits.open(outcome.bind, key).then(
+      (open) =>
+        open ? this.#accept(session, outcome.bind, key) : this.#tooMany(session, outcome.bind),
+      () => this.#reject(session, systemId, 'busy'),
+    );
+  }
+
+  #accept(session: Session, bind: CatalogBind, key: string): void {
+    const windows = { windowMax: bind.windowMax, peerWindowMax: bind.windowMax };
+    if (!session.acceptBind({ systemId: OUR_SYSTEM_ID, ...windows }))
+      return this.#deps.bindLimits.close(bind, key);
+    const customer: CustomerSession = {
+      session,
+      systemId: bind.systemId,
+      account: bind.account.id,
+      key,
+      boundAtMs: this.#deps.now(),
+    };
+    session.attachment = customer;
+    this.#bound.add(customer);
+    this.#deps.observer.bindEvent('customer', bind.systemId, 'bound');
+    this.#deps.observer.note('info', 'customerBound', {
+      systemId: bind.systemId,
+      address: session.peerAddress,
+      as: session.boundAs ?? '',
+      version: session.interfaceVersion,
+    });
+    if (session.boundAs !== 'transmitter') this.#deps.outbox.addSession(bind.account.id, session);
+  }
+
+  #tooMany(session: Session, bind: CatalogBind): void {
+    this.#deps.observer.bindEvent('customer', bind.systemId, 'tooManyBinds');
+    session.rejectBind(statusOf('tooManyBinds', bind.account.statusFor));
+  }
+
+  #reject(session: Session, systemId: string, why: AuthRefusal): void {
+    // Names that are no customer's must not become labels: anybody could fill the metrics with them.
+    const known = this.#deps.catalog().binds.has(systemId) ? systemId : '-';
+    this.#deps.observer.bindEvent('customer', known, REFUSED[why]);
+    this.#deps.observer.note('warn', 'bindRefused', {
+      systemId: known,
+      address: session.peerAddress,
+      why,
+    });
+    session.rejectBind(why === 'busy' ? status.ESME_RSYSERR : status.ESME_RBINDFAIL);
+  }
+}
+
+const REFUSED: Readonly<Record<AuthRefusal, BindEvent>> = {
+  address: 'refusedAddress',
+  banned: 'refusedBusy',
+  bindRate: 'refusedBusy',
+  busy: 'refusedBusy',
+  password: 'refusedPassword',
+  account: 'refusedAccount',
+};
+
+function mayBindFrom(bind: CatalogBind, address: string): boolean {
+  return bind.allowFrom === undefined || bind.allowFrom.contains(address);
+}
+
+function customerOf(session: Session): CustomerSession | undefined {
+  return session.attachment as CustomerSession | undefined;
+}

@@ -1,0 +1,357 @@
+import type { CatalogCarrier } from '../domain/catalog.ts';
+import type { CarrierId, MessageId } from '../domain/ids.ts';
+import type { SubmitSm } from '../smpp/pdu.ts';
+import * as status from '../smpp/status.ts';
+import { type Lease, type LeaseBook, NO_LEASE } from './lease-book.ts';
+import type { Message } from './message.ts';
+import type { GatewayObserver } from './observer.ts';
+import { CarrierQueue, smaller } from './queue.ts';
+import { upstreamParts } from './upstream-pdu.ts';
+
+/** Messages of one lane of one carrier that are held with their content; about 1.5 KB each. */
+const HOT_MESSAGES = 4_000;
+/** Messages read from the store at once when memory runs low. */
+const PAGE_MESSAGES = 500;
+/** Keys in one lease at most: one batch. */
+const LEASE_KEYS_MAX = 500;
+/** Jobs that wait to be tried again; above it no new message is taken from the queue. */
+const RETRIES_MAX = 5_000;
+/** First wait after a carrier's "try again later"; it doubles with each attempt. */
+const RETRY_FIRST_MS = 1_000;
+const RETRY_MOST_MS = 60_000;
+/** Pause after a lease or a page could not be had: the store is away. */
+const STORE_RETRY_MS = 500;
+
+/** One submit_sm to come: a segment of a message, or all of its segments at the first attempt. */
+export interface Job {
+  readonly message: Message;
+  /** 1 and up; 0: every segment. */
+  readonly segment: number;
+  readonly attempt: number;
+}
+
+/** One submit_sm from its lease on. It is the row that the sent lane writes (`SentRow`). */
+export interface Sending {
+  readonly message: Message;
+  readonly id: MessageId;
+  readonly segment: number;
+  readonly attempt: number;
+  readonly carrier: CarrierId;
+  lease: Lease;
+  /** Until it was answered. */
+  pdu: SubmitSm | undefined;
+  /** Unix ms of the write; 0 before it. */
+  sentAtMs: number;
+  /** The carrier's answer: its message_id and status, and when it came. */
+  upstreamId: string | null;
+  status: number;
+  atMs: number;
+}
+
+/** What the dispatcher uses of a carrier's link. */
+export interface Link {
+  send(pdu: SubmitSm, context: Sending): boolean;
+  windowFree(): number;
+  /** The most that may be unanswered over all its sessions. */
+  readonly windowTotal: number;
+}
+
+export interface DispatchDeps {
+  readonly carrier: CatalogCarrier;
+  readonly link: Link;
+  readonly now: () => number;
+  readonly observer: GatewayObserver;
+  readonly leases: LeaseBook;
+  /** Commits the keys; answers with those that have an outcome already and must not be sent. */
+  takeLease(
+    carrier: CarrierId,
+    keys: readonly Sending[],
+  ): Promise<{ lease: bigint; refused: ReadonlySet<MessageId> }>;
+  /** Reads messages with their content; one without (erased, ended) is absent. */
+  load(ids: readonly MessageId[]): Promise<Message[]>;
+  /** Stores an answer (sent lane). */
+  book(sending: Sending): void;
+  /** Whether the sent lane is so far behind that the carrier must wait. */
+  behind(): boolean;
+  /** The carrier has it: its receipt will name `upstreamId`. */
+  accepted(sending: Sending): void;
+  /** The carrier refused it for good. */
+  refused(sending: Sending): void;
+  /** Its validity is over before it was sent. */
+  expired(message: Message): void;
+  /** Written, and never answered: the outcome is unknown. */
+  unknown(sendings: readonly Sending[]): void;
+}
+
+/**
+ * Everything on its way to one carrier:
+ *
+ * ```
+ *   queue ── lease (committed) ──> leased ── window, rate ──> in flight ──> answered: book
+ *     ^                              │ link lost, unwritten      │ throttled      │ accepted / refused
+ *     └── again (kept in memory) <───┴───────────────────────────┘                v
+ *                                                   link lost, written: unknown   receipt path
+ * ```
+ * At most one window is in flight and one more leased, so that a crash leaves at most two windows of
+ * submits whose outcome is unknown.
+ */
+export class Dispatcher {
+  readonly queue = new CarrierQueue(HOT_MESSAGES);
+  #deps: DispatchDeps;
+  /** Leased, waiting for the window. */
+  #leased: Sending[] = [];
+  #leasedHead = 0;
+  /** Tried again before the queue: put back by a lost link, or due after a wait. */
+  #again: Job[] = [];
+  /** Waits for its time: "try again later". */
+  #waiting: { readonly job: Job; readonly dueMs: number }[] = [];
+  /** Whose lease is being committed; empty when none is. */
+  #leasing: readonly Sending[] = [];
+  /** Whose content is being read; empty when none is. */
+  #paging: readonly MessageId[] = [];
+  #storeRetryAtMs = 0;
+  #paused = false;
+
+  constructor(deps: DispatchDeps) {
+    this.#deps = deps;
+  }
+
+  /** The carrier's resource changed, and perhaps its link. */
+  reconfigure(carrier: CatalogCarrier, link: Link): void {
+    this.#deps = { ...this.#deps, carrier, link };
+    this.pump();
+  }
+
+  /** Queues a message; call `pump` after the last of a batch. */
+  enqueue(message: Message): void {
+    this.queue.push(message);
+  }
+
+  /** Queues a job that goes before the queue (recovery, resending). */
+  enqueueJob(job: Job): void {
+    this.#again.push(job);
+  }
+
+  /** Stops sending (the queue is kept) or goes on. */
+  setPaused(paused: boolean): void {
+    this.#paused = paused;
+    this.pump();
+  }
+
+  /** Messages that wait here, leased ones included. */
+  depth(): number {
+    return (
+      this.queue.length +
+      this.#again.length +
+      this.#waiting.length +
+      this.#leasing.length +
+      this.#paging.length +
+      (this.#leased.length - this.#leasedHead)
+    );
+  }
+
+  /** An id not above any that waits here without a lease (those with one are in the lease book). */
+  floor(): MessageId | undefined {
+    let floor = this.queue.floor();
+    for (const job of this.#again) floor = smaller(floor, job.message.id);
+    for (const { job } of this.#waiting) floor = smaller(floor, job.message.id);
+    for (const sending of this.#leasing) floor = smaller(floor, sending.id);
+    for (const id of this.#paging) floor = smaller(floor, id);
+    return floor;
+  }
+
+  /** Moves what can move. Cheap when nothing can; called after each batch, answer turn and tick. */
+  pump(): void {
+    if (this.#paused) return;
+    this.#sendLeased();
+    this.#leaseMore();
+    this.#pageIn();
+  }
+
+  /** Due retries, and what time alone can free. Called about ten times a second. */
+  tick(nowMs: number): void {
+    if (this.#waiting.length > 0) {
+      const due = this.#waiting.filter((w) => w.dueMs <= nowMs);
+      if (due.length > 0) {
+        this.#waiting = this.#waiting.filter((w) => w.dueMs > nowMs);
+        for (const { job } of due) this.#again.push(job);
+      }
+    }
+    this.pump();
+  }
+
+  /** The carrier's submit_sm_resp (or generic_nack) for one submit_sm. */
+  onAnswer(commandStatus: number, upstreamId: string, sending: Sending): void {
+    const nowMs = this.#deps.now();
+    sending.status = commandStatus;
+    sending.upstreamId = commandStatus === status.ESME_ROK ? upstreamId : null;
+    sending.atMs = nowMs;
+    sending.pdu = undefined;
+    this.#deps.observer.upstreamAnswered(
+      this.#deps.carrier,
+      commandStatus,
+      (nowMs - sending.sentAtMs) / 1_000,
+    );
+    this.#deps.book(sending);
+    if (commandStatus === status.ESME_ROK) this.#deps.accepted(sending);
+    else if (isTemporary(commandStatus)) this.#tryLater(sending, nowMs);
+    else this.#deps.refused(sending);
+  }
+
+  /**
+   * A session of the link ended. What was certainly not written goes first again, under a new lease;
+   * what may have been written has an unknown outcome.
+   */
+  onReturned(sendings: readonly { readonly sending: Sending; readonly written: boolean }[]): void {
+    const unknown: Sending[] = [];
+    for (const { sending, written } of sendings) {
+      if (written) unknown.push(sending);
+      else this.#leased.push(sending); // its lease still stands
+    }
+    if (unknown.length > 0) this.#deps.unknown(unknown);
+  }
+
+  #tryLater(sending: Sending, nowMs: number): void {
+    this.#deps.observer.throttled('carrier', this.#deps.carrier.name);
+    const wait = Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** Math.min(sending.attempt - 1, 10));
+    const job = {
+      message: sending.message,
+      segment: sending.segment,
+      attempt: sending.attempt + 1,
+    };
+    this.#waiting.push({ job, dueMs: nowMs + wait });
+  }
+
+  #sendLeased(): void {
+    const { link, observer, carrier } = this.#deps;
+    if (this.#leasedHead === this.#leased.length || this.#deps.behind()) return;
+    const nowMs = this.#deps.now();
+    while (this.#leasedHead < this.#leased.length && link.windowFree() > 0) {
+      const sending = this.#leased[this.#leasedHead];
+      if (sending?.pdu === undefined) throw new Error('a leased sending has its PDU');
+      sending.sentAtMs = nowMs;
+      if (!link.send(sending.pdu, sending)) break;
+      this.#leasedHead++;
+      observer.segmentsSent(sending.message.owner, carrier, 1);
+    }
+    if (this.#leasedHead === this.#leased.length) {
+      this.#leased = [];
+      this.#leasedHead = 0;
+    }
+  }
+
+  /** Leases up to one window ahead of what is in flight, in one commit, while the present window drains. */
+  #leaseMore(): void {
+    const { link } = this.#deps;
+    const room =
+      Math.min(link.windowTotal, LEASE_KEYS_MAX) - (this.#leased.length - this.#leasedHead);
+    // Half a window at a time: the fewer commits, the cheaper each message. An idle link takes what there is.
+    if (
+      this.#leasing.length > 0 ||
+      room <= 0 ||
+      (room < link.windowTotal / 2 && this.#leased.length > 0)
+    )
+      return;
+    if (link.windowFree() === 0 && this.#leased.length > 0) return;
+    if (this.#deps.behind() || this.#deps.now() < this.#storeRetryAtMs) return;
+    const sendings = this.#gather(room);
+    if (sendings.length === 0) return;
+    this.#leasing = sendings;
+    this.#deps.takeLease(this.#deps.carrier.id, sendings).then(
+      ({ lease, refused }) => this.#onLease(sendings, lease, refused),
+      () => this.#onNoLease(sendings),
+    );
+  }
+
+  #gather(room: number): Sending[] {
+    const { carrier } = this.#deps;
+    const nowMs = this.#deps.now();
+    const sendings: Sending[] = [];
+    while (sendings.length < room) {
+      const job = this.#next();
+      if (job === undefined) break;
+      const { message } = job;
+      if (message.validUntilMs <= nowMs) this.#deps.expired(message);
+      else
+        upstreamParts(message, carrier, nowMs, (pdu, segment, parts) => {
+          if (parts > 1) message.parts ??= new Array(parts).fill(undefined);
+          if (job.segment !== 0 && job.segment !== segment) return;
+          sendings.push({
+            message,
+            id: message.id,
+            segment,
+            attempt: job.attempt,
+            carrier: carrier.id,
+            lease: NO_LEASE,
+            pdu,
+            sentAtMs: 0,
+            upstreamId: null,
+            status: 0,
+            atMs: 0,
+          });
+        });
+    }
+    return sendings;
+  }
+
+  #next(): Job | undefined {
+    const again = this.#again.shift();
+    if (again !== undefined) return again;
+    if (this.#waiting.length >= RETRIES_MAX) return undefined;
+    const message = this.queue.shift();
+    return message === undefined ? undefined : { message, segment: 0, attempt: 1 };
+  }
+
+  #onLease(sendings: readonly Sending[], id: bigint, refused: ReadonlySet<MessageId>): void {
+    this.#leasing = [];
+    // Those refused ended meanwhile: cancelled, expired or suspended.
+    const leased =
+      refused.size === 0 ? sendings : sendings.filter((sending) => !refused.has(sending.id));
+    const floor = leased.reduce<MessageId | undefined>(
+      (f, sending) => smaller(f, sending.id),
+      undefined,
+    );
+    const lease = this.#deps.leases.add(id, leased.length, floor);
+    for (const sending of leased) {
+      sending.lease = lease;
+      this.#leased.push(sending);
+    }
+    this.pump();
+  }
+
+  /** Not committed, or in doubt: nothing was sent, so the same keys are leased again. */
+  #onNoLease(sendings: readonly Sending[]): void {
+    this.#leasing = [];
+    this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
+    for (const { message, segment, attempt } of sendings)
+      this.#again.push({ message, segment, attempt });
+  }
+
+  #pageIn(): void {
+    const lane = this.#paging.length > 0 ? undefined : this.queue.coldLane();
+    if (lane === undefined || this.#deps.now() < this.#storeRetryAtMs) return;
+    const ids = this.queue.takeCold(lane, PAGE_MESSAGES);
+    this.#paging = ids;
+    this.#deps.load(ids).then(
+      (messages) => {
+        this.#paging = [];
+        this.queue.warm(lane, messages);
+        this.pump();
+      },
+      () => {
+        this.#paging = [];
+        this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
+        for (const id of ids) this.queue.pushId(lane, id);
+      },
+    );
+  }
+}
+
+/** Answers that say "later": queue full, throttled, temporary application error (SMPP 3.4 §5.1.3). */
+export function isTemporary(commandStatus: number): boolean {
+  return (
+    commandStatus === status.ESME_RMSGQFUL ||
+    commandStatus === status.ESME_RTHROTTLED ||
+    commandStatus === status.ESME_RX_T_APPN
+  );
+}

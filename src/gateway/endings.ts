@@ -1,0 +1,73 @@
+import type { Catalog } from '../domain/catalog.ts';
+import type { CompiledTerms } from '../domain/terms.ts';
+import type { Message } from './message.ts';
+import { type Settlement, settleByParts, settleWhole, unreceiptedPart } from './settlement.ts';
+
+export interface EndingsDeps {
+  catalog(): Catalog;
+  readonly now: () => number;
+  /** Gives a message its final state (settle lane). */
+  settle(settlement: Settlement): void;
+  /** The same, but only if no carrier can have it (end-unsent lane). */
+  endUnsent(settlement: Settlement): void;
+}
+
+/** The ends that no receipt makes: one method for each row of "How a message ends, and its money" that is ours. */
+export class Endings {
+  readonly #deps: EndingsDeps;
+
+  constructor(deps: EndingsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Its validity is over and it was never sent: EXPIRED, the platform's fault. */
+  neverSent(message: Message): void {
+    const { now, endUnsent } = this.#deps;
+    const terms = this.#termsOf(message);
+    endUnsent(settleWhole(message, 'EXPIRED', 'platform', 'neverSent', terms, now()));
+  }
+
+  /** Its account was suspended or terminated while it was queued: REJECTD, by terms.onRefusal. */
+  stopped(message: Message): void {
+    const { now, endUnsent } = this.#deps;
+    const terms = this.#termsOf(message);
+    endUnsent(settleWhole(message, 'REJECTD', 'customer', 'refusedLater', terms, now()));
+  }
+
+  /** Accepted only to be refused by a receipt (`refusals: receipt`). */
+  rejected(message: Message): void {
+    this.#settleWhole(message, 'REJECTD', 'customer', 'refusedLater');
+  }
+
+  /** Its outcome stayed unknown and its carrier's resource says `expire`. */
+  givenUp(message: Message): void {
+    this.#settleWhole(message, 'EXPIRED', 'unknown', 'noReceipt');
+  }
+
+  /** Validity and grace are over: segments without a receipt end UNKNOWN. */
+  withoutReceipt(message: Message): void {
+    if (message.ended !== undefined) return;
+    const nowMs = this.#deps.now();
+    const parts = message.parts ?? [undefined];
+    const cause = parts.includes(undefined) ? 'noReceipt' : 'receipt';
+    const ends = parts.map((part) => part ?? unreceiptedPart(nowMs));
+    const rest = { carrier: message.carrier, answer: undefined, sentAtMs: 0 };
+    this.#deps.settle(settleByParts(message, ends, cause, this.#termsOf(message), rest));
+  }
+
+  #settleWhole(
+    message: Message,
+    state: 'EXPIRED' | 'REJECTD',
+    fault: 'unknown' | 'customer',
+    cause: 'noReceipt' | 'refusedLater',
+  ): void {
+    if (message.ended !== undefined) return;
+    const { now, settle } = this.#deps;
+    settle(settleWhole(message, state, fault, cause, this.#termsOf(message), now()));
+  }
+
+  /** The terms in force now: money follows them when a message ends. */
+  #termsOf(message: Message): CompiledTerms {
+    return (this.#deps.catalog().accounts.get(message.account) ?? message.owner).terms;
+  }
+}

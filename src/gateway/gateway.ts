@@ -1,0 +1,450 @@
+import { randomBytes } from 'node:crypto';
+import type { Client, Pool } from 'pg';
+import type { Catalog } from '../domain/catalog.ts';
+import { type AccountId, type CarrierId, firstIdAt, type MessageId } from '../domain/ids.ts';
+import { ContentKeys } from '../store/content-keys.ts';
+import type { EpochProgress } from '../store/epoch.ts';
+import type { EpochKeeper } from '../store/epoch-keeper.ts';
+import type { Sealing } from '../store/sealing.ts';
+import type { SettleVerdict } from '../store/settle.ts';
+import { accountsWaiting, takeWaiting } from '../store/waiting.ts';
+import type { Authenticator } from './authenticate.ts';
+import { Backpressure } from './backpressure.ts';
+import { Carriers } from './carriers.ts';
+import { CheckpointLog } from './checkpoint.ts';
+import { ClockOffsets } from './clock-offsets.ts';
+import { Correlation } from './correlation.ts';
+import { Customers } from './customers.ts';
+import { isTemporary, type Sending } from './dispatch.ts';
+import { Endings } from './endings.ts';
+import { Janitor } from './janitor.ts';
+import { type Lanes, openLanes } from './lanes.ts';
+import { LeaseBook, NO_LEASE } from './lease-book.ts';
+import { MessageLoader } from './loader.ts';
+import type { Message } from './message.ts';
+import { NodeIds } from './node-ids.ts';
+import type { GatewayObserver } from './observer.ts';
+import { Orphans } from './orphans.ts';
+import { type CustomerReceipt, Outbox } from './outbox.ts';
+import { smaller } from './queue.ts';
+import type { BindLimits, RateLimits } from './rates.ts';
+import { type Arrival, ReceiptPath } from './receipt.ts';
+import { Recovery } from './recovery.ts';
+import type { Settlement } from './settlement.ts';
+import { SubmitPath } from './submit.ts';
+import { UnknownOutcomes } from './unknown.ts';
+import { unknownStore } from './unknown-store.ts';
+
+/** Answers waiting to be stored above which nothing more is sent. */
+const SENT_MAX = 4_000;
+/** accept refuses ids over 20 s old, so nothing below this age is still being accepted. */
+const ACCEPT_AGE_MS = 30_000;
+/** How often what only time can move is looked at. */
+const TICK_MS = 100;
+const SECOND_MS = 1_000;
+
+export interface GatewayOptions {
+  readonly pool: Pool;
+  readonly keeper: EpochKeeper;
+  readonly sealing: Sealing;
+  readonly observer: GatewayObserver;
+  readonly authenticator: Authenticator;
+  readonly limits: { readonly rates: RateLimits; readonly binds: BindLimits };
+  readonly maxPduOctets: number;
+  catalog(): Catalog;
+  connect(applicationName: string): Promise<Client>;
+}
+
+/**
+ * One node's pipeline: the parts of gateway/ put together. What each path does stands in submit.ts and
+ * receipt.ts; here is only who hands what to whom.
+ */
+export class Gateway {
+  readonly customers: Customers;
+  readonly carriers: Carriers;
+  readonly outbox: Outbox;
+  readonly lanes: Lanes;
+  readonly #options: GatewayOptions;
+  /** What nearly every part is given. */
+  readonly #common: {
+    readonly catalog: () => Catalog;
+    readonly now: () => number;
+    readonly observer: GatewayObserver;
+    readonly pool: Pool;
+  };
+  readonly #ids: NodeIds;
+  readonly #leases = new LeaseBook();
+  readonly #clocks = new ClockOffsets();
+  readonly #correlation = new Correlation();
+  readonly #settling = new CheckpointLog();
+  readonly #keys: ContentKeys;
+  readonly #loader: MessageLoader;
+  readonly #submit: SubmitPath;
+  readonly #receipts: ReceiptPath;
+  readonly #orphans: Orphans;
+  readonly #unknown: UnknownOutcomes;
+  readonly #endings: Endings;
+  readonly #recovery: Recovery;
+  readonly #janitor: Janitor;
+  readonly #backpressure: Backpressure;
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(options: GatewayOptions) {
+    const { pool, observer, sealing } = options;
+    this.#options = options;
+    this.#common = { catalog: () => options.catalog(), now: Date.now, observer, pool };
+    this.#ids = new NodeIds(options.keeper);
+    this.#keys = new ContentKeys({ pool, sealing, random: randomBytes });
+    this.#loader = new MessageLoader({ ...this.#common, keys: this.#keys });
+    this.lanes = this.#openLanes();
+    this.#endings = this.#newEndings();
+    this.outbox = this.#newOutbox();
+    this.#receipts = this.#newReceiptPath();
+    this.#orphans = new Orphans({
+      ...this.#common,
+      sealing,
+      loader: this.#loader,
+      receipts: this.#receipts,
+    });
+    this.#unknown = this.#newUnknownOutcomes();
+    this.carriers = this.#newCarriers();
+    this.#submit = this.#newSubmitPath();
+    this.customers = this.#newCustomers();
+    this.#recovery = this.#newRecovery();
+    this.#janitor = this.#newJanitor();
+    this.#backpressure = this.#newBackpressure();
+  }
+
+  /** Starts the carriers' links and everything that time moves. */
+  start(): void {
+    this.carriers.onCatalog();
+    this.#timers = [
+      setInterval(() => this.carriers.tick(Date.now()), TICK_MS),
+      setInterval(() => this.#everySecond(), SECOND_MS),
+    ];
+    void this.#recovery.tick();
+  }
+
+  /** The catalog was replaced. */
+  onCatalog(): void {
+    this.customers.onCatalog();
+    this.carriers.onCatalog();
+  }
+
+  /** What this node's heartbeat says of its work: see EpochProgress. */
+  progress(): EpochProgress {
+    const { idFloorMs, dbNowMs } = this.#options.keeper;
+    const adopted = this.#recovery.adopted;
+    const accepting = firstIdAt(Math.max(idFloorMs, dbNowMs - ACCEPT_AGE_MS));
+    const floors = [
+      this.carriers.floor(),
+      this.#leases.floor(),
+      this.#unknown.floor(),
+      adopted?.queueFloor,
+    ];
+    const checkpoints = [
+      this.#settling.oldestDbMs(),
+      this.outbox.oldestDbMs(),
+      adopted?.checkpointMs,
+    ];
+    return {
+      queueFloor: floors.reduce<MessageId>(
+        (floor, next) => smaller(floor, next) ?? floor,
+        accepting,
+      ),
+      checkpointMs: Math.min(dbNowMs, ...checkpoints.map((at) => at ?? dbNowMs)),
+    };
+  }
+
+  /** Ends queued messages of an account that was suspended or terminated, by its terms. */
+  endQueuedOf(account: AccountId): Promise<void> {
+    return this.#janitor.endQueuedOf(account, (message) => this.#endings.stopped(message));
+  }
+
+  /** Lets what is in flight finish: no more is sent, answers are booked, then the lanes are emptied and closed. */
+  async drain(limitMs: number): Promise<void> {
+    this.carriers.pauseAll();
+    const until = performance.now() + limitMs;
+    const busy = () => this.carriers.inFlight() > 0 || this.lanes.accept.depth() > 0;
+    while (busy() && performance.now() < until) await pause(TICK_MS / 4);
+    await this.carriers.stop();
+    await this.#unknown.tick();
+    const { accept, lease, sent, settle, endUnsent, segments, notes, returned, deferred } =
+      this.lanes;
+    for (const lane of [
+      accept,
+      lease,
+      sent,
+      endUnsent,
+      segments,
+      settle,
+      notes,
+      returned,
+      deferred,
+    ]) {
+      await within(until, lane.drain());
+    }
+    await this.close();
+  }
+
+  /** Stops at once; what is not committed is as after a crash. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#timers = [];
+    await this.#janitor.close();
+    const lanes: { close(): Promise<void> }[] = Object.values(this.lanes);
+    await Promise.all(lanes.map((lane) => lane.close()));
+  }
+
+  #openLanes(): Lanes {
+    const { keeper, observer, connect } = this.#options;
+    return openLanes({
+      epoch: keeper.epoch,
+      connect,
+      newBatchId: () => this.#ids.nextBatch(),
+      now: Date.now,
+      observer,
+      leases: this.#leases,
+      handlers: {
+        onAccepted: (items, verdicts) => this.#submit.onCommitted(items, verdicts),
+        onNotAccepted: (items) => this.#submit.onNotCommitted(items),
+        onSent: (items) => {
+          for (const sending of items) this.#leases.settle(sending.lease);
+          this.carriers.pump();
+        },
+        onSettled: (items, verdicts) => this.#onSettled(items, verdicts),
+        onSegments: (items) => this.#receipts.onSegments(items),
+        onNotes: (items) => this.#receipts.onNotes(items),
+        onStored: (items) => this.outbox.onStored(items),
+      },
+    });
+  }
+
+  #newEndings(): Endings {
+    return new Endings({
+      ...this.#common,
+      settle: (settlement) => this.#receipts.settle(settlement),
+      endUnsent: (settlement) => {
+        this.#settling.begin(this.#options.keeper.dbNowMs);
+        this.lanes.endUnsent.push(settlement);
+      },
+    });
+  }
+
+  #newOutbox(): Outbox {
+    const { returned, deferred } = this.lanes;
+    const take = (account: AccountId, most: number) => this.#takeWaiting(account, most);
+    return new Outbox({ ...this.#common, returned, deferred, takeWaiting: take });
+  }
+
+  #newReceiptPath(): ReceiptPath {
+    const { segments, notes } = this.lanes;
+    return new ReceiptPath({
+      ...this.#common,
+      correlation: this.#correlation,
+      settle: { push: (settlement) => this.#settle(settlement) },
+      segments,
+      notes,
+      lookUp: (arrival) => this.#orphans.lookUp(arrival),
+      returnToCustomer: (end) => this.outbox.offerSettled(end, this.#options.keeper.dbNowMs),
+      learnClock: (carrier, fields, sentAtMs) => this.#clocks.learn(carrier, fields, sentAtMs),
+    });
+  }
+
+  #newUnknownOutcomes(): UnknownOutcomes {
+    const { pool, keeper } = this.#options;
+    return new UnknownOutcomes({
+      ...this.#common,
+      leases: this.#leases,
+      clocks: this.#clocks,
+      store: unknownStore(pool, keeper.epoch, this.#loader, this.#orphans),
+      carrierUp: (id) => this.carriers.running.get(id)?.upSinceMs !== undefined,
+      resend: (job) => this.carriers.enqueueJobs(job.message.carrier, [job]),
+      expire: (message) => this.#endings.givenUp(message),
+      settleByOrphan: (sending, arrival) => this.#settleByOrphan(sending, arrival),
+    });
+  }
+
+  #newCarriers(): Carriers {
+    const { sealing, maxPduOctets } = this.#options;
+    return new Carriers({
+      ...this.#common,
+      random: Math.random,
+      monotonic: () => performance.now(),
+      maxPduOctets,
+      leases: this.#leases,
+      receipts: () => this.#receipts,
+      openPassword: (carrier) => sealing.openSecret(carrier.sealedPassword),
+      takeLease: (carrier, keys) => this.#takeLease(carrier, keys),
+      load: (ids) => this.#loader.load(ids),
+      book: (sending) => this.lanes.sent.push(sending),
+      behind: () => this.lanes.sent.depth() > SENT_MAX,
+      accepted: (sending) => this.#onAcceptedUpstream(sending),
+      refused: (sending) => this.#onRefusedUpstream(sending),
+      expired: (message) => this.#endings.neverSent(message),
+      unknown: (sendings) => this.#unknown.onLost(sendings),
+      onUp: (carrier) => void this.#unknown.onUp(carrier),
+    });
+  }
+
+  #newSubmitPath(): SubmitPath {
+    return new SubmitPath({
+      ...this.#common,
+      random: Math.random,
+      nextId: (nowMs) => this.#ids.nextMessage(nowMs),
+      keys: this.#keys,
+      rates: this.#options.limits.rates,
+      accept: this.lanes.accept,
+      carrierUsable: this.carriers.isUsable,
+      enqueue: (messages) => this.carriers.enqueue(messages),
+      rejectByReceipt: (message) => this.#endings.rejected(message),
+    });
+  }
+
+  #newCustomers(): Customers {
+    const { authenticator, limits } = this.#options;
+    const parts = {
+      authenticator,
+      bindLimits: limits.binds,
+      submit: this.#submit,
+      outbox: this.outbox,
+    };
+    return new Customers({ ...this.#common, ...parts });
+  }
+
+  #newRecovery(): Recovery {
+    const { keeper, connect } = this.#options;
+    return new Recovery({
+      ...this.#common,
+      epoch: keeper.epoch,
+      connect: () => connect('recovery'),
+      progress: () => this.progress(),
+      load: (ids) => this.#loader.load(ids),
+      queueId: (carrier, lane, id) => this.carriers.queueId(carrier, lane, id),
+      enqueueJobs: (carrier, jobs) => this.carriers.enqueueJobs(carrier, jobs),
+      refusedBefore: (message, commandStatus) => this.#refusedBefore(message, commandStatus),
+      isPermanent: (commandStatus) => commandStatus !== 0 && !isTemporary(commandStatus),
+      defer: (rows) => this.#deferUnseen(rows),
+    });
+  }
+
+  #newJanitor(): Janitor {
+    const { connect } = this.#options;
+    return new Janitor({
+      ...this.#common,
+      connect: () => connect('janitor'),
+      load: (ids) => this.#loader.load(ids),
+      endUnsent: (message) => this.#endings.neverSent(message),
+      endWithoutReceipt: (message) => this.#endings.withoutReceipt(message),
+    });
+  }
+
+  #newBackpressure(): Backpressure {
+    const { accept, settle } = this.lanes;
+    return new Backpressure({
+      settleDepth: () => settle.depth(),
+      lookUpsBehind: () => this.#orphans.behind,
+      holdAccept: (hold) => (hold ? accept.hold() : accept.release()),
+      holdCarriers: (hold) => this.carriers.holdReading(hold),
+    });
+  }
+
+  #settle(settlement: Settlement): void {
+    this.#settling.begin(this.#options.keeper.dbNowMs);
+    this.lanes.settle.push(settlement);
+    this.#backpressure.check();
+  }
+
+  #onSettled(items: readonly Settlement[], verdicts: readonly SettleVerdict[]): void {
+    this.#receipts.onSettled(items, verdicts);
+    this.#settling.end(items.length);
+    this.#backpressure.check();
+  }
+
+  #onAcceptedUpstream(sending: Sending): void {
+    const carrier = this.#options.catalog().carriers.get(sending.carrier);
+    if (carrier === undefined) return;
+    if (sending.message.parts === undefined) sending.message.submit = undefined;
+    this.#receipts.onAccepted(carrier, sending);
+    this.#orphans.onAccepted(sending);
+  }
+
+  #onRefusedUpstream(sending: Sending): void {
+    const carrier = this.#options.catalog().carriers.get(sending.carrier);
+    if (carrier !== undefined) this.#receipts.onRefused(carrier, sending);
+  }
+
+  /** A message whose carrier had refused it when its node died, before that was settled. */
+  #refusedBefore(message: Message, commandStatus: number): void {
+    this.#onRefusedUpstream({
+      message,
+      id: message.id,
+      segment: 1,
+      attempt: 1,
+      carrier: message.carrier,
+      lease: NO_LEASE,
+      pdu: undefined,
+      sentAtMs: 0,
+      upstreamId: null,
+      status: commandStatus,
+      atMs: Date.now(),
+    });
+  }
+
+  /** An orphan receipt tells how a submit ended that was never answered: its id is booked as if it had been. */
+  #settleByOrphan(sending: Sending, arrival: Arrival): void {
+    sending.upstreamId = arrival.ids[0] ?? null;
+    this.lanes.sent.push(sending);
+    this.#receipts.weigh(arrival, sending);
+  }
+
+  #takeLease(
+    carrier: CarrierId,
+    keys: readonly Sending[],
+  ): Promise<{ lease: bigint; refused: ReadonlySet<MessageId> }> {
+    const lease: bigint = this.#ids.nextBatch();
+    return new Promise((resolve, reject) => {
+      const done = (refused: readonly MessageId[]) => resolve({ lease, refused: new Set(refused) });
+      this.lanes.lease.push({ lease, carrier, keys, done, failed: reject });
+    });
+  }
+
+  async #takeWaiting(account: AccountId, most: number): Promise<CustomerReceipt[]> {
+    const { pool, keeper } = this.#options;
+    const ids = await takeWaiting(pool, keeper.epoch, account, most);
+    const messages = await this.#loader.load(ids);
+    return messages.flatMap((message) => this.outbox.waitingReceipt(message, keeper.dbNowMs) ?? []);
+  }
+
+  /** Puts an adopted node's unreturned receipts on the waiting list. */
+  #deferUnseen(
+    rows: readonly { readonly id: MessageId; readonly account: AccountId }[],
+  ): Promise<void> {
+    for (const row of rows) this.outbox.deferUnseen(row);
+    return this.lanes.deferred.drain();
+  }
+
+  #everySecond(): void {
+    void this.#recovery.tick();
+    void this.#unknown.tick();
+    void this.#orphans.sweep();
+    void this.#wakeOutbox();
+    void this.#janitor.tick();
+    this.#backpressure.check();
+  }
+
+  async #wakeOutbox(): Promise<void> {
+    const bound = this.outbox.boundAccounts();
+    if (bound.length === 0) return;
+    this.outbox.wake(await accountsWaiting(this.#options.pool, bound).catch(() => []));
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Waits for something, but not beyond a time of performance.now(). */
+async function within(until: number, work: Promise<unknown>): Promise<void> {
+  await Promise.race([work, pause(Math.max(0, until - performance.now()))]);
+}

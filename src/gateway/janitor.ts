@@ -1,0 +1,142 @@
+import type { Client, Pool } from 'pg';
+import type { Catalog } from '../domain/catalog.ts';
+import type { AccountId, MessageId } from '../domain/ids.ts';
+import { type DueMessage, finishDue, takeDue, walkDue } from '../store/due.ts';
+import { tryLead } from '../store/epoch.ts';
+import {
+  cutPartition,
+  databaseNow,
+  finishPartition,
+  needsCut,
+  pruneBatches,
+  unfinishedPartitions,
+} from '../store/partitions.ts';
+import { withClient } from '../store/pool.ts';
+import { queuedOfAccount } from '../store/queued-of-account.ts';
+import type { Message } from './message.ts';
+import type { GatewayObserver } from './observer.ts';
+
+/** Messages ended in one step. */
+const DUE_PAGE = 500;
+/** A message that could not be ended yet (a carrier may have it) is looked at again after this. */
+const AGAIN_MS = 60_000;
+/** Batches older than this are deleted: no lane asks for them any more. */
+const BATCHES_KEPT_MS = 3_600_000;
+const PRUNE_EVERY_MS = 60_000;
+
+export interface JanitorDeps {
+  readonly pool: Pool;
+  connect(): Promise<Client>;
+  readonly observer: GatewayObserver;
+  readonly now: () => number;
+  catalog(): Catalog;
+  load(ids: readonly MessageId[]): Promise<Message[]>;
+  endUnsent(message: Message): void;
+  endWithoutReceipt(message: Message): void;
+}
+
+/**
+ * The jobs that one node does for all: ends messages whose time is over, cuts and prepares partitions, forgets
+ * old batches. The leader is who holds the leader's lock; it is tried for each second.
+ */
+export class Janitor {
+  readonly #deps: JanitorDeps;
+  #client: Client | undefined;
+  #leads = false;
+  #working: Promise<void> | undefined;
+  #prunedMs = 0;
+
+  constructor(deps: JanitorDeps) {
+    this.#deps = deps;
+  }
+
+  /** Once a second. */
+  async tick(): Promise<void> {
+    if (this.#working !== undefined) return;
+    this.#working = this.#work().catch((error) => this.#lost(error));
+    await this.#working;
+    this.#working = undefined;
+  }
+
+  /** Ends what an account has queued: `end` is called for each message that no carrier has accepted. */
+  async endQueuedOf(account: AccountId, end: (message: Message) => void): Promise<void> {
+    let after = 0n;
+    for (;;) {
+      const from = after;
+      const ids = await withClient(this.#deps.pool, (client) =>
+        queuedOfAccount(client, account, from, DUE_PAGE),
+      );
+      for (const message of await this.#deps.load(ids)) end(message);
+      const last = ids.at(-1);
+      if (last === undefined) return;
+      after = last;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#working?.catch(() => {});
+    const client = this.#client;
+    this.#client = undefined;
+    this.#leads = false;
+    await client?.end().catch(() => {});
+  }
+
+  async #work(): Promise<void> {
+    this.#client ??= await this.#deps.connect();
+    const client = this.#client;
+    this.#leads ||= await tryLead(client);
+    if (!this.#leads) return;
+    const dbNowMs = await databaseNow(client);
+    await walkDue(client, dbNowMs);
+    await this.#endDue(client, dbNowMs);
+    if (await needsCut(client)) {
+      const number = await cutPartition(client, { now: () => performance.now(), sleep });
+      if (number !== undefined) this.#deps.observer.note('info', 'partitionCut', { number });
+    }
+    for (const number of await unfinishedPartitions(client)) await finishPartition(client, number);
+    if (dbNowMs - this.#prunedMs > PRUNE_EVERY_MS) {
+      this.#prunedMs = dbNowMs;
+      await pruneBatches(client, dbNowMs - BATCHES_KEPT_MS);
+    }
+  }
+
+  async #endDue(client: Client, dbNowMs: number): Promise<void> {
+    const due = await takeDue(client, dbNowMs, DUE_PAGE);
+    if (due.length === 0) return;
+    const messages = new Map(
+      (await this.#deps.load(due.map((one) => one.id))).map((message) => [message.id, message]),
+    );
+    // Each comes up again until it has its outcome; takeDue then strikes it off.
+    const again = due.map((one) => ({
+      atMs: one.atMs,
+      id: one.id,
+      nextAtMs: this.#end(one, messages.get(one.id), dbNowMs),
+    }));
+    await finishDue(client, again);
+  }
+
+  /** Ends one message if its time is over. @returns when to look again, unix ms */
+  #end(due: DueMessage, message: Message | undefined, dbNowMs: number): number {
+    if (message === undefined) return dbNowMs + AGAIN_MS;
+    if (due.acceptedBy === undefined && !due.unknown) this.#deps.endUnsent(message);
+    else {
+      const carrier = this.#deps.catalog().carriers.get(due.acceptedBy ?? due.carrier);
+      const untilMs = due.validUntilMs + (carrier?.receiptGraceMs ?? 0);
+      if (dbNowMs < untilMs) return untilMs;
+      this.#deps.endWithoutReceipt(message);
+    }
+    return dbNowMs + AGAIN_MS;
+  }
+
+  #lost(error: unknown): void {
+    this.#deps.observer.note('warn', 'janitorInterrupted', { reason: String(error) });
+    const client = this.#client;
+    this.#client = undefined;
+    this.#leads = false;
+    void client?.end().catch(() => {});
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,139 @@
+import type { Pool } from 'pg';
+import type { Catalog } from '../domain/catalog.ts';
+import type { MessageId } from '../domain/ids.ts';
+import { times } from '../domain/money.ts';
+import { normaliseDestination } from '../domain/msisdn.ts';
+import { decodePdu } from '../smpp/codec.ts';
+import { textOf } from '../smpp/message.ts';
+import type { SubmitSm } from '../smpp/pdu.ts';
+import type { ContentKeys } from '../store/content-keys.ts';
+import { withClient } from '../store/pool.ts';
+import { loadSegmentReceipts } from '../store/segment-receipts.ts';
+import { loadMessages, type StoredMessage } from '../store/stored-message.ts';
+import { DEFAULT_ALPHABET, echoOf, type Message, NOTHING, type PartEnd } from './message.ts';
+import type { GatewayObserver } from './observer.ts';
+
+export interface LoaderDeps {
+  catalog(): Catalog;
+  readonly pool: Pool;
+  readonly keys: ContentKeys;
+  readonly observer: GatewayObserver;
+}
+
+/** Brings messages back from the store as they were when they were accepted. */
+export class MessageLoader {
+  readonly #deps: LoaderDeps;
+
+  constructor(deps: LoaderDeps) {
+    this.#deps = deps;
+  }
+
+  /** The messages of these ids, in their order; one whose account or content is gone is absent. */
+  async load(ids: readonly MessageId[]): Promise<Message[]> {
+    const client = await this.#deps.pool.connect();
+    try {
+      const byId = new Map((await loadMessages(client, ids)).map((stored) => [stored.id, stored]));
+      return await this.revive(ids.flatMap((id) => byId.get(id) ?? []));
+    } finally {
+      client.release();
+    }
+  }
+
+  /** Decrypts stored messages; one whose account or content is gone is absent. */
+  async revive(stored: readonly StoredMessage[]): Promise<Message[]> {
+    await this.#deps.keys.load([...new Set(stored.map((message) => message.contentKey))]);
+    const long = stored.filter((message) => message.segments > 1).map((message) => message.id);
+    const ends: ReadonlyMap<MessageId, ReadonlyMap<number, PartEnd>> = long.length === 0
+      ? new Map()
+      : await this.#segmentEnds(long);
+    const messages: Message[] = [];
+    for (const one of stored) {
+      const message = this.#reviveOne(one, ends.get(one.id));
+      if (message !== undefined) messages.push(message);
+    }
+    return messages;
+  }
+
+  #reviveOne(
+    stored: StoredMessage,
+    ends: ReadonlyMap<number, PartEnd> | undefined,
+  ): Message | undefined {
+    const owner = this.#deps.catalog().accounts.get(stored.account);
+    const submit = this.#openSubmit(stored);
+    if (owner === undefined || submit === undefined) {
+      this.#deps.observer.note('warn', 'messageNotReadable', { message: stored.id.toString() });
+      return undefined;
+    }
+    const destination = normaliseDestination(
+      submit.destination_addr,
+      submit.dest_addr_ton,
+      submit.dest_addr_npi,
+    );
+    const {
+      id,
+      account,
+      bind,
+      customerId,
+      carrier,
+      segments,
+      unitPrice,
+      chargeOnDelivery,
+      registeredDelivery,
+    } = stored;
+    const carrierNow = this.#deps.catalog().carriers.get(carrier);
+    const parts =
+      segments > 1 && carrierNow?.longMessages !== 'payload'
+        ? Array.from({ length: segments }, (_, i) => ends?.get(i + 1))
+        : undefined;
+    return {
+      id,
+      account,
+      bind,
+      customerId,
+      carrier,
+      lane: owner.lane,
+      segments,
+      unitPrice,
+      price: times(unitPrice, segments),
+      tariffVersion: stored.tariffVersion,
+      policyVersion: stored.policyVersion,
+      termsVersion: stored.termsVersion,
+      chargeOnDelivery,
+      registeredDelivery,
+      validUntilMs: stored.validUntilMs,
+      destinationHash: NOTHING,
+      contentKey: stored.contentKey,
+      content: NOTHING,
+      owner,
+      destination: 'msisdn' in destination ? destination.msisdn : submit.destination_addr,
+      submit,
+      echo: echoOf(submit, textOf(submit, DEFAULT_ALPHABET)),
+      parts,
+      ended: stored.end,
+    };
+  }
+
+  /** Ends of single segments that the store has, by message and segment. */
+  async #segmentEnds(
+    ids: readonly MessageId[],
+  ): Promise<ReadonlyMap<MessageId, ReadonlyMap<number, PartEnd>>> {
+    const ends = new Map<MessageId, Map<number, PartEnd>>();
+    const rows = await withClient(this.#deps.pool, (client) => loadSegmentReceipts(client, ids));
+    for (const { id, segment, state, fault, err, doneAtMs } of rows) {
+      const parts = ends.get(id) ?? new Map<number, PartEnd>();
+      ends.set(id, parts.set(segment, { state, fault, err, doneAtMs }));
+    }
+    return ends;
+  }
+
+  #openSubmit(stored: StoredMessage): SubmitSm | undefined {
+    try {
+      const plain = this.#deps.keys.open(stored.contentKey, stored.id, 0, stored.content);
+      if (plain === undefined) return undefined; // its key is destroyed: erased
+      const pdu = decodePdu(plain, 0, plain.length);
+      return pdu.command === 'submit_sm' ? pdu : undefined;
+    } catch {
+      return undefined; // the content was altered: the note of the caller says so
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import type { CatalogAccount, QueueLane } from '../domain/catalog.ts';
+import type { AccountId, BindId, CarrierId, MessageId } from '../domain/ids.ts';
+import type { Credits } from '../domain/money.ts';
+import type { DefaultAlphabet } from '../smpp/data-coding.ts';
+import type { SubmitSm } from '../smpp/pdu.ts';
+
+/** What data_coding 0 means here: GSM 7-bit, one septet an octet, as most SMSCs have it. */
+export const DEFAULT_ALPHABET: DefaultAlphabet = 'gsm7';
+
+/** Octets of nothing: what `content` and `destinationHash` are once the store has them. */
+export const NOTHING: Buffer = Buffer.alloc(0);
+
+/**
+ * An accepted message while this node works on it. It is at once the row that the accept lane writes
+ * (`AcceptRow`) and what dispatch, receipt and outbox need afterwards. `submit` and `content` are let
+ * go of as soon as the carrier and the store have them: an open message costs about 400 octets.
+ */
+export interface Message {
+  readonly id: MessageId;
+  readonly account: AccountId;
+  readonly bind: BindId;
+  /** The message_id the customer sees; null: the internal id in decimal. */
+  readonly customerId: string | null;
+  carrier: CarrierId;
+  readonly lane: QueueLane;
+  readonly segments: number;
+  readonly unitPrice: Credits;
+  readonly price: Credits;
+  readonly tariffVersion: number;
+  readonly policyVersion: number;
+  readonly termsVersion: number;
+  readonly chargeOnDelivery: boolean;
+  /** registered_delivery as the customer gave it (SMPP 3.4 §5.2.17). */
+  readonly registeredDelivery: number;
+  /** Unix ms after which it is never sent. */
+  readonly validUntilMs: number;
+  /** Keyed hash of the destination until the accept lane has written it. */
+  destinationHash: Buffer;
+  readonly contentKey: number;
+  /** Sealed submit_sm until the accept lane has written it. */
+  content: Buffer;
+
+  /** The account as it was configured when the message came into this node's memory. */
+  readonly owner: CatalogAccount;
+  /** E.164 digits of the destination. */
+  readonly destination: string;
+  /** The customer's submit_sm until its last segment was answered. */
+  submit: SubmitSm | undefined;
+  /** What its receipt repeats. */
+  readonly echo: ReceiptEcho;
+  /** How its segments stand; undefined for a message of one segment. */
+  parts: PartEnds | undefined;
+  /** Its end once that is on its way to the store; undefined while open. */
+  ended: PartEnd | undefined;
+}
+
+/** What of a submit_sm comes back in its receipt: the addresses, and the first 20 characters of its text. */
+export interface ReceiptEcho {
+  readonly service_type: string;
+  readonly source_addr_ton: number;
+  readonly source_addr_npi: number;
+  readonly source_addr: string;
+  readonly dest_addr_ton: number;
+  readonly dest_addr_npi: number;
+  readonly destination_addr: string;
+  readonly text: string;
+}
+
+/** How one segment ended; the numbers are those of domain/message-state.ts. */
+export interface PartEnd {
+  readonly state: number;
+  readonly fault: number;
+  readonly err: number;
+  readonly doneAtMs: number;
+}
+
+/** Ends by segment - 1; undefined while that segment is open. */
+export type PartEnds = (PartEnd | undefined)[];
+
+/** Characters of the text that a receipt repeats (SMPP 3.4 Appendix B). */
+const RECEIPT_TEXT_CHARACTERS = 20;
+
+/** The message_id that the customer was given. */
+export function customerIdOf(message: Pick<Message, 'id' | 'customerId'>): string {
+  return message.customerId ?? message.id.toString();
+}
+
+/** The part of a submit_sm that outlives it. */
+export function echoOf(submit: SubmitSm, text: string): ReceiptEcho {
+  return {
+    service_type: submit.service_type,
+    source_addr_ton: submit.source_addr_ton,
+    source_addr_npi: submit.source_addr_npi,
+    source_addr: submit.source_addr,
+    dest_addr_ton: submit.dest_addr_ton,
+    dest_addr_npi: submit.dest_addr_npi,
+    destination_addr: submit.destination_addr,
+    text: text.slice(0, RECEIPT_TEXT_CHARACTERS),
+  };
+}

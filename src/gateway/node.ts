@@ -1,0 +1,176 @@
+import type { Client, Pool } from 'pg';
+import type { Catalog } from '../domain/catalog.ts';
+import { firstIdAt } from '../domain/ids.ts';
+import {
+  EsmeListener,
+  type EsmeListenerHandler,
+  type EsmeListenerOptions,
+} from '../session/esme-listener.ts';
+import { sessionOptions } from '../session/session-types.ts';
+import { ESME_RMSGQFUL } from '../smpp/status.ts';
+import { EpochKeeper } from '../store/epoch-keeper.ts';
+import type { Sealing } from '../store/sealing.ts';
+import type { Authenticator } from './authenticate.ts';
+import { Gateway } from './gateway.ts';
+import type { GatewayObserver } from './observer.ts';
+import { createLimits, type Limits } from './rates.ts';
+
+/** How often the number of living nodes is read. */
+const LIVE_NODES_MS = 2_000;
+/** Customers' sessions have this long to take their answers when we stop; then they are closed. */
+const UNBIND_GRACE_MS = 5_000;
+
+/** A door for customers: where it listens, and with which certificate. */
+export type Door = Pick<EsmeListenerOptions, 'host' | 'port' | 'tls'>;
+
+export interface NodeOptions {
+  readonly name: string;
+  readonly pool: Pool;
+  connect(applicationName: string): Promise<Client>;
+  readonly sealing: Sealing;
+  readonly observer: GatewayObserver;
+  readonly authenticator: Authenticator;
+  readonly redisUrl: string | undefined;
+  readonly maxPduOctets: number;
+  readonly doors: readonly Door[];
+  catalog(): Catalog;
+}
+
+/**
+ * One life of this node: an epoch in the database, the pipeline under it, and the doors that customers come through.
+ * When another node adopts the epoch (we were silent for too long) this life is over and the next one starts afresh.
+ */
+export class GatewayNode {
+  readonly gateway: Gateway;
+  readonly listeners: readonly EsmeListener[];
+  /** Settles when the epoch was adopted by another node. */
+  readonly lost: Promise<void>;
+  readonly #keeper: EpochKeeper;
+  readonly #limits: Limits;
+  readonly #liveNodes: NodeJS.Timeout;
+
+  /** Takes an epoch, starts the pipeline, opens the doors. @throws when a port is taken or the database is away */
+  static async start(options: NodeOptions): Promise<GatewayNode> {
+    let gateway: Gateway | undefined;
+    let lose: () => void = () => {};
+    const lost = new Promise<void>((resolve) => {
+      lose = resolve;
+    });
+    const keeper = await EpochKeeper.start({
+      name: options.name,
+      connect: () => options.connect('epoch'),
+      now: Date.now,
+      progress: () => gateway?.progress() ?? { queueFloor: firstIdAt(0), checkpointMs: 0 },
+      onLost: (error) => {
+        options.observer.note('error', 'epochLost', { reason: error.message });
+        lose();
+      },
+      onMissed: (error) =>
+        options.observer.note('warn', 'heartbeatMissed', { reason: error.message }),
+    });
+    const live = { nodes: 1 };
+    const limits = await createLimits({
+      redisUrl: options.redisUrl,
+      nodeKey: String(keeper.epoch),
+      liveNodes: () => live.nodes,
+      now: Date.now,
+      onState: (up, reason) =>
+        options.observer.note(up ? 'info' : 'warn', up ? 'redisUp' : 'redisDown', { reason }),
+    });
+    limits.onCatalog(options.catalog());
+    gateway = new Gateway({ ...options, keeper, limits });
+    const node = new GatewayNode({ options, gateway, keeper, limits, lost, live });
+    try {
+      gateway.start();
+      for (const listener of node.listeners) await listener.listen();
+    } catch (error) {
+      await node.abandon();
+      throw error;
+    }
+    return node;
+  }
+
+  private constructor(parts: {
+    readonly options: NodeOptions;
+    readonly gateway: Gateway;
+    readonly keeper: EpochKeeper;
+    readonly limits: Limits;
+    readonly lost: Promise<void>;
+    readonly live: { nodes: number };
+  }) {
+    const { options, gateway, keeper, limits, lost, live } = parts;
+    this.gateway = gateway;
+    this.lost = lost;
+    this.#keeper = keeper;
+    this.#limits = limits;
+    this.listeners = options.doors.map((door) => openDoor(door, options, gateway));
+    const count = () =>
+      void countLiveNodes(options.pool).then(
+        (nodes) => (live.nodes = nodes),
+        () => {},
+      );
+    count();
+    this.#liveNodes = setInterval(count, LIVE_NODES_MS);
+  }
+
+  /** The catalog was replaced. */
+  onCatalog(catalog: Catalog): void {
+    this.#limits.onCatalog(catalog);
+    this.gateway.onCatalog();
+  }
+
+  /**
+   * The orderly end: no new sessions, customers unbound, what is in flight finished, everything stored, the epoch
+   * closed. At most `limitMs` and some seconds.
+   */
+  async drain(limitMs: number): Promise<void> {
+    await Promise.all(this.listeners.map((listener) => listener.close(UNBIND_GRACE_MS)));
+    await this.gateway.drain(limitMs);
+    await this.#keeper.close();
+    await this.#closeRest();
+  }
+
+  /** The epoch is lost: everything ends at once, the adopter goes on with it. */
+  async abandon(): Promise<void> {
+    await Promise.all(this.listeners.map((listener) => listener.close(0)));
+    await this.gateway.carriers.stop();
+    await this.gateway.close();
+    await this.#keeper.close();
+    await this.#closeRest();
+  }
+
+  async #closeRest(): Promise<void> {
+    clearInterval(this.#liveNodes);
+    await this.#limits.close();
+  }
+}
+
+function openDoor(door: Door, options: NodeOptions, gateway: Gateway): EsmeListener {
+  const { customers } = gateway;
+  const handler: EsmeListenerHandler = {
+    onBind: (session, pdu) => customers.onBind(session, pdu),
+    onRequest: (session, pdu) => customers.onRequest(session, pdu),
+    onResponse: (session, pdu, context) => customers.onResponse(session, pdu, context),
+    onWindowOpen: (session) => customers.onWindowOpen(session),
+    onClosed: (session, reason, inFlight) => customers.onClosed(session, reason, inFlight),
+    onConnectionRefused: (address, why) =>
+      options.observer.note('warn', 'connectionRefused', { address, why }),
+    onListenerError: (error) =>
+      options.observer.note('error', 'listenerFailed', { reason: error.message }),
+  };
+  const session = sessionOptions({
+    side: 'smsc',
+    now: () => performance.now(),
+    maxPduOctets: options.maxPduOctets,
+    overWindowStatus: ESME_RMSGQFUL,
+    observer: { malformed: () => options.observer.malformedPdu('customer') },
+  });
+  return new EsmeListener({ ...door, session }, handler);
+}
+
+async function countLiveNodes(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ nodes: number }>(
+    'select count(*)::int as nodes from node_epoch where adopted_by is null and not closed and valid_until > now()',
+  );
+  return Math.max(1, rows[0]?.nodes ?? 1);
+}

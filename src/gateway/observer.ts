@@ -1,0 +1,57 @@
+import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
+import type { RefusalKey } from '../domain/refusal.ts';
+
+/** How a submit_sm was answered: the `result` label of `smppgate_submits_total`. */
+export type SubmitResult = 'accepted' | RefusalKey | 'malformed' | 'notAuthorised';
+
+/** Ledger kinds that the pipeline itself posts. */
+export type MoneyKind = 'charge' | 'refund' | 'reserve' | 'release';
+
+/** Why a receipt was not matched: the `reason` label of `smppgate_receipts_unmatched_total`. */
+export type UnmatchedReason = 'unknownId' | 'otherDestination' | 'unreadable' | 'matchedLater';
+
+/** What happened to a bind: the `event` label of `smppgate_bind_events_total`. */
+export type BindEvent =
+  | 'bound'
+  | 'unbound'
+  | 'lost'
+  | 'refusedPassword'
+  | 'refusedAddress'
+  | 'refusedAccount'
+  | 'refusedBusy'
+  | 'tooManyBinds';
+
+/**
+ * Everything the pipeline reports, in one place, so that neither metrics nor logs bury its logic.
+ * Durations are seconds. Implementations must not throw and must not block: they are called once
+ * or a few times a message.
+ */
+export interface GatewayObserver {
+  /** A submit_sm was answered, `seconds` after its last octet was read. */
+  submitAnswered(account: CatalogAccount | undefined, result: SubmitResult, seconds: number): void;
+  /** A carrier answered one submit_sm. `status` is its command_status. */
+  upstreamAnswered(carrier: CatalogCarrier, status: number, seconds: number): void;
+  /** Segments were written to a carrier. */
+  segmentsSent(account: CatalogAccount, carrier: CatalogCarrier, segments: number): void;
+  /** A carrier's receipt made a message final, `seconds` after its last submit_sm_resp. */
+  receiptSettled(
+    carrier: CatalogCarrier | undefined,
+    stat: string,
+    fault: string,
+    seconds: number,
+  ): void;
+  receiptUnmatched(carrier: CatalogCarrier, reason: UnmatchedReason): void;
+  bindEvent(side: 'customer' | 'carrier', peer: string, event: BindEvent): void;
+  throttled(side: 'customer' | 'carrier', peer: string): void;
+  policyDecision(rule: string, action: string): void;
+  /** A ledger entry was committed; `microCredits` is its absolute amount. */
+  money(account: CatalogAccount, kind: MoneyKind, microCredits: bigint): void;
+  malformedPdu(side: 'customer' | 'carrier'): void;
+  storeBatch(lane: string, size: number, seconds: number): void;
+  /** Something an operator should be able to read in the log. Never a number, a text or a secret. */
+  note(
+    level: 'info' | 'warn' | 'error',
+    event: string,
+    fields: Readonly<Record<string, string | number | boolean>>,
+  ): void;
+}

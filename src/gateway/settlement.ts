@@ -1,0 +1,163 @@
+import type { CatalogCarrier } from '../domain/catalog.ts';
+import type { AccountId, CarrierId, MessageId } from '../domain/ids.ts';
+import {
+  type EndCause,
+  FAULT_CLASS,
+  type FaultClass,
+  faultClassName,
+  MESSAGE_STATE,
+  type MessageState,
+  messageStateName,
+} from '../domain/message-state.ts';
+import type { Credits } from '../domain/money.ts';
+import { type CompiledTerms, moneyAtEnd, refundsSegment } from '../domain/terms.ts';
+import type { Message, PartEnd } from './message.ts';
+
+/** How a message ends: the row that the settle lane writes (`SettleRow`). The numbers are the store's. */
+export interface Settlement {
+  readonly message: Message;
+  readonly id: MessageId;
+  readonly account: AccountId;
+  readonly carrier: CarrierId | null;
+  readonly state: number;
+  readonly fault: number;
+  readonly err: number;
+  readonly refund: Credits;
+  readonly charge: Credits;
+  readonly release: Credits;
+  readonly doneAtMs: number;
+  readonly cause: EndCause;
+  /** Segments delivered, for `dlvrd:` of the receipt. */
+  readonly delivered: number;
+  /** The carrier's receipt that waits for the commit, to be answered after it. */
+  readonly answer: (() => void) | undefined;
+  /** Unix ms of the carrier's last answer, for the receipt's delay; 0 when it was never sent. */
+  readonly sentAtMs: number;
+}
+
+/** Worst last: a message of several segments ends in the worst of their states. */
+const WORSE: readonly MessageState[] = [
+  'DELIVRD',
+  'SKIPPED',
+  'ACCEPTD',
+  'ENROUTE',
+  'SCHEDULED',
+  'UNKNOWN',
+  'DELETED',
+  'EXPIRED',
+  'UNDELIV',
+  'REJECTD',
+];
+
+/** The end of a message whose every submit_sm has ended. One part stands for `segments / parts` segments. */
+export function settleByParts(
+  message: Message,
+  parts: readonly PartEnd[],
+  cause: EndCause,
+  terms: CompiledTerms,
+  rest: Pick<Settlement, 'carrier' | 'answer' | 'sentAtMs'>,
+): Settlement {
+  const segmentsOfPart = message.segments / parts.length;
+  let worst = parts[0];
+  let refundableSegments = 0;
+  let delivered = 0;
+  for (const part of parts) {
+    const state = stateName(part.state);
+    if (worst === undefined || rank(part.state) > rank(worst.state)) worst = part;
+    if (isSuccess(state)) delivered += segmentsOfPart;
+    if (refundsSegment(terms, message.chargeOnDelivery, state, faultClassName(part.fault)))
+      refundableSegments += segmentsOfPart;
+  }
+  if (worst === undefined) throw new Error('a message has at least one part');
+  const end = {
+    state: stateName(worst.state),
+    fault: faultClassName(worst.fault),
+    cause,
+    refundableSegments,
+    deliveredSegments: delivered,
+  };
+  const money = moneyAtEnd(message, end, terms);
+  return {
+    message,
+    id: message.id,
+    account: message.account,
+    state: worst.state,
+    fault: worst.fault,
+    err: worst.err,
+    doneAtMs: worst.doneAtMs,
+    cause,
+    delivered,
+    ...money,
+    ...rest,
+  };
+}
+
+/** The end of a message that no receipt ended: never sent, refused later, cancelled, no receipt. */
+export function settleWhole(
+  message: Message,
+  state: MessageState,
+  fault: FaultClass,
+  cause: EndCause,
+  terms: CompiledTerms,
+  nowMs: number,
+): Settlement {
+  const refundableSegments = refundsSegment(terms, message.chargeOnDelivery, state, fault)
+    ? message.segments
+    : 0;
+  const money = moneyAtEnd(message, { state, fault, cause, refundableSegments }, terms);
+  return {
+    message,
+    id: message.id,
+    account: message.account,
+    carrier: null,
+    state: MESSAGE_STATE[state],
+    fault: FAULT_CLASS[fault],
+    err: 0,
+    doneAtMs: nowMs,
+    cause,
+    delivered: 0,
+    answer: undefined,
+    sentAtMs: 0,
+    ...money,
+  };
+}
+
+/** How a segment ended that the carrier refused for good. */
+export function refusedPart(
+  carrier: CatalogCarrier,
+  commandStatus: number,
+  nowMs: number,
+): PartEnd {
+  return {
+    state: MESSAGE_STATE.REJECTD,
+    fault: FAULT_CLASS[carrier.faults.ofStatus(commandStatus)],
+    err: commandStatus,
+    doneAtMs: nowMs,
+  };
+}
+
+/** States in which nothing failed: DELIVRD, and where a carrier's profile makes them final ENROUTE and ACCEPTD. */
+export function isSuccess(state: MessageState): boolean {
+  return state === 'DELIVRD' || state === 'ENROUTE' || state === 'ACCEPTD';
+}
+
+/** How a segment ends whose receipt never came. */
+export function unreceiptedPart(nowMs: number): PartEnd {
+  return { state: MESSAGE_STATE.UNKNOWN, fault: FAULT_CLASS.unknown, err: 0, doneAtMs: nowMs };
+}
+
+/** How a segment ended at a carrier that sends no receipts: its submit_sm_resp is the last word. */
+export function acceptedPart(nowMs: number): PartEnd {
+  return { state: MESSAGE_STATE.ACCEPTD, fault: FAULT_CLASS.none, err: 0, doneAtMs: nowMs };
+}
+
+/** The name of a stored state. @throws RangeError for a number that no state has */
+export function stateName(state: number): MessageState {
+  const name = messageStateName(state);
+  if (name === undefined) throw new RangeError(`no message state has the number ${state}`);
+  return name;
+}
+
+function rank(state: number): number {
+  return WORSE.indexOf(stateName(state));
+}

@@ -1,0 +1,31 @@
+import type { Pool } from 'pg';
+import type { EpochId } from '../domain/ids.ts';
+import { withClient } from '../store/pool.ts';
+import * as store from '../store/unknown.ts';
+import type { MessageLoader } from './loader.ts';
+import type { Orphans } from './orphans.ts';
+import type { UnknownStore } from './unknown.ts';
+
+/** What UnknownOutcomes needs of the store, over a pool. */
+export function unknownStore(
+  pool: Pool,
+  epoch: EpochId,
+  loader: MessageLoader,
+  orphans: Orphans,
+): UnknownStore {
+  return {
+    record: (carrier, sendings) =>
+      withClient(pool, (client) => store.recordUnknown(client, epoch, carrier, sendings)),
+    startWait: (carrier, deadlineMs) =>
+      withClient(pool, (client) => store.startUnknownWait(client, epoch, carrier, deadlineMs)),
+    due: (nowMs, limit) =>
+      withClient(pool, (client) => store.dueUnknown(client, epoch, nowMs, limit)),
+    open: (carrier, limit) =>
+      withClient(pool, (client) => store.openUnknown(client, carrier, limit)),
+    resolve: (keys, resolution) =>
+      withClient(pool, (client) => store.resolveUnknown(client, keys, resolution)),
+    load: (ids) => loader.load(ids),
+    orphans: (carrier, sinceMs) => orphans.orphansOf(carrier, sinceMs),
+    markMatched: (parked, message) => orphans.markMatched(parked, message),
+  };
+}

@@ -1,0 +1,301 @@
+import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
+import type { CarrierId, MessageId } from '../domain/ids.ts';
+import { checkSender } from '../domain/sender-id.ts';
+import type { ReceiptFields } from '../smpp/receipt-text.ts';
+import type { UnknownOutcome, UnknownResolution } from '../store/unknown.ts';
+import type { ClockOffsets } from './clock-offsets.ts';
+import type { Job, Sending } from './dispatch.ts';
+import { type LeaseBook, NO_LEASE } from './lease-book.ts';
+import type { Message } from './message.ts';
+import type { GatewayObserver } from './observer.ts';
+import { smaller } from './queue.ts';
+import type { Arrival } from './receipt.ts';
+
+/** Unknown outcomes of one carrier looked at together; beyond these none is matched to an orphan, all are resent. */
+const OPEN_MAX = 5_000;
+/** A receipt's submit date may be this far from the write: carriers state minutes, and queue (docs: invariant 5). */
+const SUBMIT_DATE_MS = 90_000;
+/** Characters of the text that a receipt repeats. */
+const TEXT_CHARACTERS = 20;
+
+/** A receipt that fits no dispatch, as the store keeps it. */
+export interface Orphan {
+  readonly parked: bigint;
+  readonly arrival: Arrival;
+}
+
+/** What of the store is needed; each is one statement of store/. */
+export interface UnknownStore {
+  record(carrier: CarrierId, sendings: readonly Sending[]): Promise<void>;
+  startWait(carrier: CarrierId, deadlineMs: number): Promise<number>;
+  due(nowMs: number, limit: number): Promise<UnknownOutcome[]>;
+  open(carrier: CarrierId, limit: number): Promise<UnknownOutcome[]>;
+  resolve(
+    keys: readonly UnknownOutcome[],
+    resolution: UnknownResolution,
+  ): Promise<readonly { id: MessageId; segment: number; attempt: number }[]>;
+  load(ids: readonly MessageId[]): Promise<Message[]>;
+  orphans(carrier: CatalogCarrier, sinceMs: number): Promise<Orphan[]>;
+  markMatched(parked: bigint, message: MessageId): Promise<void>;
+}
+
+export interface UnknownDeps {
+  catalog(): Catalog;
+  readonly now: () => number;
+  readonly observer: GatewayObserver;
+  readonly leases: LeaseBook;
+  readonly store: UnknownStore;
+  readonly clocks: ClockOffsets;
+  carrierUp(carrier: CarrierId): boolean;
+  /** Sends it again, by the route as it now stands. */
+  resend(job: Job): void;
+  /** Ends the message: the carrier's resource says `expire`. */
+  expire(message: Message): void;
+  /** An orphan receipt is this submit_sm's: book its id and weigh it as if it had been matched. */
+  settleByOrphan(sending: Sending, arrival: Arrival): void;
+}
+
+/**
+ * Submits whose outcome is unknown: written, and their session ended before the answer, or leased by a node that
+ * died.
+ *
+ * ```
+ *   link lost / node died ──> listed ── carrier bound again: waitSeconds ──> due
+ *                                                                             │ one orphan receipt fits it alone,
+ *                                                                             │ and it alone fits that receipt
+ *                                           settled by that receipt <─────────┤
+ *                                  resent or expired (carrier's resource) <───┘ else
+ * ```
+ */
+export class UnknownOutcomes {
+  readonly #deps: UnknownDeps;
+  /** Lost with a link and not listed in the store yet. */
+  #toRecord: Sending[] = [];
+  #recording = false;
+  #working = false;
+
+  constructor(deps: UnknownDeps) {
+    this.#deps = deps;
+  }
+
+  /** Written and never answered: listed as unknown before anything else happens to them. */
+  onLost(sendings: readonly Sending[]): void {
+    this.#toRecord.push(...sendings);
+    void this.#record();
+  }
+
+  /** The carrier is bound: the wait of what is listed begins. */
+  async onUp(carrier: CatalogCarrier): Promise<void> {
+    await this.#deps.store
+      .startWait(carrier.id, this.#deps.now() + carrier.onUnknownOutcome.waitMs)
+      .catch(() => 0);
+  }
+
+  /** Once a second: lists what could not be listed, starts waits, resolves what is due. */
+  async tick(): Promise<void> {
+    if (this.#working) return;
+    this.#working = true;
+    try {
+      await this.#record();
+      for (const carrier of this.#deps.catalog().carriers.values()) {
+        if (this.#deps.carrierUp(carrier.id)) await this.onUp(carrier);
+      }
+      const due = await this.#deps.store.due(this.#deps.now(), OPEN_MAX);
+      for (const [carrierId, ofCarrier] of Map.groupBy(due, (unknown) => unknown.carrier))
+        await this.#resolve(carrierId, ofCarrier);
+    } catch (error) {
+      this.#deps.observer.note('warn', 'unknownOutcomesWait', { reason: String(error) });
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  /** An id not above any that is lost and not listed yet. */
+  floor(): MessageId | undefined {
+    return this.#toRecord.reduce<MessageId | undefined>(
+      (floor, sending) => smaller(floor, sending.id),
+      undefined,
+    );
+  }
+
+  async #record(): Promise<void> {
+    if (this.#recording || this.#toRecord.length === 0) return;
+    this.#recording = true;
+    const sendings = this.#toRecord;
+    try {
+      for (const [carrier, ofCarrier] of Map.groupBy(sendings, (sending) => sending.carrier))
+        await this.#deps.store.record(carrier, ofCarrier);
+      this.#toRecord = this.#toRecord.slice(sendings.length);
+      for (const sending of sendings) this.#deps.leases.settle(sending.lease);
+    } catch (error) {
+      this.#deps.observer.note('warn', 'unknownOutcomesNotListed', {
+        count: sendings.length,
+        reason: String(error),
+      });
+    } finally {
+      this.#recording = false;
+    }
+  }
+
+  async #resolve(carrierId: CarrierId, due: readonly UnknownOutcome[]): Promise<void> {
+    const carrier = this.#deps.catalog().carriers.get(carrierId);
+    if (carrier === undefined) return;
+    const open = await this.#deps.store.open(carrierId, OPEN_MAX + 1);
+    const messages = new Map(
+      (await this.#deps.store.load(open.map((unknown) => unknown.id))).map((message) => [
+        message.id,
+        message,
+      ]),
+    );
+    const orphans =
+      open.length > OPEN_MAX
+        ? []
+        : await this.#deps.store.orphans(
+            carrier,
+            Math.min(...open.map((unknown) => unknown.sinceMs)),
+          );
+    const pairs = this.#pair(carrier, open, messages, orphans);
+    const byKey = new Map([...pairs].map(([unknown, orphan]) => [keyOf(unknown), orphan]));
+    for (const unknown of due) {
+      const message = messages.get(unknown.id);
+      const orphan = byKey.get(keyOf(unknown));
+      if (message === undefined || message.ended !== undefined)
+        await this.#deps.store.resolve([unknown], 'ended');
+      else if (orphan !== undefined) await this.#settle(unknown, message, orphan);
+      else await this.#giveUp(carrier, unknown, message);
+    }
+  }
+
+  async #settle(unknown: UnknownOutcome, message: Message, orphan: Orphan): Promise<void> {
+    const [taken] = await this.#deps.store.resolve([unknown], 'receipt');
+    if (taken === undefined) return;
+    await this.#deps.store.markMatched(orphan.parked, message.id);
+    this.#deps.settleByOrphan(this.#sendingOf(unknown, message), orphan.arrival);
+  }
+
+  async #giveUp(carrier: CatalogCarrier, unknown: UnknownOutcome, message: Message): Promise<void> {
+    const resend =
+      carrier.onUnknownOutcome.then === 'resend' && message.validUntilMs > this.#deps.now();
+    const [taken] = await this.#deps.store.resolve([unknown], resend ? 'resent' : 'expired');
+    if (taken === undefined) return;
+    this.#deps.observer.note('warn', resend ? 'unknownOutcomeResent' : 'unknownOutcomeExpired', {
+      message: message.id.toString(),
+      carrier: carrier.name,
+      segment: unknown.segment,
+      attempt: unknown.attempt,
+    });
+    if (resend)
+      this.#deps.resend({ message, segment: unknown.segment, attempt: unknown.attempt + 1 });
+    else this.#deps.expire(message);
+  }
+
+  /** Pairs each unknown with the one orphan that fits it, where that orphan fits no other. */
+  #pair(
+    carrier: CatalogCarrier,
+    open: readonly UnknownOutcome[],
+    messages: ReadonlyMap<MessageId, Message>,
+    orphans: readonly Orphan[],
+  ): Map<UnknownOutcome, Orphan> {
+    const fits = new Map<UnknownOutcome, Orphan[]>();
+    const fitted = new Map<Orphan, number>();
+    // The same receipt sent twice is one.
+    const distinct = new Map(
+      orphans.map((orphan) => [orphan.arrival.ids[0] ?? orphan.parked, orphan]),
+    );
+    const byDestination = Map.groupBy(distinct.values(), (orphan) =>
+      tail(orphan.arrival.destination),
+    );
+    for (const unknown of open) {
+      const message = messages.get(unknown.id);
+      if (message === undefined || message.ended !== undefined) continue;
+      const offset = this.#deps.clocks.offsetMs(carrier.id);
+      const found = (byDestination.get(tail(message.destination)) ?? []).filter((orphan) =>
+        orphanFits(unknown, message, orphan.arrival, offset),
+      );
+      fits.set(unknown, found);
+      for (const orphan of found) fitted.set(orphan, (fitted.get(orphan) ?? 0) + 1);
+    }
+    const pairs = new Map<UnknownOutcome, Orphan>();
+    for (const [unknown, found] of fits) {
+      const [only] = found;
+      if (found.length === 1 && only !== undefined && fitted.get(only) === 1)
+        pairs.set(unknown, only);
+    }
+    return pairs;
+  }
+
+  #sendingOf(unknown: UnknownOutcome, message: Message): Sending {
+    const { id, segment, attempt, carrier, sinceMs } = unknown;
+    return {
+      message,
+      id,
+      segment,
+      attempt,
+      carrier,
+      lease: NO_LEASE,
+      pdu: undefined,
+      sentAtMs: sinceMs,
+      upstreamId: null,
+      status: 0,
+      atMs: this.#deps.now(),
+    };
+  }
+}
+
+/** Whether an orphan receipt can be about this submit_sm: destination and sender as sent, submit date, text. */
+function orphanFits(
+  unknown: UnknownOutcome,
+  message: Message,
+  arrival: Arrival,
+  clockOffsetMs: number | undefined,
+): boolean {
+  if (!arrival.destination.endsWith(tail(message.destination))) return false;
+  const sender = checkSender(
+    message.echo.source_addr,
+    message.echo.source_addr_ton,
+    message.echo.source_addr_npi,
+  );
+  if (
+    !('malformed' in sender) &&
+    arrival.sender !== '' &&
+    arrival.sender.replace(/^\+/, '') !== sender.addr
+  )
+    return false;
+  // Only the first segment begins as the message does.
+  const texts = unknown.segment > 1 || textFits(arrival.fields.text, message.echo.text);
+  return texts && dateFits(arrival.fields, unknown.sinceMs, clockOffsetMs);
+}
+
+/** The submit date against the time of the write; while the carrier's zone is not learnt any quarter of an hour will do. */
+function dateFits(
+  fields: ReceiptFields,
+  sinceMs: number,
+  clockOffsetMs: number | undefined,
+): boolean {
+  if (fields.submitDateMs === undefined) return true;
+  const off = fields.submitDateMs - sinceMs;
+  const zone = clockOffsetMs ?? Math.round(off / QUARTER_MS) * QUARTER_MS;
+  return Math.abs(off - zone) <= SUBMIT_DATE_MS;
+}
+
+const QUARTER_MS = 900_000;
+
+function textFits(receiptText: string | undefined, messageText: string): boolean {
+  if (receiptText === undefined || receiptText.trim() === '') return true;
+  const said = receiptText.trim().slice(0, TEXT_CHARACTERS);
+  // Characters outside ASCII are written in many ways; only what is plain on both sides can disagree.
+  if (/[^\x20-\x7e]/.test(messageText)) return true;
+  return messageText.trim().startsWith(said) || said.startsWith(messageText.trim());
+}
+
+function tail(destination: string): string {
+  return destination.slice(-7);
+}
+
+function keyOf(key: {
+  readonly id: MessageId;
+  readonly segment: number;
+  readonly attempt: number;
+}): string {
+  return `${key.id}/${key.segment}/${key.attempt}`;
+}

@@ -1,0 +1,55 @@
+import type { CatalogCarrier } from '../domain/catalog.ts';
+import { checkSender } from '../domain/sender-id.ts';
+import { newPdu, type SubmitSm } from '../smpp/pdu.ts';
+import { splitPdu } from '../smpp/segmentation.ts';
+import { DEFAULT_ALPHABET, type Message } from './message.ts';
+import { validityLeft } from './validity.ts';
+
+/** registered_delivery upstream: a receipt for success and failure (SMPP 3.4 §5.2.17), unless the carrier has none. */
+const RECEIPT_ALWAYS = 1;
+/** TON international, NPI E.164 (SMPP 3.4 §5.2.5, §5.2.6): our destinations are E.164 digits. */
+const TON_INTERNATIONAL = 1;
+const NPI_E164 = 1;
+
+/**
+ * The submit_sm of each segment as the carrier gets it: the customer's own, with the destination in E.164,
+ * the validity that is left, and a receipt always asked for. `each` is called once a segment, in order.
+ */
+export function upstreamParts(
+  message: Message,
+  carrier: CatalogCarrier,
+  nowMs: number,
+  each: (pdu: SubmitSm, segment: number, parts: number) => void,
+): void {
+  const own = message.submit;
+  if (own === undefined) throw new Error('a message to be sent has its submit_sm');
+  const pdu = newPdu('submit_sm', 0);
+  pdu.service_type = own.service_type;
+  const sender = checkSender(own.source_addr, own.source_addr_ton, own.source_addr_npi);
+  if ('malformed' in sender) throw new Error('an accepted message has a well-formed sender');
+  pdu.source_addr_ton = sender.ton;
+  pdu.source_addr_npi = sender.npi;
+  pdu.source_addr = sender.addr;
+  pdu.dest_addr_ton = TON_INTERNATIONAL;
+  pdu.dest_addr_npi = NPI_E164;
+  pdu.destination_addr = message.destination;
+  pdu.esm_class = own.esm_class;
+  pdu.protocol_id = own.protocol_id;
+  pdu.priority_flag = own.priority_flag;
+  pdu.validity_period = validityLeft(message.validUntilMs, nowMs);
+  pdu.registered_delivery = carrier.receipts ? RECEIPT_ALWAYS : 0;
+  pdu.replace_if_present_flag = own.replace_if_present_flag;
+  pdu.data_coding = own.data_coding;
+  pdu.sm_default_msg_id = own.sm_default_msg_id;
+  pdu.short_message = own.short_message;
+  pdu.tlvs = own.tlvs;
+  // The usual case, spared a copy: one segment that already is a short_message.
+  if (message.segments === 1 && (own.tlvs === undefined || own.short_message.length > 0))
+    return each(pdu, 1, 1);
+  // The same reference whenever and by whichever node a segment is sent again.
+  const parts = splitPdu(pdu, carrier.longMessages, Number(message.id & 0xffffn), DEFAULT_ALPHABET);
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i];
+    if (part !== undefined) each(part, i + 1, parts.length);
+  }
+}

@@ -1,0 +1,258 @@
+import { randomInt } from 'node:crypto';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { suggestSecret } from '../../domain/resource-secrets.ts';
+import { pathOf, queryOf } from './api-client.ts';
+import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
+import { formatFields, formatTable } from './io.ts';
+
+/** `account ...`: accounts and their credits. */
+export function addAccount(program: Command, context: CliContext): void {
+  const account = program.command('account').description('accounts and their credits');
+  addList(account, context);
+  addShow(account, context);
+  addCreate(account, context);
+  addTopUp(account, context);
+  addPenalty(account, context);
+  addBalance(account, context);
+  addStatement(account, context);
+  addStatusChange(account, context, 'suspend', 'stop an account; its queued messages end');
+  addStatusChange(account, context, 'resume', 'let a suspended account send again');
+  addStatusChange(account, context, 'terminate', 'end an account for good');
+}
+
+function addList(account: Command, context: CliContext): void {
+  account
+    .command('list')
+    .description('list accounts with their credits')
+    .option('--after <name>', 'start after this name')
+    .option('--limit <n>', 'accounts at most, 1 to 1000')
+    .option('--json', 'print JSON')
+    .action(async (options: JsonOption & { after?: string; limit?: string }) => {
+      const query = queryOf({ after: options.after, limit: options.limit });
+      const answer = await apiClient(context).get(listSchema, `/v1/accounts${query}`);
+      print(context, options, answer, ({ accounts, next }) => {
+        const rows = accounts.map((a) => [
+          a.name,
+          a.status,
+          a.credits,
+          a.reserved,
+          a.expiresAt ?? 'never',
+        ]);
+        const table = formatTable(['name', 'status', 'credits', 'reserved', 'expires'], rows);
+        return next === undefined ? table : `${table}more: --after ${next}\n`;
+      });
+    });
+}
+
+function addShow(account: Command, context: CliContext): void {
+  account
+    .command('show')
+    .description('print an account and its settings')
+    .argument('<name>')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: JsonOption) => {
+      const answer = await apiClient(context).get(accountSchema, pathOf('v1', 'accounts', name));
+      print(context, options, answer, accountText);
+    });
+}
+
+interface CreateOptions extends JsonOption {
+  readonly tariff: string;
+  readonly terms: string;
+  readonly policy?: string;
+  readonly class?: string;
+  readonly credit?: string;
+  readonly systemId?: string;
+}
+
+function addCreate(account: Command, context: CliContext): void {
+  account
+    .command('create')
+    .description(
+      'create an account; with --system-id also its bind, whose random password is printed once',
+    )
+    .argument('<name>')
+    .requiredOption('--tariff <name>', 'its prices')
+    .requiredOption('--terms <name>', 'its money rules')
+    .option('--policy <name>', 'its content rules (default: open)')
+    .option('--class <name>', 'its traffic class (default: transactional)')
+    .option('--credit <credits>', 'opening top-up')
+    .option('--system-id <id>', 'system_id of its bind, at most 15 characters')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: CreateOptions) => {
+      const password = suggestSecret((below) => randomInt(below));
+      const answer = await apiClient(context).post(accountSchema, '/v1/accounts', {
+        name,
+        tariff: options.tariff,
+        terms: options.terms,
+        ...(options.policy !== undefined && { policy: options.policy }),
+        ...(options.class !== undefined && { trafficClass: options.class }),
+        ...(options.credit !== undefined && { credit: options.credit }),
+        ...(options.systemId !== undefined && {
+          binds: [{ systemId: options.systemId, password }],
+        }),
+      });
+      const secret = options.systemId === undefined ? {} : { systemId: options.systemId, password };
+      print(
+        context,
+        options,
+        { ...answer, ...secret },
+        (made) => accountText(made) + formatFields(secret),
+      );
+    });
+}
+
+function addTopUp(account: Command, context: CliContext): void {
+  account
+    .command('top-up')
+    .description('add credits; the same reference again is the same top-up')
+    .argument('<name>')
+    .argument('<credits>', 'such as 100 or 0.05')
+    .requiredOption('--reference <text>', 'your own name for this top-up, such as an invoice')
+    .option('--json', 'print JSON')
+    .action(async (name: string, credits: string, options: JsonOption & { reference: string }) => {
+      const body = { credits, reference: options.reference };
+      const path = pathOf('v1', 'accounts', name, 'top-ups');
+      print(context, options, await apiClient(context).post(postedSchema, path, body), postedText);
+    });
+}
+
+function addPenalty(account: Command, context: CliContext): void {
+  account
+    .command('penalty')
+    .description('take credits for a violation; the balance may go below zero')
+    .argument('<name>')
+    .argument('<credits>', 'above 0')
+    .requiredOption('--reference <text>', 'your own name for it, such as a case number')
+    .requiredOption('--reason <text>', 'why')
+    .option('--json', 'print JSON')
+    .action(
+      async (
+        name: string,
+        credits: string,
+        options: JsonOption & { reference: string; reason: string },
+      ) => {
+        const body = { credits, reference: options.reference, reason: options.reason };
+        const path = pathOf('v1', 'accounts', name, 'penalties');
+        print(
+          context,
+          options,
+          await apiClient(context).post(postedSchema, path, body),
+          postedText,
+        );
+      },
+    );
+}
+
+function addBalance(account: Command, context: CliContext): void {
+  account
+    .command('balance')
+    .description('print what an account has')
+    .argument('<name>')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: JsonOption) => {
+      const path = pathOf('v1', 'accounts', name, 'balance');
+      print(context, options, await apiClient(context).get(z.looseObject({}), path), formatFields);
+    });
+}
+
+interface StatementOptions extends JsonOption {
+  readonly from?: string;
+  readonly to?: string;
+  readonly limit?: string;
+  readonly cursor?: string;
+}
+
+function addStatement(account: Command, context: CliContext): void {
+  account
+    .command('statement')
+    .description('print the entries of an account, oldest first')
+    .argument('<name>')
+    .option('--from <time>', 'ISO 8601; default: 30 days before --to')
+    .option('--to <time>', 'ISO 8601; default: now')
+    .option('--limit <n>', 'entries at most, 1 to 1000')
+    .option('--cursor <text>', 'the page after the one that printed it')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: StatementOptions) => {
+      const { from, to, limit, cursor } = options;
+      const path =
+        pathOf('v1', 'accounts', name, 'statement') + queryOf({ from, to, limit, cursor });
+      print(context, options, await apiClient(context).get(statementSchema, path), statementText);
+    });
+}
+
+function addStatusChange(
+  account: Command,
+  context: CliContext,
+  verb: string,
+  description: string,
+): void {
+  account
+    .command(verb)
+    .description(description)
+    .argument('<name>')
+    .requiredOption('--reason <text>', 'why; kept in the audit')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: JsonOption & { reason: string }) => {
+      const path = pathOf('v1', 'accounts', name, verb);
+      const answer = await apiClient(context).post(accountSchema, path, { reason: options.reason });
+      print(context, options, answer, accountText);
+    });
+}
+
+const accountSchema = z.looseObject({
+  name: z.string(),
+  status: z.string(),
+  credits: z.string(),
+  reserved: z.string(),
+  expiresAt: z.string().nullable(),
+});
+const listSchema = z.looseObject({ accounts: z.array(accountSchema), next: z.string().optional() });
+const postedSchema = z.looseObject({ existing: z.boolean() });
+const statementSchema = z.looseObject({
+  opening: z.string(),
+  closing: z.string(),
+  next: z.string().optional(),
+  entries: z.array(
+    z.looseObject({
+      at: z.string(),
+      kind: z.string(),
+      amount: z.string(),
+      reserved: z.string(),
+      balance: z.string(),
+      messages: z.int(),
+      reference: z.string().optional(),
+      reason: z.string().optional(),
+    }),
+  ),
+});
+
+function accountText(account: z.output<typeof accountSchema>): string {
+  const { spec, generated: _, ...fields } = account;
+  const settings = typeof spec === 'object' && spec !== null ? { ...spec, name: undefined } : {};
+  return formatFields({ ...fields, expiresAt: account.expiresAt ?? 'never', ...settings });
+}
+
+function postedText(posted: z.output<typeof postedSchema>): string {
+  const { existing, ...fields } = posted;
+  return formatFields(fields) + (existing ? 'posted before: nothing was added\n' : '');
+}
+
+function statementText(statement: z.output<typeof statementSchema>): string {
+  const rows = statement.entries.map((entry) => [
+    entry.at,
+    entry.kind,
+    entry.amount,
+    entry.reserved,
+    entry.balance,
+    String(entry.messages),
+    [entry.reference, entry.reason].filter((part) => part !== undefined).join(' '),
+  ]);
+  const table = formatTable(
+    ['time', 'kind', 'amount', 'reserved', 'credits after', 'messages', 'reference'],
+    rows,
+  );
+  const more = statement.next === undefined ? '' : `more: --cursor ${statement.next}\n`;
+  return `opening ${statement.opening}\n${table}closing ${statement.closing}\n${more}`;
+}

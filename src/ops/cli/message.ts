@@ -1,0 +1,124 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { pathOf, queryOf } from './api-client.ts';
+import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
+import { CliError, formatFields, formatTable, plain } from './io.ts';
+
+/** `message show ID` and `message list`. */
+export function addMessage(program: Command, context: CliContext): void {
+  const message = program.command('message').description('messages and their timelines');
+  message
+    .command('show')
+    .description('print all that happened to a message')
+    .argument('<id>', 'the internal id, or the message_id that the customer got')
+    .option('--account <name>', 'whose message_id it is')
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: JsonOption & { account?: string }) => {
+      const path = pathOf('v1', 'messages', id) + queryOf({ account: options.account });
+      print(context, options, await apiClient(context).get(timelineSchema, path), timelineText);
+    });
+  addList(message, context);
+}
+
+/** `reconcile`: exit code 1 when there is a difference. */
+export function addReconcile(program: Command, context: CliContext): void {
+  program
+    .command('reconcile')
+    .description('compare balances, ledger, messages and outcomes; fails when they differ')
+    .option('--json', 'print JSON')
+    .action(async (options: JsonOption) => {
+      const answer = await apiClient(context).get(reconciliationSchema, '/v1/reconciliation');
+      print(context, options, answer, reconciliationText);
+      if (!answer.ok)
+        throw new CliError(
+          `the ledger does not reconcile: ${answer.mismatches.length} differences`,
+        );
+    });
+}
+
+interface ListOptions extends JsonOption {
+  readonly account?: string;
+  readonly to?: string;
+  readonly from?: string;
+  readonly until?: string;
+  readonly limit?: string;
+}
+
+function addList(message: Command, context: CliContext): void {
+  message
+    .command('list')
+    .description('list messages, newest first; by default of the last 24 hours')
+    .option('--account <name>', 'only of this account')
+    .option('--to <number>', 'only to this number')
+    .option('--from <time>', 'ISO 8601')
+    .option('--until <time>', 'ISO 8601')
+    .option('--limit <n>', 'messages at most, 1 to 1000')
+    .option('--json', 'print JSON')
+    .action(async (options: ListOptions) => {
+      const { account, to, from, until, limit } = options;
+      const path = `/v1/messages${queryOf({ account, to, from, until, limit })}`;
+      const answer = await apiClient(context).get(listSchema, path);
+      print(context, options, answer, ({ messages }) =>
+        formatTable(
+          ['id', 'account', 'state', 'accepted', 'segments', 'price', 'carrier'],
+          messages.map((m) => [
+            m.id,
+            m.account,
+            m.state,
+            m.acceptedAt,
+            String(m.segments),
+            m.price,
+            m.carrier ?? '',
+          ]),
+        ),
+      );
+    });
+}
+
+const headSchema = z.looseObject({
+  id: z.string(),
+  account: z.string(),
+  state: z.string(),
+  acceptedAt: z.string(),
+  segments: z.int(),
+  price: z.string(),
+  carrier: z.string().optional(),
+});
+const listSchema = z.looseObject({ messages: z.array(headSchema) });
+const timelineSchema = headSchema.extend({
+  events: z.array(z.looseObject({ at: z.string(), event: z.string() })),
+});
+const reconciliationSchema = z.looseObject({
+  ok: z.boolean(),
+  accounts: z.int(),
+  mismatches: z.array(
+    z.looseObject({
+      check: z.string(),
+      account: z.string(),
+      where: z.string(),
+      what: z.string(),
+      expected: z.string(),
+      found: z.string(),
+    }),
+  ),
+});
+
+function timelineText(timeline: z.output<typeof timelineSchema>): string {
+  const { events, ...head } = timeline;
+  const rows = events.map(({ at, event, ...rest }) => [
+    at,
+    event,
+    Object.entries(rest)
+      .map(([name, value]) => `${name}=${plain(value)}`)
+      .join(' '),
+  ]);
+  return `${formatFields(head)}\n${formatTable(['time', 'event', ''], rows)}`;
+}
+
+function reconciliationText(result: z.output<typeof reconciliationSchema>): string {
+  if (result.ok) return `${result.accounts} accounts reconcile\n`;
+  return formatTable(
+    ['check', 'account', 'where', 'what', 'expected', 'found'],
+    result.mismatches.map((m) => [m.check, m.account, m.where, m.what, m.expected, m.found]),
+  );
+}

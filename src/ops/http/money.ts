@@ -1,0 +1,320 @@
+import { z } from 'zod';
+import { type Credits, credits, formatCredits, parseCredits, ZERO } from '../../domain/money.ts';
+import {
+  findAccount,
+  type Posted,
+  type PostingRefusal,
+  postByOperator,
+  topUp,
+} from '../../store/accounts.ts';
+import {
+  readBalance,
+  readStatement,
+  type StatementCursor,
+  type StatementEntry,
+} from '../../store/ledger-read.ts';
+import { type Api, type ApiDeps, actorOf, nameParams } from './api.ts';
+import { badRequest, conflict, notFound, Problem } from './problem.ts';
+
+/** Money of an account: balance, statement, top-ups, penalties, adjustments. Every POST needs a reference. */
+export function addMoneyRoutes(app: Api, deps: ApiDeps): void {
+  addBalance(app, deps);
+  addStatement(app, deps);
+  addTopUps(app, deps);
+  addPenalties(app, deps);
+  addAdjustments(app, deps);
+}
+
+function addBalance(app: Api, deps: ApiDeps): void {
+  app.get(
+    '/v1/accounts/:name/balance',
+    {
+      schema: {
+        summary: 'What an account has',
+        tags: ['money'],
+        params: nameParams,
+        response: {
+          200: z.object({
+            account: z.string(),
+            credits: z.string(),
+            reserved: z.string(),
+            available: z.string(),
+            expiresAt: z.iso.datetime().nullable(),
+          }),
+        },
+      },
+    },
+    async (request) => {
+      const balance = await readBalance(deps.pool, request.params.name);
+      if (balance === undefined) throw notFound('account', request.params.name);
+      return {
+        account: balance.account,
+        credits: formatCredits(balance.credits),
+        reserved: formatCredits(balance.reserved),
+        available: formatCredits(balance.available),
+        expiresAt: balance.expiresAt?.toISOString() ?? null,
+      };
+    },
+  );
+}
+
+/** A statement without `from` covers this long. */
+const STATEMENT_DAYS = 30;
+const DAY_MS = 86_400_000;
+
+function addStatement(app: Api, deps: ApiDeps): void {
+  app.get(
+    '/v1/accounts/:name/statement',
+    {
+      schema: {
+        summary: 'Entries of an account, oldest first',
+        description: `from <= time < to; by default the last ${STATEMENT_DAYS} days. next: send it as cursor for the page after.`,
+        tags: ['money'],
+        params: nameParams,
+        querystring: z.object({
+          from: z.coerce.date().optional(),
+          to: z.coerce.date().optional(),
+          limit: z.coerce.number().int().min(1).max(1000).default(100),
+          cursor: z.string().max(200).optional(),
+        }),
+        response: { 200: statementSchema },
+      },
+    },
+    async (request) => {
+      const account = await findAccount(deps.pool, request.params.name);
+      if (account === undefined) throw notFound('account', request.params.name);
+      const { limit, cursor } = request.query;
+      const { to } = request.query;
+      const end = to ?? new Date(deps.now());
+      const from = request.query.from ?? new Date(end.getTime() - STATEMENT_DAYS * DAY_MS);
+      const after = cursor === undefined ? undefined : readCursor(cursor);
+      const page = await readStatement(deps.pool, {
+        accountId: account.id,
+        from,
+        to,
+        limit,
+        after,
+      });
+      return {
+        account: account.name,
+        from: from.toISOString(),
+        to: end.toISOString(),
+        opening: formatCredits(page.opening),
+        entries: page.entries.map(entryBody),
+        closing: formatCredits(page.closing),
+        ...(page.next && { next: writeCursor(page.next) }),
+      };
+    },
+  );
+}
+
+function addTopUps(app: Api, deps: ApiDeps): void {
+  app.post(
+    '/v1/accounts/:name/top-ups',
+    {
+      schema: {
+        summary: 'Add credits to an account',
+        description: 'The same reference twice is one top-up; with another amount it is 409.',
+        tags: ['money'],
+        params: nameParams,
+        body: z.strictObject({
+          credits: money.refine((c) => c > 0n, 'must be above 0'),
+          reference,
+        }),
+        response: { 200: postedSchema, 201: postedSchema },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const posted = accepted(
+        name,
+        await topUp(deps.pool, { account: name, actor: actorOf(request), ...request.body }),
+      );
+      return answerPosting(deps, name, 'top_up', posted, request.body.reference, reply);
+    },
+  );
+}
+
+function addPenalties(app: Api, deps: ApiDeps): void {
+  app.post(
+    '/v1/accounts/:name/penalties',
+    {
+      schema: {
+        summary: 'Take credits for a violation; the balance may go below zero',
+        tags: ['money'],
+        params: nameParams,
+        body: z.strictObject({
+          credits: money.refine((c) => c > 0n, 'must be above 0'),
+          reference,
+          reason,
+        }),
+        response: { 200: postedSchema, 201: postedSchema },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const { credits: taken, ...rest } = request.body;
+      const posting = {
+        ...rest,
+        account: name,
+        actor: actorOf(request),
+        kind: 'penalty',
+        amount: credits(-taken),
+      } as const;
+      const posted = accepted(name, await postByOperator(deps.pool, posting));
+      return answerPosting(deps, name, 'penalty', posted, rest.reference, reply);
+    },
+  );
+}
+
+function addAdjustments(app: Api, deps: ApiDeps): void {
+  app.post(
+    '/v1/accounts/:name/adjustments',
+    {
+      schema: {
+        summary: 'Correct the credits of an account, up or (negative) down',
+        tags: ['money'],
+        params: nameParams,
+        body: z.strictObject({
+          credits: money.refine((c) => c !== 0n, 'must not be 0'),
+          reference,
+          reason,
+        }),
+        response: { 200: postedSchema, 201: postedSchema },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const { credits: amount, ...rest } = request.body;
+      const posting = {
+        ...rest,
+        account: name,
+        actor: actorOf(request),
+        kind: 'adjustment',
+        amount,
+      } as const;
+      const posted = accepted(name, await postByOperator(deps.pool, posting));
+      return answerPosting(deps, name, 'adjustment', posted, rest.reference, reply);
+    },
+  );
+}
+
+const money = z.string().transform((text, context): Credits => {
+  const parsed = parseCredits(text);
+  if (typeof parsed === 'bigint') return parsed;
+  context.addIssue({ code: 'custom', message: parsed.error });
+  return ZERO;
+});
+const reference = z.string().min(1).max(200);
+const reason = z.string().min(1).max(500);
+
+const postedSchema = z.object({
+  account: z.string(),
+  entry: z.string(),
+  kind: z.string(),
+  credits: z.string(),
+  reference: z.string(),
+  at: z.iso.datetime(),
+  existing: z.boolean(),
+  available: z.string(),
+});
+
+const entrySchema = z.object({
+  id: z.string(),
+  at: z.iso.datetime(),
+  kind: z.string(),
+  amount: z.string(),
+  reserved: z.string(),
+  balance: z.string(),
+  messages: z.int(),
+  segments: z.int(),
+  reference: z.string().optional(),
+  cause: z.string().optional(),
+  actor: z.string().optional(),
+  reason: z.string().optional(),
+});
+
+const statementSchema = z.object({
+  account: z.string(),
+  from: z.iso.datetime(),
+  to: z.iso.datetime(),
+  opening: z.string(),
+  entries: z.array(entrySchema),
+  closing: z.string(),
+  next: z.string().optional(),
+});
+
+/** A refused posting as a problem. A total switch: a new refusal does not compile until it has a status. */
+function accepted(name: string, result: Posted | PostingRefusal): Posted {
+  if (!('refused' in result)) return result;
+  switch (result.refused) {
+    case 'noSuchAccount':
+      throw notFound('account', name);
+    case 'terminated':
+      throw conflict('account-terminated', `the account ${name} is terminated for good`);
+    case 'otherPosting':
+      throw conflict('reference-taken', 'this reference was posted with another kind or amount');
+    case 'belowMinimum':
+      throw new Problem(
+        422,
+        'below-minimum',
+        `the terms of ${name} take top-ups from ${result.minimum} credits on`,
+      );
+  }
+}
+
+/** 201 for a new posting, 200 for one that stood already; only a new one is counted. */
+async function answerPosting(
+  deps: ApiDeps,
+  account: string,
+  kind: 'top_up' | 'penalty' | 'adjustment',
+  posted: Posted,
+  reference: string,
+  reply: { code(status: number): { send(body: z.output<typeof postedSchema>): unknown } },
+): Promise<unknown> {
+  if (!posted.existing) {
+    const size = posted.amount < 0n ? -posted.amount : posted.amount;
+    deps.metrics.credits.child(account, kind).inc(Number(size) / 1e6);
+  }
+  const balance = await readBalance(deps.pool, account);
+  return reply.code(posted.existing ? 200 : 201).send({
+    account,
+    entry: posted.entry.toString(),
+    kind,
+    credits: formatCredits(posted.amount),
+    reference,
+    at: posted.at.toISOString(),
+    existing: posted.existing,
+    available: formatCredits(balance?.available ?? ZERO),
+  });
+}
+
+function entryBody(entry: StatementEntry): z.output<typeof entrySchema> {
+  return {
+    id: entry.id.toString(),
+    at: entry.at.toISOString(),
+    kind: entry.kind,
+    amount: formatCredits(entry.amount),
+    reserved: formatCredits(entry.reserved),
+    balance: formatCredits(entry.balance),
+    messages: entry.messages,
+    segments: entry.segments,
+    ...(entry.reference !== undefined && { reference: entry.reference }),
+    ...(entry.cause !== undefined && { cause: entry.cause }),
+    ...(entry.actor !== undefined && { actor: entry.actor }),
+    ...(entry.reason !== undefined && { reason: entry.reason }),
+  };
+}
+
+function writeCursor(cursor: StatementCursor): string {
+  return Buffer.from(`${cursor.atMicros}.${cursor.id}.${cursor.balance}`).toString('base64url');
+}
+
+function readCursor(text: string): StatementCursor {
+  const match = /^(\d{1,18})\.(\d{1,18})\.(-?\d{1,19})$/.exec(
+    Buffer.from(text, 'base64url').toString('latin1'),
+  );
+  if (match === null) throw badRequest('cursor is not one of this statement');
+  const [, at = '', id = '', balance = ''] = match;
+  return { atMicros: BigInt(at), id: BigInt(id), balance: credits(BigInt(balance)) };
+}

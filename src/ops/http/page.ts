@@ -1,0 +1,141 @@
+import type { FastifyRequest } from 'fastify';
+import { countUnknownOutcomes } from '../../store/timeline.ts';
+import type { BindView, CarrierView, QueueView, Readiness } from '../runtime.ts';
+import type { Api, ApiDeps } from './api.ts';
+import { escapeHtml, page, table } from './html.ts';
+
+/** Seconds between two loads of the page by the browser itself. */
+const REFRESH_SECONDS = 5;
+/** Rows of a table; what is beyond is counted in words. */
+const ROWS_MAX = 200;
+
+/**
+ * GET /, what an operator looks at first: carriers, binds, queues, throughput, unknown outcomes, ledger. Rendered on
+ * the server, no script; a browser logs in with the token as password (Basic).
+ */
+export function addOpsPage(app: Api, deps: ApiDeps): void {
+  app.get(
+    '/',
+    { config: { access: 'page' }, schema: { hide: true } },
+    async (_request: FastifyRequest, reply) => {
+      const [ready, unknown, mismatches] = await Promise.all([
+        deps.runtime.ready(),
+        countUnknownOutcomes(deps.pool).catch(() => undefined),
+        deps.metrics.ledgerMismatches.get(),
+      ]);
+      return reply
+        .type('text/html; charset=utf-8')
+        .headers({
+          'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+          'cache-control': 'no-store',
+        })
+        .serializer(String)
+        .send(opsPage(deps, ready, unknown, mismatches.values[0]?.value));
+    },
+  );
+}
+
+function opsPage(
+  deps: ApiDeps,
+  ready: Readiness,
+  unknown: ReadonlyMap<string, number> | undefined,
+  mismatches: number | undefined,
+): string {
+  const { facts } = deps.runtime;
+  const rates = deps.runtime.throughput();
+  const unknownTotal =
+    unknown === undefined ? undefined : [...unknown.values()].reduce((a, b) => a + b, 0);
+  const sections = [
+    `<h1>smppgate <small>${escapeHtml(facts.version)} on ${escapeHtml(facts.node)}, up ${duration(deps.now() - facts.startedAtMs)}</small></h1>`,
+    ready.ok
+      ? '<p class="ok">Ready for traffic</p>'
+      : `<p class="bad">Not ready: ${escapeHtml(ready.reasons.join('; '))}</p>`,
+    table(
+      ['submits/s', 'segments/s', 'receipts/s', 'unknown outcomes', 'ledger mismatches'],
+      [
+        {
+          cells: [
+            rates.submitsPerSecond.toFixed(1),
+            rates.segmentsPerSecond.toFixed(1),
+            rates.receiptsPerSecond.toFixed(1),
+            unknownTotal === undefined ? '?' : String(unknownTotal),
+            mismatches === undefined ? 'not reconciled yet' : String(mismatches),
+          ],
+          bad: (mismatches ?? 0) > 0,
+        },
+      ],
+      '',
+    ),
+    `<h2>Carriers</h2>${carrierTable(deps.runtime.carriers(), unknown)}`,
+    `<h2>Queues</h2>${queueTable(deps.runtime.queues())}`,
+    `<h2>Binds</h2>${bindTable(deps.runtime.binds(), deps.now())}`,
+  ];
+  return page({ title: 'smppgate', refreshSeconds: REFRESH_SECONDS, body: sections.join('\n') });
+}
+
+function carrierTable(
+  carriers: readonly CarrierView[],
+  unknown: ReadonlyMap<string, number> | undefined,
+): string {
+  const rows = carriers.map((carrier) => ({
+    cells: [
+      carrier.name,
+      carrier.state,
+      carrier.reason ?? '',
+      `${carrier.host}:${carrier.port}`,
+      `${carrier.binds}/${carrier.bindsWanted}`,
+      `${carrier.windowInUse}/${carrier.windowMax}`,
+      String(carrier.queued),
+      String(unknown?.get(carrier.name) ?? '?'),
+      carrier.segmentsPerSecond.toFixed(1),
+    ],
+    bad: carrier.state === 'down' || carrier.state === 'partial',
+  }));
+  return table(
+    ['name', 'state', 'reason', 'address', 'binds', 'window', 'queued', 'unknown', 'segments/s'],
+    rows,
+    'No carriers. Apply a resource file.',
+  );
+}
+
+function queueTable(queues: readonly QueueView[]): string {
+  const waiting = queues.filter((queue) => queue.messages > 0);
+  const rows = waiting.map((queue) => ({
+    cells: [
+      queue.carrier,
+      queue.class,
+      String(queue.messages),
+      duration(queue.oldestSeconds * 1000),
+    ],
+    bad: false,
+  }));
+  return table(['carrier', 'class', 'messages', 'oldest'], rows, 'Nothing waits.');
+}
+
+function bindTable(binds: readonly BindView[], now: number): string {
+  const rows = binds.slice(0, ROWS_MAX).map((bind) => ({
+    cells: [
+      bind.side,
+      bind.account === undefined ? bind.peer : `${bind.peer} (${bind.account})`,
+      bind.type,
+      `${bind.interfaceVersion >> 4}.${bind.interfaceVersion & 15}`,
+      bind.address,
+      `${bind.windowInUse}/${bind.windowMax}`,
+      duration(now - bind.boundAtMs),
+    ],
+    bad: false,
+  }));
+  const more =
+    binds.length > ROWS_MAX ? `<p class="none">and ${binds.length - ROWS_MAX} more</p>` : '';
+  return (
+    table(['side', 'peer', 'type', 'SMPP', 'address', 'window', 'for'], rows, 'No binds.') + more
+  );
+}
+
+function duration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}

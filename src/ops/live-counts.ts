@@ -1,0 +1,81 @@
+import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
+import type { SubmitResult } from '../gateway/observer.ts';
+import { MetricsObserver } from './observer.ts';
+import type { ThroughputView } from './runtime.ts';
+
+/** Rates are taken over this long. */
+const SPAN_MS = 2_000;
+
+interface Sample {
+  readonly atMs: number;
+  readonly submits: number;
+  readonly segments: number;
+  readonly receipts: number;
+  readonly byCarrier: ReadonlyMap<string, number>;
+}
+
+/** The observer that also knows how much passed in the last seconds, for the page. */
+export class LiveCounts extends MetricsObserver {
+  #submits = 0;
+  #segments = 0;
+  #receipts = 0;
+  readonly #byCarrier = new Map<string, number>();
+  #older: Sample | undefined;
+  #newer: Sample | undefined;
+
+  override submitAnswered(
+    account: CatalogAccount | undefined,
+    result: SubmitResult,
+    seconds: number,
+  ): void {
+    this.#submits++;
+    super.submitAnswered(account, result, seconds);
+  }
+
+  override segmentsSent(account: CatalogAccount, carrier: CatalogCarrier, segments: number): void {
+    this.#segments += segments;
+    this.#byCarrier.set(carrier.name, (this.#byCarrier.get(carrier.name) ?? 0) + segments);
+    super.segmentsSent(account, carrier, segments);
+  }
+
+  override receiptSettled(
+    carrier: CatalogCarrier | undefined,
+    stat: string,
+    fault: string,
+    seconds: number,
+  ): void {
+    this.#receipts++;
+    super.receiptSettled(carrier, stat, fault, seconds);
+  }
+
+  /** To be called once a second. */
+  sample(nowMs: number): void {
+    if (this.#newer !== undefined && nowMs - this.#newer.atMs < SPAN_MS / 2) return;
+    this.#older = this.#newer;
+    this.#newer = {
+      atMs: nowMs,
+      submits: this.#submits,
+      segments: this.#segments,
+      receipts: this.#receipts,
+      byCarrier: new Map(this.#byCarrier),
+    };
+  }
+
+  perSecond(): ThroughputView {
+    const rate = (of: (sample: Sample) => number): number => this.#rate(of);
+    return {
+      submitsPerSecond: rate((s) => s.submits),
+      segmentsPerSecond: rate((s) => s.segments),
+      receiptsPerSecond: rate((s) => s.receipts),
+    };
+  }
+
+  segmentsPerSecondOf(carrier: string): number {
+    return this.#rate((sample) => sample.byCarrier.get(carrier) ?? 0);
+  }
+
+  #rate(of: (sample: Sample) => number): number {
+    if (this.#older === undefined || this.#newer === undefined) return 0;
+    return ((of(this.#newer) - of(this.#older)) * 1_000) / (this.#newer.atMs - this.#older.atMs);
+  }
+}

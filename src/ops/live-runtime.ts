@@ -1,0 +1,283 @@
+import type { Pool } from 'pg';
+import type { Catalog, CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
+import { messageIdMs } from '../domain/ids.ts';
+import { formatCredits } from '../domain/money.ts';
+import type { RunningCarrier } from '../gateway/carriers.ts';
+import type { CatalogSource } from '../gateway/catalog-source.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { pendingMigrations } from '../store/migrate.ts';
+import { countWaiting } from '../store/waiting.ts';
+import type { LiveCounts } from './live-counts.ts';
+import type {
+  BindsLimitView,
+  BindView,
+  CarrierState,
+  CarrierView,
+  DaemonFacts,
+  OpsRuntime,
+  QueueView,
+  Readiness,
+  RouteExplanation,
+  ThroughputView,
+} from './runtime.ts';
+
+/** A store that does not answer in this time is not reachable. */
+const STORE_ANSWER_MS = 2_000;
+/** The waiting receipts are counted this often: it reads the whole list. */
+const COUNT_WAITING_MS = 15_000;
+/** Names of the lanes as traffic classes have them. */
+const LANE_NAMES = ['fast', 'normal', 'bulk'] as const;
+
+export interface LiveRuntimeOptions {
+  readonly facts: DaemonFacts;
+  readonly pool: Pool;
+  readonly catalog: CatalogSource;
+  readonly counts: LiveCounts;
+  /** The node's pipeline; undefined while it is starting or has lost its epoch. */
+  gateway(): Gateway | undefined;
+  listening(): boolean;
+  draining(): boolean;
+  drain(actor: string): void;
+}
+
+/** The running daemon as the HTTP API and the metrics see it. */
+export class LiveRuntime implements OpsRuntime {
+  readonly facts: DaemonFacts;
+  readonly #options: LiveRuntimeOptions;
+  #waiting: ReadonlyMap<string, number> = new Map();
+  #waitingAtMs = 0;
+
+  constructor(options: LiveRuntimeOptions) {
+    this.facts = options.facts;
+    this.#options = options;
+  }
+
+  async ready(): Promise<Readiness> {
+    const reasons: string[] = [];
+    if (this.#options.draining()) reasons.push('draining');
+    if (!this.#options.listening()) reasons.push('the SMPP listener is not open');
+    if (this.#options.gateway() === undefined) reasons.push('this node has no epoch');
+    reasons.push(...(await this.#storeReasons()));
+    return { ok: reasons.length === 0, reasons };
+  }
+
+  carriers(): readonly CarrierView[] {
+    const running = this.#options.gateway()?.carriers.running;
+    return [...this.#catalog.carriers.values()].map((carrier) =>
+      this.#carrierView(carrier, running?.get(carrier.id)),
+    );
+  }
+
+  binds(): readonly BindView[] {
+    const gateway = this.#options.gateway();
+    if (gateway === undefined) return [];
+    return [...customerBinds(gateway, this.#catalog), ...carrierBinds(gateway)];
+  }
+
+  bindLimits(): readonly BindsLimitView[] {
+    const customers = [...this.#catalog.binds.values()].map((bind) => ({
+      side: 'customer' as const,
+      peer: bind.systemId,
+      limit: bind.bindsMax,
+    }));
+    const carriers = [...this.#catalog.carriers.values()].map((carrier) => ({
+      side: 'carrier' as const,
+      peer: carrier.name,
+      limit: sessionsOf(carrier),
+    }));
+    return [...customers, ...carriers];
+  }
+
+  queues(): readonly QueueView[] {
+    const nowMs = Date.now();
+    const views: QueueView[] = [];
+    for (const { carrier, dispatcher } of this.#options.gateway()?.carriers.running.values() ??
+      []) {
+      for (const [lane, name] of LANE_NAMES.entries()) {
+        const messages = dispatcher.queue.depth(lane);
+        const oldest = dispatcher.queue.floor(lane);
+        const oldestSeconds =
+          oldest === undefined ? 0 : Math.max(0, (nowMs - messageIdMs(oldest)) / 1_000);
+        views.push({ carrier: carrier.name, class: name, messages, oldestSeconds });
+      }
+    }
+    return views;
+  }
+
+  throughput(): ThroughputView {
+    return this.#options.counts.perSecond();
+  }
+
+  receiptsWaiting(): ReadonlyMap<string, number> {
+    const nowMs = Date.now();
+    if (nowMs - this.#waitingAtMs > COUNT_WAITING_MS) {
+      this.#waitingAtMs = nowMs;
+      countWaiting(this.#options.pool).then(
+        (waiting) => {
+          this.#waiting = waiting;
+        },
+        () => {}, // the gauge keeps its last value while the store is away
+      );
+    }
+    return this.#waiting;
+  }
+
+  explainRoute(
+    msisdn: string,
+    accountName: string | undefined,
+  ): RouteExplanation | { noSuchAccount: string } {
+    const account =
+      accountName === undefined ? undefined : this.#catalog.accountsByName.get(accountName);
+    if (accountName !== undefined && account === undefined) return { noSuchAccount: accountName };
+    const route = this.#catalog.routes.explain(msisdn);
+    return {
+      destination: msisdn,
+      prefix: route?.prefix ?? null,
+      unitPrice: priceText(account, msisdn),
+      candidates: (route?.candidates ?? []).map(({ carrier, priority, weight }) => {
+        const view = this.carriers().find(
+          (one) => one.name === this.#catalog.carriers.get(carrier)?.name,
+        );
+        const usable = this.#options.gateway()?.carriers.isUsable(carrier) ?? false;
+        return {
+          carrier: view?.name ?? String(carrier),
+          priority,
+          weight,
+          usable,
+          reason: usable ? null : (view?.reason ?? view?.state ?? null),
+        };
+      }),
+    };
+  }
+
+  catalogChanged(): Promise<void> {
+    return this.#options.catalog.reload();
+  }
+
+  async accountStopped(name: string): Promise<void> {
+    const account = this.#catalog.accountsByName.get(name);
+    if (account !== undefined) void this.#options.gateway()?.endQueuedOf(account.id);
+  }
+
+  drain(actor: string): void {
+    this.#options.drain(actor);
+  }
+
+  get #catalog(): Catalog {
+    return this.#options.catalog.current;
+  }
+
+  async #storeReasons(): Promise<string[]> {
+    try {
+      const pending = await within(STORE_ANSWER_MS, this.#pendingMigrations());
+      return pending.length === 0 ? [] : [`migrations are pending: ${pending.join(', ')}`];
+    } catch (error) {
+      return [
+        `the database does not answer: ${error instanceof Error ? error.message : String(error)}`,
+      ];
+    }
+  }
+
+  async #pendingMigrations(): Promise<string[]> {
+    const client = await this.#options.pool.connect();
+    try {
+      return await pendingMigrations(client);
+    } finally {
+      client.release();
+    }
+  }
+
+  #carrierView(carrier: CatalogCarrier, running: RunningCarrier | undefined): CarrierView {
+    const binds = running?.link.binds ?? [];
+    const bound = binds.filter((bind) => bind.state === 'bound').length;
+    const failed = binds.find(
+      (bind) => bind.state !== 'bound' && bind.reason !== undefined,
+    )?.reason;
+    const state = stateOf(carrier, bound, sessionsOf(carrier));
+    return {
+      name: carrier.name,
+      state,
+      reason:
+        state === 'paused'
+          ? 'paused by an operator'
+          : failed === undefined
+            ? undefined
+            : `${failed.kind}${failed.detail === '' ? '' : `: ${failed.detail}`}`,
+      host: carrier.host,
+      port: carrier.port,
+      systemId: carrier.systemId,
+      binds: bound,
+      bindsWanted: sessionsOf(carrier),
+      windowInUse: running?.link.windowInUse ?? 0,
+      windowMax: carrier.binds * carrier.windowMax,
+      queued: running?.dispatcher.depth() ?? 0,
+      segmentsPerSecond: this.#options.counts.segmentsPerSecondOf(carrier.name),
+      demo: carrier.demo,
+    };
+  }
+}
+
+function* customerBinds(gateway: Gateway, catalog: Catalog): Iterable<BindView> {
+  for (const { session, systemId, boundAtMs } of gateway.customers.sessions) {
+    const bind = catalog.binds.get(systemId);
+    yield {
+      side: 'customer',
+      peer: systemId,
+      account: bind?.account.name,
+      type: session.boundAs ?? 'transceiver',
+      interfaceVersion: session.interfaceVersion,
+      address: session.peerAddress,
+      boundAtMs,
+      windowInUse: session.peerWindowInUse,
+      windowMax: bind?.windowMax ?? 0,
+    };
+  }
+}
+
+function* carrierBinds(gateway: Gateway): Iterable<BindView> {
+  for (const { carrier, link, upSinceMs } of gateway.carriers.running.values()) {
+    for (const bind of link.binds) {
+      if (bind.state !== 'bound') continue;
+      yield {
+        side: 'carrier',
+        peer: carrier.name,
+        account: undefined,
+        type: BIND_TYPES[bind.command],
+        interfaceVersion: 0x34,
+        address: `${carrier.host}:${carrier.port}`,
+        boundAtMs: upSinceMs ?? 0,
+        windowInUse: bind.windowInUse,
+        windowMax: carrier.windowMax,
+      };
+    }
+  }
+}
+
+const BIND_TYPES = {
+  bind_transmitter: 'transmitter',
+  bind_receiver: 'receiver',
+  bind_transceiver: 'transceiver',
+} as const;
+
+/** Sessions that a carrier's resource asks for: a pair counts two. */
+function sessionsOf(carrier: CatalogCarrier): number {
+  return carrier.bindAs === 'transceiver' ? carrier.binds : carrier.binds * 2;
+}
+
+function stateOf(carrier: CatalogCarrier, bound: number, wanted: number): CarrierState {
+  if (carrier.paused) return 'paused';
+  if (bound === 0) return 'down';
+  return bound < wanted ? 'partial' : 'up';
+}
+
+function priceText(account: CatalogAccount | undefined, msisdn: string): string | null {
+  const price = account?.tariff.priceFor(msisdn);
+  return price === undefined ? null : formatCredits(price);
+}
+
+function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer in ${ms} ms`)), ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

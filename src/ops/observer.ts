@@ -1,0 +1,134 @@
+import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
+import type {
+  BindEvent,
+  GatewayObserver,
+  MoneyKind,
+  SubmitResult,
+  UnmatchedReason,
+} from '../gateway/observer.ts';
+import type { CounterChild, HistogramChild } from './hot-metrics.ts';
+import type { OpsLog } from './logs.ts';
+import type { Metrics } from './metrics.ts';
+
+/** A submit_sm whose bind never led to an account. */
+const NO_ACCOUNT = '-';
+
+/** prom-client's counters are floats; micro-credits are exact in them up to 9e9 credits. */
+const MICRO_PER_CREDIT = 1e6;
+
+/**
+ * The gateway's observer: what the pipeline reports becomes metrics and, where an operator must know, a line of the
+ * log. The children of the hot counters are kept here, so that a report costs one Map look-up and an addition.
+ */
+export class MetricsObserver implements GatewayObserver {
+  readonly #metrics: Metrics;
+  readonly #log: OpsLog;
+  readonly #statusName: (status: number) => string;
+  readonly #submitSeconds: HistogramChild;
+  readonly #accounts = new Map<string, AccountChildren>();
+  readonly #carriers = new Map<string, CarrierChildren>();
+
+  /** `statusName` turns a command_status into its name (smpp/status.ts), so that a label says ESME_RTHROTTLED. */
+  constructor(metrics: Metrics, log: OpsLog, statusName: (status: number) => string) {
+    this.#metrics = metrics;
+    this.#log = log;
+    this.#statusName = statusName;
+    this.#submitSeconds = metrics.submitSeconds.child();
+  }
+
+  submitAnswered(account: CatalogAccount | undefined, result: SubmitResult, seconds: number): void {
+    this.#submitSeconds.observe(seconds);
+    if (account === undefined) this.#metrics.submits.child(NO_ACCOUNT, result).inc();
+    else if (result === 'accepted') this.#account(account.name).accepted.inc();
+    else this.#metrics.submits.child(account.name, result).inc();
+  }
+
+  upstreamAnswered(carrier: CatalogCarrier, status: number, seconds: number): void {
+    const children = this.#carrier(carrier.name);
+    children.seconds.observe(seconds);
+    if (status === 0) children.accepted.inc();
+    else this.#metrics.upstreamSubmits.child(carrier.name, this.#statusName(status)).inc();
+  }
+
+  segmentsSent(account: CatalogAccount, carrier: CatalogCarrier, segments: number): void {
+    this.#metrics.segments.child(account.name, carrier.name).inc(segments);
+  }
+
+  receiptSettled(
+    carrier: CatalogCarrier | undefined,
+    stat: string,
+    fault: string,
+    seconds: number,
+  ): void {
+    const name = carrier?.name ?? NO_ACCOUNT;
+    this.#metrics.receipts.child(name, stat, fault).inc();
+    this.#metrics.receiptSeconds.child(name).observe(seconds);
+  }
+
+  receiptUnmatched(carrier: CatalogCarrier, reason: UnmatchedReason): void {
+    this.#metrics.receiptsUnmatched.child(carrier.name, reason).inc();
+  }
+
+  bindEvent(side: 'customer' | 'carrier', peer: string, event: BindEvent): void {
+    this.#metrics.bindEvents.child(side, peer, event).inc();
+  }
+
+  throttled(side: 'customer' | 'carrier', peer: string): void {
+    this.#metrics.throttled.child(side, peer).inc();
+  }
+
+  policyDecision(rule: string, action: string): void {
+    this.#metrics.policyDecisions.child(rule, action).inc();
+  }
+
+  money(account: CatalogAccount, kind: MoneyKind, microCredits: bigint): void {
+    this.#metrics.credits.child(account.name, kind).inc(Number(microCredits) / MICRO_PER_CREDIT);
+  }
+
+  malformedPdu(side: 'customer' | 'carrier'): void {
+    this.#metrics.malformedPdus.child(side).inc();
+  }
+
+  storeBatch(lane: string, size: number, seconds: number): void {
+    this.#metrics.storeBatchSize.child(lane).observe(size);
+    this.#metrics.storeBatchSeconds.child(lane).observe(seconds);
+  }
+
+  note(
+    level: 'info' | 'warn' | 'error',
+    event: string,
+    fields: Readonly<Record<string, string | number | boolean>>,
+  ): void {
+    this.#log[level](event, fields);
+  }
+
+  #account(name: string): AccountChildren {
+    let children = this.#accounts.get(name);
+    if (children === undefined) {
+      children = { accepted: this.#metrics.submits.child(name, 'accepted') };
+      this.#accounts.set(name, children);
+    }
+    return children;
+  }
+
+  #carrier(name: string): CarrierChildren {
+    let children = this.#carriers.get(name);
+    if (children === undefined) {
+      children = {
+        accepted: this.#metrics.upstreamSubmits.child(name, this.#statusName(0)),
+        seconds: this.#metrics.upstreamSeconds.child(name),
+      };
+      this.#carriers.set(name, children);
+    }
+    return children;
+  }
+}
+
+interface AccountChildren {
+  readonly accepted: CounterChild;
+}
+
+interface CarrierChildren {
+  readonly accepted: CounterChild;
+  readonly seconds: HistogramChild;
+}

@@ -1,0 +1,127 @@
+/** Where a carrier's link stands: `up` every bind is there, `partial` some, `down` none, `paused` by an operator. */
+export type CarrierState = 'up' | 'partial' | 'down' | 'paused';
+
+/** One carrier as it is now. `reason` says in words why it is not up; undefined when it is. */
+export interface CarrierView {
+  readonly name: string;
+  readonly state: CarrierState;
+  readonly reason: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly systemId: string;
+  /** Sessions bound now, and how many the resource asks for. */
+  readonly binds: number;
+  readonly bindsWanted: number;
+  /** submit_sm without an answer over all sessions, and the most there may be. */
+  readonly windowInUse: number;
+  readonly windowMax: number;
+  /** Messages that wait for this carrier. */
+  readonly queued: number;
+  /** Segments a second over the last whole second or more. */
+  readonly segmentsPerSecond: number;
+  readonly demo: boolean;
+}
+
+/** One bound session, of a customer or to a carrier. */
+export interface BindView {
+  readonly side: 'customer' | 'carrier';
+  /** system_id of the customer's bind, or the carrier's name. */
+  readonly peer: string;
+  /** Account of a customer's bind; undefined for a carrier's. */
+  readonly account: string | undefined;
+  readonly type: 'transmitter' | 'receiver' | 'transceiver';
+  readonly interfaceVersion: number;
+  readonly address: string;
+  readonly boundAtMs: number;
+  readonly windowInUse: number;
+  readonly windowMax: number;
+}
+
+/** How many binds a peer may have. */
+export interface BindsLimitView {
+  readonly side: 'customer' | 'carrier';
+  readonly peer: string;
+  readonly limit: number;
+}
+
+/** One queue: what waits for a carrier in a traffic class. */
+export interface QueueView {
+  readonly carrier: string;
+  readonly class: string;
+  readonly messages: number;
+  /** Age of its oldest message in seconds, 0 when empty. */
+  readonly oldestSeconds: number;
+}
+
+/** Rates over the last seconds, messages and segments a second. */
+export interface ThroughputView {
+  readonly submitsPerSecond: number;
+  readonly segmentsPerSecond: number;
+  readonly receiptsPerSecond: number;
+}
+
+/** Whether the daemon should get traffic; `reasons` says in words what is missing. */
+export interface Readiness {
+  readonly ok: boolean;
+  readonly reasons: readonly string[];
+}
+
+/** Where the resources come from and who this node is: fixed while the daemon runs. */
+export interface DaemonFacts {
+  readonly version: string;
+  readonly node: string;
+  readonly startedAtMs: number;
+  /** RESOURCES_FILE when set: PUT /v1/resources then answers 409. */
+  readonly resourcesFile: string | undefined;
+}
+
+/** Where a number would go now. `prefix` null: no route; `unitPrice` null: no account was named, or it has no price. */
+export interface RouteExplanation {
+  readonly destination: string;
+  readonly prefix: string | null;
+  readonly unitPrice: string | null;
+  /** In the order in which they are tried: by priority. */
+  readonly candidates: readonly {
+    readonly carrier: string;
+    readonly priority: number;
+    readonly weight: number;
+    readonly usable: boolean;
+    /** Why it is not usable. */
+    readonly reason: string | null;
+  }[];
+}
+
+/**
+ * The living daemon as the HTTP API sees it. Everything that is only a row is read and written by the API itself
+ * through the store; here stands what only the running process knows or can do. Views are snapshots; each call may
+ * walk every session, so they are asked for on request and on scrape, never on a hot path.
+ */
+export interface OpsRuntime {
+  readonly facts: DaemonFacts;
+  /** Store reachable, listeners open, migrations current, not draining. Never throws: what fails is a reason. */
+  ready(): Promise<Readiness>;
+  carriers(): readonly CarrierView[];
+  binds(): readonly BindView[];
+  bindLimits(): readonly BindsLimitView[];
+  queues(): readonly QueueView[];
+  throughput(): ThroughputView;
+  /** Receipts that wait to be returned to a customer, by account name. */
+  receiptsWaiting(): ReadonlyMap<string, number>;
+  /** Explains the route of a number (E.164 digits), and with an account its price. */
+  explainRoute(
+    msisdn: string,
+    account: string | undefined,
+  ): RouteExplanation | { noSuchAccount: string };
+  /**
+   * The configuration of the database changed and is committed (resources, an account's status, a carrier paused):
+   * reads it again and settles when it is in force here. Other nodes hear of it by NOTIFY.
+   */
+  catalogChanged(): Promise<void>;
+  /**
+   * An account was suspended or terminated and the catalog says so already: its queued messages end by
+   * terms.onRefusal. Settles when the work is begun; it goes on behind.
+   */
+  accountStopped(account: string, reason: string): Promise<void>;
+  /** Stops taking traffic, waits for what is in flight, ends the process. Returns at once. */
+  drain(actor: string): void;
+}

@@ -1,0 +1,232 @@
+import type { Socket } from 'node:net';
+import { newResponse, type RequestPdu, type ResponsePdu, responseNameOf } from '../smpp/pdu.ts';
+import { ESME_RALYBND, ESME_RBINDFAIL, ESME_RINVBNDSTS, ESME_ROK } from '../smpp/status.ts';
+import { illegalStatus, isBind } from './legal.ts';
+import type { PeerAddress } from './pdu-connection.ts';
+import { answers, SessionStates } from './session-states.ts';
+import type { SessionHandler, SessionOptions } from './session-types.ts';
+
+/** Who keeps a list of sessions. */
+export interface SessionKeeper {
+  released(session: Session): void;
+}
+
+/**
+ * One SMPP session over a connected socket, the same class for both sides (SMPP 3.4 §2.2, 5.0 §2.3).
+ *
+ *            ┌─ esme: bind() ────────────────┐          boundAs:
+ *   OPEN ────┤                               ├──> BOUND   transmitter (BOUND_TX)
+ *     │      └─ smsc: onBind, acceptBind() ──┘     │      receiver    (BOUND_RX)
+ *     │                                            │      transceiver (BOUND_TRX)
+ *     │ rejected bind, session init timer,         ├── unbind() ──> UNBINDING: no new requests; answers of both
+ *     │ lost framing, malformed                    │                sides awaited (unbindDrainMs), then unbind
+ *     │                                            │                sent, unbind_resp awaited (responseTimeoutMs)
+ *     │                                            ├── peer's unbind ──> UNBINDING: our answers awaited
+ *     │                                            │                (unbindDrainMs), then unbind_resp
+ *     │                                            │ lost framing, malformed, slow reader, close(),
+ *     ▼                                            ▼ enquire_link or response timeout   │
+ *   CLOSING <──────────────────────────────────────┴────────────────────────────────────┘
+ *     │  what is queued is flushed, FIN sent; answers that still come are taken; requests are not
+ *     ▼  peer's FIN, socket error, or closeLingerMs
+ *   CLOSED   onClosed, once, with every request of ours that was never answered
+ *
+ * A socket that fails goes from any state to CLOSED. Time comes from `options.now` and `tick`, which
+ * the owner calls once a second for all its sessions; a session has no timer of its own.
+ */
+export class Session extends SessionStates {
+  readonly id: number;
+  /** For the owner: its own state of this session. */
+  attachment: unknown = undefined;
+  /** Told after the handler that it is over: the listener or link that made it. */
+  keeper: SessionKeeper | undefined = undefined;
+  /** The window or the outbound limit was full: onWindowOpen is due when it is not. */
+  #wasFull = false;
+
+  /**
+   * @param socket connected; the session takes it over
+   * @param peer where the peer is, when the socket does not know (PROXY protocol)
+   */
+  constructor(
+    socket: Socket,
+    options: SessionOptions,
+    handler: SessionHandler,
+    peer?: PeerAddress,
+  ) {
+    super(socket, options, handler, peer);
+    this.id = ++sessionsMade;
+  }
+
+  /** Our requests that the peer has not answered. */
+  get windowInUse(): number {
+    return this.window.size;
+  }
+
+  /** The peer's requests that we have not answered. */
+  get peerWindowInUse(): number {
+    return this.unanswered;
+  }
+
+  /** How many requests `request` would take now. */
+  windowFree(): number {
+    if (this.state !== 'bound' || !this.maySend) return 0;
+    return this.outboundFull ? 0 : this.window.free;
+  }
+
+  /**
+   * Sends a request and gives it its sequence_number; the answer comes to onResponse with `context`.
+   * alert_notification has no answer and its context is dropped.
+   * @returns false, and nothing is sent, when the window or the outbound limit is full (onWindowOpen
+   *   follows) or the session is not bound (any more)
+   * @throws PduError when a field does not fit; Error when this side may not send it as it is bound
+   */
+  request(pdu: RequestPdu, context: unknown): boolean {
+    if (this.state !== 'bound') return false;
+    const { side, now } = this.options;
+    if (illegalStatus(pdu.command, side, this.boundAs) !== ESME_ROK) {
+      throw new Error(`${pdu.command} is not for the ${side} of a ${this.boundAs} session`);
+    }
+    if (this.outboundFull) return this.#full();
+    const nowMs = now();
+    const answered = pdu.command !== 'alert_notification';
+    const sequence = answered
+      ? this.window.add(context, pdu.command_id, nowMs, this.nextFlush)
+      : this.window.nextSequence();
+    if (sequence === 0) return this.#full();
+    pdu.sequence_number = sequence;
+    try {
+      this.send(pdu);
+    } catch (error) {
+      if (answered) this.window.release(this.window.find(sequence));
+      throw error;
+    }
+    this.timers.transaction(nowMs);
+    if (this.window.free === 0) this.#wasFull = true;
+    return true;
+  }
+
+  /**
+   * Sends the answer to a request that onRequest gave, now or later.
+   * @returns false when the connection is gone: the answer was not sent
+   */
+  respond(pdu: ResponsePdu): boolean {
+    if (this.unanswered > 0) this.unanswered--;
+    if (!this.writable) return false;
+    this.send(pdu);
+    this.advanceUnbinding();
+    return true;
+  }
+
+  /** Answers a request with a header-only response of an error status. @returns as `respond` */
+  refuse(request: RequestPdu, status: number): boolean {
+    const name = responseNameOf(request.command_id) ?? 'generic_nack';
+    return this.respond(newResponse(name, request.sequence_number, status));
+  }
+
+  /** Changes the limits of both directions; what is outstanding above them stays until answered. */
+  setWindows(windowMax: number, peerWindowMax: number): void {
+    this.window.max = windowMax;
+    this.peerWindowMax = peerWindowMax;
+    this.wake();
+  }
+
+  protected override get self(): Session {
+    return this;
+  }
+
+  protected override onRequestPdu(pdu: RequestPdu): void {
+    this.wellFormed();
+    if (this.ending) return;
+    if (pdu.command === 'enquire_link') {
+      this.send(newResponse('enquire_link_resp', pdu.sequence_number, ESME_ROK));
+      return;
+    }
+    this.timers.heardTransaction();
+    if (pdu.command === 'unbind') return this.peerUnbinds(pdu.sequence_number);
+    const status = this.#statusAgainst(pdu);
+    if (status !== ESME_ROK) {
+      this.options.observer?.illegal?.(this, pdu, status);
+      this.sendError(pdu.command_id, pdu.sequence_number, status);
+    } else if (isBind(pdu)) {
+      if (this.handler.onBind === undefined) this.rejectBind(ESME_RBINDFAIL);
+      else this.handler.onBind(this, pdu);
+    } else if (pdu.command === 'alert_notification') this.handler.onRequest(this, pdu, false);
+    else this.#giveToHandler(pdu);
+  }
+
+  protected override onResponsePdu(pdu: ResponsePdu): void {
+    this.wellFormed();
+    const slot = this.window.find(pdu.sequence_number);
+    if (slot < 0 || !answers(pdu, this.window.commandAt(slot))) {
+      if (!this.takeOwnAnswer(pdu)) this.options.observer?.unexpectedResponse?.(this, pdu);
+      return;
+    }
+    const context = this.window.contextAt(slot);
+    const sentAtMs = this.window.sentAtMs(slot);
+    this.window.release(slot);
+    this.handler.onResponse(this, pdu, context, sentAtMs);
+    this.advanceUnbinding();
+  }
+
+  protected override onTurnEnd(): void {
+    if (this.outboundFull) {
+      this.#full();
+      return;
+    }
+    if (!this.#wasFull || this.windowFree() === 0) return;
+    this.#wasFull = false;
+    this.handler.onWindowOpen?.(this);
+  }
+
+  protected override onGone(): void {
+    super.onGone();
+    this.keeper?.released(this);
+  }
+
+  protected override expireRequests(nowMs: number): void {
+    const { responseTimeoutMs, closeOnResponseTimeout } = this.options;
+    if (responseTimeoutMs === 0) return;
+    const late = this.window.overdue(nowMs, responseTimeoutMs, this.timers.graceFromMs);
+    if (late.length === 0) return;
+    if (closeOnResponseTimeout || this.handler.onTimeout === undefined) {
+      this.end('responseTimeout', `${late.length} requests unanswered`);
+      return;
+    }
+    for (const request of this.window.take(late, this.nextFlush)) {
+      this.handler.onTimeout(this, request);
+    }
+    this.wake();
+  }
+
+  /** The status that refuses a request in this state, 0 if it is legal; a legal bind is held. */
+  #statusAgainst(pdu: RequestPdu): number {
+    const { side } = this.options;
+    if (isBind(pdu)) {
+      if (side === 'esme') return ESME_RINVBNDSTS;
+      return this.holdBind(pdu) ? ESME_ROK : ESME_RALYBND;
+    }
+    const boundAs = this.peerMayAsk ? this.boundAs : undefined;
+    return illegalStatus(pdu.command, side === 'smsc' ? 'esme' : 'smsc', boundAs);
+  }
+
+  #giveToHandler(pdu: RequestPdu): void {
+    const overWindow = this.unanswered >= this.peerWindowMax;
+    if (overWindow) {
+      const { observer, overWindowStatus } = this.options;
+      observer?.overWindow?.(this, pdu);
+      if (overWindowStatus !== undefined) {
+        this.sendError(pdu.command_id, pdu.sequence_number, overWindowStatus);
+        return;
+      }
+    }
+    this.unanswered++;
+    this.handler.onRequest(this, pdu, overWindow);
+  }
+
+  #full(): false {
+    this.#wasFull = true;
+    this.wakeWhenWritten();
+    return false;
+  }
+}
+
+let sessionsMade = 0;

@@ -1,0 +1,78 @@
+import { type DefaultAlphabet, decodeText } from './data-coding.ts';
+import { type DataSm, type DeliverSm, NO_OCTETS, type SubmitMulti, type SubmitSm } from './pdu.ts';
+import { ESME_RINVESMCLASS, ESME_RTLVNOTALLWD } from './status.ts';
+import { intTlv, TLVS, tlvOf } from './tlv.ts';
+import { concatOf, ESM_CLASS_UDHI, type PartOfMessage, udhOctets } from './udh.ts';
+
+/** Every PDU that carries a message. */
+export type MessagePdu = SubmitSm | DeliverSm | DataSm | SubmitMulti;
+
+/** Why a PDU's message cannot be taken, as a value: the command_status of the answer and words for it. */
+export class MalformedMessage {
+  readonly commandStatus: number;
+  readonly detail: string;
+
+  constructor(commandStatus: number, detail: string) {
+    this.commandStatus = commandStatus;
+    this.detail = detail;
+  }
+}
+
+const BOTH = new MalformedMessage(
+  ESME_RTLVNOTALLWD,
+  'short_message and message_payload in one PDU',
+);
+const NO_UDH = new MalformedMessage(
+  ESME_RINVESMCLASS,
+  'esm_class states a user data header that is not whole',
+);
+
+/**
+ * The octets of the message, a UDH included: short_message or message_payload, a view. Both with
+ * octets in them are refused with ESME_RTLVNOTALLWD (3.4 §5.3.2.32 allows one of them), and a UDH
+ * longer than the message with ESME_RINVESMCLASS.
+ */
+export function messageOctets(pdu: MessagePdu): Buffer | MalformedMessage {
+  const short = pdu.command === 'data_sm' ? NO_OCTETS : pdu.short_message;
+  const payload = pdu.tlvs === undefined ? undefined : tlvOf(pdu, TLVS.message_payload.tag);
+  if (payload !== undefined && payload.length > 0 && short.length > 0) return BOTH;
+  const octets = payload !== undefined && payload.length > 0 ? payload : short;
+  if (hasUdh(pdu) && udhOctets(octets) === undefined) return NO_UDH;
+  return octets;
+}
+
+/** Whether esm_class says that the message begins with a user data header. */
+export function hasUdh(pdu: MessagePdu): boolean {
+  return (pdu.esm_class & ESM_CLASS_UDHI) !== 0;
+}
+
+/** The octets behind the UDH; all of them when there is none, none when the message is malformed. */
+export function textOctets(pdu: MessagePdu): Buffer {
+  const octets = messageOctets(pdu);
+  if (octets instanceof MalformedMessage) return NO_OCTETS;
+  if (!hasUdh(pdu)) return octets;
+  return octets.subarray(udhOctets(octets) ?? octets.length);
+}
+
+/** The text of a message without its UDH; never throws, see `decodeText`. A malformed message has none. */
+export function textOf(pdu: MessagePdu, defaultAlphabet: DefaultAlphabet): string {
+  return decodeText(textOctets(pdu), pdu.data_coding, defaultAlphabet);
+}
+
+/**
+ * The part of a long message that a PDU is, by its UDH or by its sar_* TLVs (all three are
+ * needed, SMPP 3.4 §5.3.2.22-24); undefined when it is a whole message.
+ */
+export function partOf(pdu: MessagePdu): PartOfMessage | undefined {
+  if (hasUdh(pdu)) {
+    const octets = messageOctets(pdu);
+    const place = octets instanceof MalformedMessage ? undefined : concatOf(octets);
+    if (place !== undefined) return place;
+  }
+  if (pdu.tlvs === undefined) return undefined;
+  const reference = intTlv(pdu, 'sar_msg_ref_num');
+  const total = intTlv(pdu, 'sar_total_segments');
+  const part = intTlv(pdu, 'sar_segment_seqnum');
+  if (reference === undefined || total === undefined || part === undefined) return undefined;
+  return part >= 1 && part <= total ? { reference, total, part } : undefined;
+}

@@ -1,0 +1,202 @@
+import { MalformedMessage, type MessagePdu, messageOctets } from './message.ts';
+import { stateOfWord } from './message-state.ts';
+import { type DataSm, type DeliverSm, NO_OCTETS } from './pdu.ts';
+import { parseReceiptDate, parseReceiptText, type ReceiptText } from './receipt-fields.ts';
+import { compactDate } from './smpp-time.ts';
+import {
+  intTlv,
+  makeIntTlv,
+  makeOctetsTlv,
+  makeTextTlv,
+  octetsTlv,
+  type Tlv,
+  textTlv,
+} from './tlv.ts';
+
+/** esm_class bits 5-2, the message type, and two of its values (3.4 §5.2.12). */
+const MESSAGE_TYPE = 0x3c;
+const DELIVERY_RECEIPT = 0x04;
+const INTERMEDIATE_NOTIFICATION = 0x20;
+/** data_coding 8 is UCS-2. */
+const UCS2 = 0x08;
+/** How many characters of the message a receipt repeats (3.4 appendix B). */
+const TEXT_CHARACTERS = 20;
+
+/** A receipt: what its TLVs and its text say, each by itself. */
+export interface ReceiptFields extends ReceiptText {
+  /** esm_class 0x20: the message is still under way, whatever stat says. */
+  intermediate: boolean;
+  /** receipted_message_id, undefined when absent or empty. */
+  idTlv: string | undefined;
+  /** message_state: the TLV's, else the meaning of `stat`; undefined for words of no meaning. */
+  state: number | undefined;
+  /** network_error_code: its first octet (1 ANSI-136, 2 IS-95, 3 GSM, 4 reserved; 3.4 §5.3.2.31) and the code. */
+  networkType: number | undefined;
+  networkError: number | undefined;
+  /** The dates read as UTC, Unix ms; undefined when absent or no date. */
+  submitDateMs: number | undefined;
+  doneDateMs: number | undefined;
+}
+
+/** A receipt of ours to a customer. */
+export interface ReceiptToFormat {
+  /** The message_id as the customer's submit_sm_resp had it, at most 64 octets. */
+  id: string;
+  /** Segments submitted and delivered, shown in three digits (999 at most). */
+  sub: number;
+  dlvrd: number;
+  submitMs: number;
+  doneMs: number;
+  /** Minutes east of UTC in which the dates are shown. */
+  zoneMinutes: number;
+  stat: string;
+  /** message_state of the TLV. */
+  state: number;
+  /** Three characters; shorter ones are filled with zeros. */
+  err: string;
+  /** The beginning of the message; cut to 20 characters, those outside ASCII shown as '?'. */
+  text: string;
+  networkType: number;
+  networkError: number;
+}
+
+/**
+ * Reads a receipt; undefined when the PDU is none: neither does esm_class say so (0x04, or 0x20
+ * for an intermediate one) nor is there a receipted_message_id. Text that merely looks like a
+ * receipt is not one, because any handset can send it. A receipt of which nothing can be read
+ * has all its fields undefined. Never throws.
+ */
+export function parseReceipt(pdu: DeliverSm | DataSm): ReceiptFields | undefined {
+  const type = pdu.esm_class & MESSAGE_TYPE;
+  const idTlv = textTlv(pdu, 'receipted_message_id')?.trim() || undefined;
+  if (type !== DELIVERY_RECEIPT && type !== INTERMEDIATE_NOTIFICATION && idTlv === undefined)
+    return undefined;
+  const fields = parseReceiptText(receiptTextOf(pdu));
+  const network = octetsTlv(pdu, 'network_error_code');
+  return {
+    intermediate: type === INTERMEDIATE_NOTIFICATION,
+    idTlv,
+    id: fields.id,
+    state:
+      intTlv(pdu, 'message_state') ??
+      (fields.stat === undefined ? undefined : stateOfWord(fields.stat)),
+    stat: fields.stat,
+    err: fields.err,
+    networkType: network?.[0],
+    networkError: network?.length === 3 ? network.readUInt16BE(1) : undefined,
+    submitDate: fields.submitDate,
+    submitDateMs: parseReceiptDate(fields.submitDate),
+    doneDate: fields.doneDate,
+    doneDateMs: parseReceiptDate(fields.doneDate),
+    sub: fields.sub,
+    dlvrd: fields.dlvrd,
+    text: fields.text,
+  };
+}
+
+/** The text and the TLVs of a receipt of ours. @throws PduError when the id has over 64 octets. */
+export function formatReceipt(receipt: ReceiptToFormat): { short_message: Buffer; tlvs: Tlv[] } {
+  return {
+    short_message: Buffer.from(formatReceiptText(receipt), 'latin1'),
+    tlvs: receiptTlvs(receipt),
+  };
+}
+
+/** "id:.. sub:001 dlvrd:001 submit date:YYMMDDhhmm done date:YYMMDDhhmm stat:DELIVRD err:000 text:.." */
+export function formatReceiptText(receipt: ReceiptToFormat): string {
+  const zoneMs = receipt.zoneMinutes * 60_000;
+  const text = receipt.text.slice(0, TEXT_CHARACTERS).replace(/[^\x20-\x7e]/g, '?');
+  return (
+    `id:${receipt.id} sub:${three(receipt.sub)} dlvrd:${three(receipt.dlvrd)}` +
+    ` submit date:${compactDate(receipt.submitMs + zoneMs)} done date:${compactDate(receipt.doneMs + zoneMs)}` +
+    ` stat:${receipt.stat} err:${receipt.err.padStart(3, '0')} text:${text}`
+  );
+}
+
+/** receipted_message_id, message_state and network_error_code of a receipt of ours. */
+export function receiptTlvs(receipt: ReceiptToFormat): Tlv[] {
+  const { networkType, networkError } = receipt;
+  return [
+    makeTextTlv('receipted_message_id', receipt.id),
+    makeIntTlv('message_state', receipt.state),
+    makeOctetsTlv(
+      'network_error_code',
+      Buffer.from([networkType, networkError >> 8, networkError & 0xff]),
+    ),
+  ];
+}
+
+/**
+ * How a carrier writes message ids in one place (submit_sm_resp or receipt): as text that is
+ * compared as it is, as a decimal or a hexadecimal number, or in a way yet to be learnt.
+ */
+export type IdBase = 'text' | 'decimal' | 'hex' | 'auto';
+
+/**
+ * The keys under which an id is kept and looked up: two ids are the same message's when they share
+ * one. A number's key is its canonical decimal, so that "00B8BE19" as hex and "12107289" as decimal
+ * meet. What is no number in its base is its own text. Only 'auto' gives several, the most
+ * specific first: the text, the decimal and the hexadecimal reading, the lower-case text.
+ * An empty id has no key: it must match nothing.
+ */
+export function idKeys(id: string, base: IdBase): string[] {
+  const text = id.trim();
+  if (text === '') return [];
+  switch (base) {
+    case 'text':
+      return [text];
+    case 'decimal':
+      return [decimalKey(text) ?? text];
+    case 'hex':
+      return [hexKey(text) ?? text.toLowerCase()];
+    case 'auto':
+      return autoKeys(text);
+  }
+}
+
+/** Latin-1, or UTF-16 where data_coding says so and the octets look so (ASCII under 8 is seen too). */
+function receiptTextOf(pdu: MessagePdu): string {
+  const message = messageOctets(pdu);
+  const octets = message instanceof MalformedMessage ? NO_OCTETS : message;
+  if ((pdu.data_coding & 0x0c) === UCS2 && octets.length > 1 && octets[0] === 0) {
+    return Buffer.from(octets.subarray(0, octets.length & ~1))
+      .swap16()
+      .toString('utf16le');
+  }
+  return octets.toString('latin1');
+}
+
+function three(count: number): string {
+  return String(Math.min(count, 999)).padStart(3, '0');
+}
+
+/** Ids are numbers of at most 64 bits; longer ones of digits (hashes) are text. */
+const LIMIT = 1n << 64n;
+/** Digits that 64 bits have at most; leading zeros may add some, in a message_id of 64 octets. */
+const MAX_DIGITS = 64;
+
+function autoKeys(text: string): string[] {
+  const keys = [text];
+  addKey(keys, decimalKey(text));
+  addKey(keys, hexKey(text));
+  addKey(keys, text.toLowerCase());
+  return keys;
+}
+
+function addKey(keys: string[], key: string | undefined): void {
+  if (key !== undefined && !keys.includes(key)) keys.push(key);
+}
+
+function decimalKey(text: string): string | undefined {
+  return text.length <= MAX_DIGITS && /^\d+$/.test(text) ? numberKey(text) : undefined;
+}
+
+function hexKey(text: string): string | undefined {
+  const digits = /^(?:0x)?([0-9a-f]+)$/i.exec(text)?.[1];
+  return digits === undefined || digits.length > MAX_DIGITS ? undefined : numberKey(`0x${digits}`);
+}
+
+function numberKey(literal: string): string | undefined {
+  const value = BigInt(literal);
+  return value < LIMIT ? value.toString() : undefined;
+}

@@ -1,0 +1,137 @@
+import type { Client } from 'pg';
+import type { AccountId, BatchId, BindId, CarrierId, EpochId, MessageId } from '../domain/ids.ts';
+import type { Credits } from '../domain/money.ts';
+import {
+  ByteaColumn,
+  Int2Column,
+  Int4Column,
+  Int8Column,
+  TextColumn,
+  TimestampColumn,
+} from './arrays.ts';
+import { callLane, perClient } from './lane-call.ts';
+
+/** A message to be charged and stored. */
+export interface AcceptRow {
+  /** Within 20 s before and 10 s after the database's clock, else the batch fails (kind `clock`). */
+  readonly id: MessageId;
+  readonly account: AccountId;
+  readonly bind: BindId;
+  /** The message_id that the customer sees; null: the id in decimal. */
+  readonly customerId: string | null;
+  readonly carrier: CarrierId;
+  readonly lane: number;
+  readonly segments: number;
+  /** The price is unitPrice x segments. */
+  readonly unitPrice: Credits;
+  readonly tariffVersion: number;
+  readonly policyVersion: number;
+  readonly termsVersion: number;
+  /** true: the price is reserved now and charged by the outcome. */
+  readonly chargeOnDelivery: boolean;
+  /** As the customer gave it (SMPP 3.4 §5.2.17). */
+  readonly registeredDelivery: number;
+  readonly validUntilMs: number;
+  /** 16 octets of keyed HMAC. */
+  readonly destinationHash: Uint8Array;
+  readonly contentKey: number;
+  /** Sealed. */
+  readonly content: Uint8Array;
+}
+
+/** 0 accepted, 1 insufficient credit, 2 credit expired, 3 account suspended or terminated. */
+export type AcceptVerdict = 0 | 1 | 2 | 3;
+
+/**
+ * Charges and stores a batch in one round trip and one transaction: exactly those messages of an account are
+ * accepted, in order, that its credit can pay. Verdicts are in the order of the rows.
+ * @throws DatabaseError of pg; the lane maps it. SG001: the epoch is adopted. SG004: the clock.
+ */
+export async function writeAccept(
+  client: Client,
+  epoch: EpochId,
+  batch: BatchId,
+  rows: readonly AcceptRow[],
+): Promise<AcceptVerdict[]> {
+  const verdicts = await callLane(client, statement, [
+    epoch,
+    batch,
+    ...columnsOf(client).fill(rows),
+  ]);
+  return Array.from(verdicts) as AcceptVerdict[];
+}
+
+const statement = {
+  name: 'accept',
+  text: `select accept_messages($1, $2, $3::int8[], $4::int4[], $5::int4[], $6::text[], $7::int4[], $8::int2[],
+    $9::int2[], $10::int8[], $11::int4[], $12::int4[], $13::int4[], $14::int2[], $15::int2[], $16::timestamptz[],
+    $17::bytea[], $18::int4[], $19::bytea[])`,
+};
+
+class AcceptColumns {
+  readonly #id = new Int8Column();
+  readonly #account = new Int4Column();
+  readonly #bind = new Int4Column();
+  readonly #customerId = new TextColumn();
+  readonly #carrier = new Int4Column();
+  readonly #lane = new Int2Column();
+  readonly #segments = new Int2Column();
+  readonly #unitPrice = new Int8Column();
+  readonly #tariff = new Int4Column();
+  readonly #policy = new Int4Column();
+  readonly #terms = new Int4Column();
+  readonly #chargeOn = new Int2Column();
+  readonly #registered = new Int2Column();
+  readonly #validUntil = new TimestampColumn();
+  readonly #hash = new ByteaColumn();
+  readonly #key = new Int4Column();
+  readonly #content = new ByteaColumn();
+  /** In the order of the statement's parameters. */
+  readonly #all = [
+    this.#id,
+    this.#account,
+    this.#bind,
+    this.#customerId,
+    this.#carrier,
+    this.#lane,
+    this.#segments,
+    this.#unitPrice,
+    this.#tariff,
+    this.#policy,
+    this.#terms,
+    this.#chargeOn,
+    this.#registered,
+    this.#validUntil,
+    this.#hash,
+    this.#key,
+    this.#content,
+  ];
+
+  fill(rows: readonly AcceptRow[]): Buffer[] {
+    for (const column of this.#all) column.begin(rows.length);
+    for (const row of rows) this.#push(row);
+    return this.#all.map((column) => column.end());
+  }
+
+  #push(row: AcceptRow): void {
+    this.#id.push(row.id);
+    this.#account.push(row.account);
+    this.#bind.push(row.bind);
+    this.#customerId.push(row.customerId);
+    this.#carrier.push(row.carrier);
+    this.#lane.push(row.lane);
+    this.#segments.push(row.segments);
+    this.#unitPrice.push(row.unitPrice);
+    this.#tariff.push(row.tariffVersion);
+    this.#policy.push(row.policyVersion);
+    this.#terms.push(row.termsVersion);
+    this.#chargeOn.push(row.chargeOnDelivery ? 1 : 0);
+    this.#registered.push(row.registeredDelivery);
+    this.#validUntil.push(row.validUntilMs);
+    this.#hash.push(row.destinationHash);
+    this.#key.push(row.contentKey);
+    this.#content.push(row.content);
+  }
+}
+
+const columnsOf = perClient(() => new AcceptColumns());

@@ -1,0 +1,179 @@
+import type { Client, ClientBase } from 'pg';
+import {
+  type AccountId,
+  accountId,
+  type CarrierId,
+  carrierId,
+  type EpochId,
+  firstIdAt,
+  type MessageId,
+  messageId,
+} from '../domain/ids.ts';
+import type { AdoptedEpoch } from './epoch.ts';
+
+/*
+ * What an adopter reads of each of its adoptedEpochs(), in this order, in pages:
+ *
+ *   1 unknownOf     leases of the dead epoch -> unknown_outcome (the adopter's from then on)
+ *   2 queuedOf      messages to be sent -> its queues
+ *   3 unreturnedOf  outcomes whose receipts the customer has not taken -> its outbox
+ *   4 finishRecovery, with a floor and checkpoint that count all of these
+ *
+ * Each step can be done again from its beginning: a node that dies in between leaves the epoch, with its own, to the
+ * next adopter.
+ */
+
+/** Leases in one transaction: some thousand keys. */
+const LEASES_PER_STEP = 10;
+
+/** Turns the leases of an adopted epoch into unknown outcomes of `by` until none is left. Returns how many leases. */
+export async function unknownOf(client: ClientBase, dead: EpochId, by: EpochId): Promise<number> {
+  for (let gone = 0; ; ) {
+    const { rows } = await client.query<{ n: number }>(
+      'select leases_to_unknown($1, $2, $3) as n',
+      [dead, by, LEASES_PER_STEP],
+    );
+    const n = rows[0]?.n ?? 0;
+    if (n === 0) return gone;
+    gone += n;
+  }
+}
+
+/** A message that an adopter has to send, wholly or in part. */
+export interface QueuedMessage {
+  readonly id: MessageId;
+  readonly account: AccountId;
+  /** As routed at accept. */
+  readonly carrier: CarrierId;
+  readonly lane: number;
+  readonly segments: number;
+  readonly validUntilMs: number;
+  /** Segments (from 1) that no carrier has accepted. */
+  readonly missing: number[];
+  /** Higher than any attempt before, of whatever segment. */
+  readonly nextAttempt: number;
+  /**
+   * The last refusing command_status stored for it, 0 if none. A permanent one was to be settled (carrierRefused)
+   * when its node died: do that instead of sending.
+   */
+  readonly lastStatus: number;
+}
+
+/** Messages looked at in one step, whatever is found among them. */
+const QUEUE_WINDOW = 5_000;
+
+/**
+ * One page of what an adopted epoch leaves to be sent, in order of id. `next` undefined: that was the last. Pages can
+ * lie hours apart: messages are the adopter's from adoption on, and nobody else touches them.
+ * Call it only after unknownOf.
+ */
+export async function queuedOf(
+  client: ClientBase,
+  adopted: AdoptedEpoch,
+  after: bigint = adopted.queueFloor - 1n,
+): Promise<{ messages: QueuedMessage[]; next: bigint | undefined }> {
+  const until = firstIdAt(adopted.idLimitMs + 1);
+  const window = await client.query<{ upto: bigint | null }>(
+    'select message_window($1, $2, $3) as upto',
+    [after, until, QUEUE_WINDOW],
+  );
+  const upto = window.rows[0]?.upto ?? undefined;
+  if (upto === undefined) return { messages: [], next: undefined };
+  const { rows } = await client.query<QueuedColumns>('select * from queued_messages($1, $2, $3)', [
+    adopted.epoch,
+    after,
+    upto,
+  ]);
+  return { messages: rows.map(queuedMessage), next: upto };
+}
+
+interface QueuedColumns {
+  readonly id: bigint;
+  readonly account: number;
+  readonly carrier: number;
+  readonly lane: number;
+  readonly segments: number;
+  readonly valid_until: Date;
+  readonly next_attempt: number;
+  readonly answered_segments: number[] | null;
+  readonly answered_statuses: number[] | null;
+}
+
+function queuedMessage(row: QueuedColumns): QueuedMessage {
+  const missing = new Set(Array.from({ length: row.segments }, (_, i) => i + 1));
+  let lastStatus = 0;
+  for (const [i, segment] of (row.answered_segments ?? []).entries()) {
+    const status = row.answered_statuses?.[i] ?? 0;
+    if (status === 0) missing.delete(segment);
+    else lastStatus = status;
+  }
+  return {
+    id: messageId(row.id),
+    account: accountId(row.account),
+    carrier: carrierId(row.carrier),
+    lane: row.lane,
+    segments: row.segments,
+    validUntilMs: row.valid_until.getTime(),
+    missing: [...missing],
+    nextAttempt: row.next_attempt,
+    lastStatus,
+  };
+}
+
+/** A settled message whose customer may not have its receipt. */
+export interface UnreturnedMessage {
+  readonly id: MessageId;
+  readonly account: AccountId;
+  readonly state: number;
+  readonly registeredDelivery: number;
+}
+
+/** Rows of one page. */
+const UNRETURNED_PAGE = 2_000;
+
+/**
+ * What an adopted epoch settled since its checkpoint and did not return, of messages that asked for any final receipt
+ * (SMPP 3.4 §5.2.17: the two low bits), without those on the waiting list. In pages, oldest partition first. `client`
+ * is a connection for this alone until the iteration ends; the result waits on the server's disk, not in memory, and
+ * holds back no vacuum.
+ */
+export async function* unreturnedOf(
+  client: Client,
+  adopted: AdoptedEpoch,
+): AsyncGenerator<UnreturnedMessage[], void, void> {
+  const name = `unreturned_${adopted.epoch}`;
+  await client.query('begin');
+  try {
+    // By index on the time, whatever the statistics of a new partition say.
+    await client.query(`set local enable_seqscan = off; set local enable_hashjoin = off;
+      set local enable_mergejoin = off; set local plan_cache_mode = force_generic_plan`);
+    await client.query(unreturnedCursor(name, adopted));
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  }
+  for (;;) {
+    const { rows } = await client.query(`fetch ${UNRETURNED_PAGE} from ${name}`);
+    if (rows.length === 0) break;
+    yield rows.map((row) => ({
+      id: messageId(row.id),
+      account: accountId(row.account),
+      state: row.state,
+      registeredDelivery: row.registered_delivery,
+    }));
+  }
+  await client.query(`close ${name}`);
+}
+
+/** A cursor takes no parameters; both values are numbers of ours. */
+function unreturnedCursor(name: string, adopted: AdoptedEpoch): string {
+  return `declare ${name} no scroll cursor with hold for
+    select o.id, o.account, o.state, m.registered_delivery
+    from outcome o join message m on m.id = o.id
+    where o.settled_at >= to_timestamp(${Math.floor(adopted.checkpointMs)} / 1000.0::float8)
+      and o.epoch = ${Number(adopted.epoch)}
+      and m.registered_delivery & 3 <> 0
+      and not exists (select from returned r where r.id = o.id)
+      and not exists (select from receipt_waiting w where w.account = o.account and w.id = o.id)`;
+}

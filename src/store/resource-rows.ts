@@ -1,0 +1,221 @@
+import type { ClientBase, Pool } from 'pg';
+import type { AccountStatus } from '../domain/catalog.ts';
+import type { ResourceChange } from '../domain/resource-diff.ts';
+import {
+  type AccountSpec,
+  type CarrierSpec,
+  type ResourceKind,
+  readStoredSpec,
+  type SpecOf,
+  type StoredAccount,
+  type StoredCarrier,
+  type StoredResource,
+  type StoredResources,
+} from '../domain/resources.ts';
+import { type Queryable, readSnapshot } from './snapshot.ts';
+
+/** Reads the whole configuration of one moment. */
+export async function loadResources(pool: Pool): Promise<StoredResources> {
+  return readSnapshot(pool, readResources);
+}
+
+/** As loadResources, inside the caller's transaction. */
+export async function readResources(client: ClientBase): Promise<StoredResources> {
+  const version = await client.query<{ version: string }>(
+    'select version::text from config_version',
+  );
+  const plain = await readPlain(client);
+  return {
+    version: Number(version.rows[0]?.version ?? 0),
+    tariffs: plain('tariffs'),
+    terms: plain('terms'),
+    classes: plain('classes'),
+    policies: plain('policies'),
+    accounts: await readAccounts(client),
+    carriers: await readCarriers(client),
+    routes: plain('routes'),
+  };
+}
+
+/** The settings of one account as they are stored: passwords hashed. Undefined when there is no such account. */
+export async function readAccountSpec(
+  db: Queryable,
+  name: string,
+): Promise<AccountSpec | undefined> {
+  const accounts = await readAccounts(db, name);
+  return accounts[0]?.spec;
+}
+
+/** A version of one resource as it was: the tariff, terms or policy that a message was accepted under. */
+export async function readResourceVersion<K extends ResourceKind>(
+  db: Queryable,
+  kind: K,
+  version: number,
+): Promise<StoredResource<SpecOf[K]> | undefined> {
+  const { rows } = await db.query<{ name: string; spec: unknown }>(
+    'select name, spec from resource_version where version = $1 and kind = $2 and spec is not null',
+    [version, kind],
+  );
+  const row = rows[0];
+  return row && { id: 0, name: row.name, version, spec: readStoredSpec(kind, row.spec) };
+}
+
+/** One line of a resource's history. */
+export interface ResourceVersion {
+  readonly version: number;
+  readonly kind: string;
+  readonly name: string;
+  readonly removed: boolean;
+  readonly actor: string | undefined;
+  readonly at: Date;
+}
+
+/** The newest `limit` versions of one resource, newest first. */
+export async function listResourceVersions(
+  db: Queryable,
+  kind: ResourceKind,
+  name: string,
+  limit: number,
+): Promise<ResourceVersion[]> {
+  const { rows } = await db.query<Omit<ResourceVersion, 'actor'> & { actor: string | null }>(
+    `select version, kind, name, spec is null as removed, actor, at from resource_version
+     where kind = $1 and name = $2 order by version desc limit $3`,
+    [kind, name, limit],
+  );
+  return rows.map((row) => ({ ...row, actor: row.actor ?? undefined }));
+}
+
+/** Writes one change of an apply, its secrets already hashed or sealed, and its version beside it. */
+export async function storeChange(
+  client: ClientBase,
+  change: ResourceChange,
+  by: { actor: string; demo: boolean },
+): Promise<void> {
+  const spec = change.action === 'remove' ? null : change.spec;
+  const { rows } = await client.query<{ version: number }>(
+    `insert into resource_version (version, kind, name, spec, actor)
+       values (nextval('resource_version_number'), $1, $2, $3, $4) returning version`,
+    [change.kind, change.name, spec && JSON.stringify(spec), by.actor],
+  );
+  const version = rows[0]?.version ?? 0;
+  if (change.action === 'remove') return removeRow(client, change.kind, change.name);
+  if (change.kind === 'accounts') return storeAccount(client, change.spec, version, by.demo);
+  if (change.kind === 'carriers') return storeCarrier(client, change.spec, version, by.demo);
+  await client.query(
+    `insert into resource (kind, name, version, spec) values ($1, $2, $3, $4)
+     on conflict (kind, name) do update set version = $3, spec = $4, changed_at = now()`,
+    [change.kind, change.name, version, JSON.stringify(change.spec)],
+  );
+}
+
+type PlainKind = Exclude<ResourceKind, 'accounts' | 'carriers'>;
+
+async function readPlain(
+  client: ClientBase,
+): Promise<<K extends PlainKind>(kind: K) => StoredResource<SpecOf[K]>[]> {
+  const { rows } = await client.query<{
+    id: number;
+    kind: string;
+    name: string;
+    version: number;
+    spec: unknown;
+  }>('select id, kind, name, version, spec from resource order by id');
+  return (kind) =>
+    rows
+      .filter((row) => row.kind === kind)
+      .map(({ id, name, version, spec }) => ({
+        id,
+        name,
+        version,
+        spec: readStoredSpec(kind, spec),
+      }));
+}
+
+async function readAccounts(client: Queryable, name?: string): Promise<StoredAccount[]> {
+  const accounts = await client.query<{
+    id: number;
+    name: string;
+    version: number;
+    spec: object;
+    status: AccountStatus;
+    demo: boolean;
+    binds: { id: number; systemId: string; passwordHash: string; spec: object }[];
+  }>(
+    `select a.id, a.name, a.version, a.spec, a.status, a.demo, coalesce(b.binds, '[]') as binds
+     from account a left join (select account, jsonb_agg(jsonb_build_object('id', id, 'systemId', system_id,
+         'passwordHash', password_hash, 'spec', spec) order by id) as binds from bind group by account) b
+       on b.account = a.id
+     where $1::text is null or a.name = $1 order by a.id`,
+    [name ?? null],
+  );
+  return accounts.rows.map(({ id, name, version, spec, status, demo, binds }) => ({
+    id,
+    name,
+    version,
+    status,
+    demo,
+    bindIds: new Map(binds.map((bind) => [bind.systemId, bind.id])),
+    spec: readStoredSpec('accounts', {
+      ...spec,
+      binds: binds.map(({ systemId, passwordHash, spec: rest }) => ({
+        ...rest,
+        systemId,
+        passwordHash,
+      })),
+    }),
+  }));
+}
+
+async function readCarriers(client: ClientBase): Promise<StoredCarrier[]> {
+  const { rows } = await client.query<{
+    id: number;
+    name: string;
+    version: number;
+    spec: unknown;
+    paused: boolean;
+    demo: boolean;
+  }>('select id, name, version, spec, paused, demo from carrier order by id');
+  return rows.map((row) => ({ ...row, spec: readStoredSpec('carriers', row.spec) }));
+}
+
+/** An account's binds stand in their own table: a system_id is unique over all accounts, and its row id is its own. */
+async function storeAccount(
+  client: ClientBase,
+  account: AccountSpec,
+  version: number,
+  demo: boolean,
+): Promise<void> {
+  const { binds, ...spec } = account;
+  const { rows } = await client.query<{ id: number }>(
+    `insert into account (name, version, spec, demo) values ($1, $2, $3, $4)
+     on conflict (name) do update set version = $2, spec = $3 returning id`,
+    [account.name, version, JSON.stringify(spec), demo],
+  );
+  for (const { systemId, passwordHash, ...rest } of binds) {
+    if (passwordHash === undefined)
+      throw new Error(`the password of ${systemId} must be hashed before it is stored`);
+    await client.query(
+      `insert into bind (account, system_id, password_hash, spec) values ($1, $2, $3, $4)
+       on conflict (system_id) do update set account = $1, password_hash = $3, spec = $4`,
+      [rows[0]?.id, systemId, passwordHash, JSON.stringify(rest)],
+    );
+  }
+}
+
+async function storeCarrier(
+  client: ClientBase,
+  carrier: CarrierSpec,
+  version: number,
+  demo: boolean,
+): Promise<void> {
+  await client.query(
+    `insert into carrier (name, version, spec, demo) values ($1, $2, $3, $4)
+     on conflict (name) do update set version = $2, spec = $3`,
+    [carrier.name, version, JSON.stringify(carrier), demo],
+  );
+}
+
+async function removeRow(client: ClientBase, kind: ResourceKind, name: string): Promise<void> {
+  if (kind === 'carriers') await client.query('delete from carrier where name = $1', [name]);
+  else await client.query('delete from resource where kind = $1 and name = $2', [kind, name]);
+}

@@ -1,0 +1,173 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+} from 'node:crypto';
+
+/** AES-256 */
+const KEY_OCTETS = 32;
+/** NIST SP 800-38D §8.2: the IV length for which GCM needs no extra hash. */
+const IV_OCTETS = 12;
+const TAG_OCTETS = 16;
+/** A number's hash: 128 bits of HMAC-SHA-256, no collision among any numbers that exist. */
+export const NUMBER_HASH_OCTETS = 16;
+
+/** The ciphertext does not open under the keys at hand: wrong key, or changed. */
+export class SealError extends Error {
+  override readonly name = 'SealError';
+}
+
+/** Keys derived from one crypto.key (HKDF, RFC 5869), each for one purpose. */
+interface Master {
+  readonly name: string;
+  readonly wrap: KeyObject;
+  readonly secret: KeyObject;
+  readonly number: KeyObject;
+}
+
+/**
+ * crypto.key at work: seals what is secret, wraps data keys, hashes numbers. With several keys the first one seals and
+ * all of them open, so a key is rotated by putting a new one in front and leaving the old one behind it.
+ */
+export class Sealing {
+  readonly #masters: readonly Master[];
+  readonly #current: Master;
+  readonly #random: (octets: number) => Buffer;
+
+  /**
+   * @param keys of crypto.key, the current one first, 32 octets each (parseMasterKey)
+   * @param random cryptographic randomness (crypto.randomBytes)
+   * @throws RangeError without a key, or with one of another size
+   */
+  constructor(keys: readonly Buffer[], random: (octets: number) => Buffer) {
+    const [current, ...older] = keys.map(derive);
+    if (current === undefined) throw new RangeError('crypto.key holds no key');
+    this.#current = current;
+    this.#masters = [current, ...older];
+    this.#random = random;
+  }
+
+  /** Seals a short secret, such as a carrier's password: "v1.<key name>.<base64url>". */
+  sealSecret(secret: string): string {
+    const sealed = this.#seal(this.#current.secret, Buffer.from(secret, 'utf8'));
+    return `v1.${this.#current.name}.${sealed.toString('base64url')}`;
+  }
+
+  /** @throws SealError when no key at hand opens it */
+  openSecret(sealed: string): string {
+    const [version, name, text] = sealed.split('.');
+    if (version !== 'v1' || name === undefined || text === undefined) {
+      throw new SealError('is not a sealed secret');
+    }
+    return open(this.#named(name).secret, Buffer.from(text, 'base64url')).toString('utf8');
+  }
+
+  /** Seals a record that is kept by itself, such as a parked receipt's fields. */
+  sealRecord(record: Buffer): Buffer {
+    const name = Buffer.from(this.#current.name, 'hex');
+    return Buffer.concat([name, this.#seal(this.#current.secret, record)]);
+  }
+
+  /** @throws SealError when no key at hand opens it */
+  openRecord(sealed: Buffer): Buffer {
+    const name = sealed.toString('hex', 0, NAME_OCTETS);
+    return open(this.#named(name).secret, sealed.subarray(NAME_OCTETS));
+  }
+
+  /** Wraps a data key. `context` says what it is for: it opens for nothing else. */
+  wrap(key: Buffer, context: string): { master: string; wrapped: Buffer } {
+    const wrapped = this.#seal(this.#current.wrap, key, Buffer.from(context, 'utf8'));
+    return { master: this.#current.name, wrapped };
+  }
+
+  /** @throws SealError when the master key is not at hand */
+  unwrap(master: string, wrapped: Buffer, context: string): Buffer {
+    return open(this.#named(master).wrap, wrapped, Buffer.from(context, 'utf8'));
+  }
+
+  /** The keyed hash by which a number is found again, under the current key. */
+  numberHash(msisdn: string): Buffer {
+    return hashNumber(this.#current, msisdn);
+  }
+
+  /** The same under each key at hand, current first: what was stored before a rotation is found too. */
+  numberHashes(msisdn: string): Buffer[] {
+    return this.#masters.map((master) => hashNumber(master, msisdn));
+  }
+
+  #named(name: string): Master {
+    const master = this.#masters.find((one) => one.name === name);
+    if (master === undefined) throw new SealError(`crypto.key holds no key ${name}`);
+    return master;
+  }
+
+  #seal(key: KeyObject, plain: Buffer, context?: Buffer): Buffer {
+    const iv = this.#random(IV_OCTETS);
+    const cipher = createCipheriv('aes-256-gcm', key, iv);
+    if (context !== undefined) cipher.setAAD(context);
+    return Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  }
+}
+
+/** Reads one key of crypto.key: 32 octets as 64 hex digits or as base64. */
+export function parseMasterKey(text: string): Buffer | { readonly error: string } {
+  const trimmed = text.trim();
+  const key = /^[0-9a-fA-F]{64}$/.test(trimmed)
+    ? Buffer.from(trimmed, 'hex')
+    : Buffer.from(trimmed, 'base64');
+  if (key.length !== KEY_OCTETS) {
+    return {
+      error: 'is not a key: it takes 32 octets, as 64 hex digits or 44 characters of base64',
+    };
+  }
+  return key;
+}
+
+const NAME_OCTETS = 4;
+
+function derive(key: Buffer): Master {
+  if (key.length !== KEY_OCTETS)
+    throw new RangeError(`a key of crypto.key has ${key.length} octets, not 32`);
+  const purpose = (info: string) =>
+    createSecretKey(Buffer.from(hkdfSync('sha256', key, '', `smppgate ${info}`, KEY_OCTETS)));
+  return {
+    // A name that gives nothing of the key away: it stands in the database.
+    name: createHash('sha256')
+      .update(purpose('name').export())
+      .digest()
+      .toString('hex', 0, NAME_OCTETS),
+    wrap: purpose('wrap'),
+    secret: purpose('secret'),
+    number: purpose('number'),
+  };
+}
+
+function hashNumber(master: Master, msisdn: string): Buffer {
+  return createHmac('sha256', master.number)
+    .update(msisdn, 'latin1')
+    .digest()
+    .subarray(0, NUMBER_HASH_OCTETS);
+}
+
+/** IV, ciphertext, tag. */
+function open(key: KeyObject, sealed: Buffer, context?: Buffer): Buffer {
+  if (sealed.length < IV_OCTETS + TAG_OCTETS)
+    throw new SealError('is too short for something sealed');
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, IV_OCTETS), {
+    authTagLength: TAG_OCTETS,
+  });
+  if (context !== undefined) decipher.setAAD(context);
+  decipher.setAuthTag(sealed.subarray(-TAG_OCTETS));
+  try {
+    return Buffer.concat([
+      decipher.update(sealed.subarray(IV_OCTETS, -TAG_OCTETS)),
+      decipher.final(),
+    ]);
+  } catch (cause) {
+    throw new SealError('does not open: another key, or it was changed', { cause });
+  }
+}

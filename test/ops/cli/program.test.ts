@@ -1,0 +1,337 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Config } from '../../../src/config.ts';
+import { adminTokenPath, ensureAdminToken } from '../../../src/ops/admin-token.ts';
+import { runCli } from '../../../src/ops/cli/program.ts';
+import { type Accepted, LedgerTraffic, RESOURCES } from '../../store/ledger-traffic.ts';
+import { createDatabase } from '../../support/postgres.ts';
+import { ADMIN_TOKEN, type OpsBench, startOps } from '../ops-bench.ts';
+
+let traffic: LedgerTraffic;
+let ops: OpsBench;
+let folder: string;
+let message: Accepted;
+beforeAll(async () => {
+  traffic = await LedgerTraffic.start();
+  ops = await startOps({ pool: traffic.pool });
+  [message] = (await traffic.accept({ account: 'acme' })) as [Accepted];
+  folder = mkdtempSync(join(tmpdir(), 'smppgate-cli-'));
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await ops.stop();
+  await traffic.stop();
+});
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  readonly served: Config[];
+}
+
+async function run(line: string | string[], env: Record<string, string> = {}): Promise<Ran> {
+  const ran = { out: '', err: '', served: [] as Config[] };
+  const io = {
+    out: (text: string) => {
+      ran.out += text;
+    },
+    err: (text: string) => {
+      ran.err += text;
+    },
+  };
+  const code = await runCli(typeof line === 'string' ? line.split(' ') : line, {
+    io,
+    env: { SMPPGATE_URL: ops.url, ADMIN_TOKEN, ...env },
+    serve: async (config) => {
+      ran.served.push(config);
+    },
+    addSimulateCommands: async (program) => {
+      program
+        .command('simulate')
+        .command('carrier')
+        .action(() => io.out('a carrier\n'));
+    },
+    addBenchCommand: async (program) => {
+      program.command('bench').action(() => io.out('a bench\n'));
+    },
+  });
+  return { code, ...ran };
+}
+
+describe('runCli', () => {
+  it('prints help for the program and for every command, and ends with 0', async () => {
+    const help = await run('--help');
+    expect(help).toMatchObject({ code: 0, err: '' });
+    const commands = [...help.out.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name]) => name);
+    expect(commands).toEqual([
+      'serve',
+      'migrate',
+      'apply',
+      'export',
+      'account',
+      'message',
+      'reconcile',
+      'carrier',
+      'route',
+      'simulate',
+      'bench',
+      'config',
+    ]);
+    for (const command of commands) {
+      const own = await run(`${command} --help`);
+      expect([command, own.code]).toEqual([command, 0]);
+      expect(own.out).toContain(`Usage: smppgate ${command}`);
+      expect((await run(`help ${command}`)).out).toBe(own.out);
+    }
+  });
+
+  it('has --json on every command that answers', async () => {
+    const lines = [
+      'migrate',
+      'apply',
+      'export',
+      'account list',
+      'account show',
+      'account create',
+      'account top-up',
+      'account balance',
+      'account statement',
+      'account suspend',
+      'account resume',
+      'account terminate',
+      'message show',
+      'message list',
+      'reconcile',
+      'carrier list',
+      'carrier pause',
+      'carrier resume',
+      'route explain',
+      'config show',
+      'serve',
+    ];
+    for (const line of lines) expect((await run(`${line} --help`)).out).toContain('--json');
+  });
+
+  it('ends with 2 for what it does not understand', async () => {
+    for (const line of [
+      'nonsense',
+      'account nonsense',
+      'account list --nonsense',
+      'apply',
+      'account top-up acme 5',
+      'simulate --x',
+    ]) {
+      const ran = await run(line);
+      expect([line, ran.code]).toEqual([line, 2]);
+      expect(ran.err).not.toBe('');
+    }
+    expect((await run([])).code).toBe(2);
+  });
+
+  it('hands simulate and bench to their own parts', async () => {
+    expect(await run('simulate carrier')).toMatchObject({ code: 0, out: 'a carrier\n' });
+    expect(await run('bench')).toMatchObject({ code: 0, out: 'a bench\n' });
+  });
+
+  it('says in one line when no daemon answers, and when the token is wrong or missing', async () => {
+    const away = await run('account list', { SMPPGATE_URL: 'http://127.0.0.1:1' });
+    expect(away.code).toBe(1);
+    expect(away.err).toMatch(/^smppgate: no daemon answers at http:\/\/127.0.0.1:1 .*\n$/);
+    expect(await run('account list', { ADMIN_TOKEN: 'wrong' })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('does not know this token'),
+    });
+    expect(await run('account list', { ADMIN_TOKEN: '', DATA_DIR: folder })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('set ADMIN_TOKEN'),
+    });
+  });
+
+  it('finds the token that the daemon keeps in its folder', async () => {
+    writeFileSync(adminTokenPath(folder), `${ADMIN_TOKEN}\n`);
+    expect(await run('account balance acme', { ADMIN_TOKEN: '', DATA_DIR: folder })).toMatchObject({
+      code: 0,
+    });
+  });
+
+  it('ends with 2 and names every wrong setting', async () => {
+    const ran = await run('serve', { SMPP_PORT: 'x', HTTP_PORT: '99999' });
+    expect(ran.code).toBe(2);
+    expect(ran.err.trim().split('\n')).toHaveLength(2);
+    expect(ran.served).toEqual([]);
+    expect((await run('account list', { SMPPGATE_URL: 'nowhere' })).code).toBe(2);
+  });
+});
+
+describe('serve', () => {
+  it('runs the daemon with flags over the environment', async () => {
+    const ran = await run('serve --smpp-port 0 --log-level warn', {
+      SMPP_PORT: '2999',
+      HTTP_PORT: '0',
+    });
+    expect(ran.code).toBe(0);
+    expect(ran.served).toMatchObject([
+      { smpp: { port: 0 }, http: { port: 0 }, log: { level: 'warn' } },
+    ]);
+  });
+
+  it('takes no secret as a flag', async () => {
+    const { out } = await run('serve --help');
+    expect(out).toContain('--smpp-port');
+    expect(out).not.toContain('--admin-token');
+    expect(out).not.toContain('--crypto-key');
+  });
+});
+
+describe('config show', () => {
+  it('prints settings with their source and hides secrets', async () => {
+    const ran = await run('config show --json --smpp-port 0', { ADMIN_TOKEN: 'hide-me' });
+    const settings = JSON.parse(ran.out).settings;
+    expect(settings).toContainEqual({ key: 'smpp.port', value: '0', source: 'flag' });
+    expect(settings).toContainEqual({ key: 'admin.token', value: '(set)', source: 'ADMIN_TOKEN' });
+    expect((await run('config show', { ADMIN_TOKEN: 'hide-me' })).out).not.toContain('hide-me');
+  });
+});
+
+describe('apply and export', () => {
+  it('shows the diff, applies it, and exports what applies without a difference', async () => {
+    const file = join(folder, 'resources.yaml');
+    writeFileSync(file, RESOURCES.replace('"*": "0.05"', '"*": "0.06"'));
+    const dry = await run(['apply', file, '--dry-run']);
+    expect(dry).toMatchObject({ code: 0 });
+    expect(dry.out).toBe('~ tariffs standard: * "0.05" -> "0.06"\nnot applied (dry run)\n');
+    expect((await run(['apply', file])).out).toContain('applied, version 2');
+    expect((await run(['apply', file])).out).toBe('nothing to change\n');
+    const exported = join(folder, 'exported.yaml');
+    writeFileSync(exported, (await run('export')).out);
+    expect((await run(['apply', exported, '--dry-run'])).out).toBe('nothing would change\n');
+    expect(JSON.parse((await run('export --json')).out).accounts).toHaveLength(2);
+  });
+
+  it('prints a line for every fault of the file and fails', async () => {
+    const file = join(folder, 'wrong.yaml');
+    writeFileSync(file, 'tariffs: {a: {"*": "x"}}\nterm: {}\n');
+    const ran = await run(['apply', file]);
+    expect(ran.code).toBe(1);
+    expect(ran.err.trim().split('\n')).toEqual([
+      expect.stringMatching(/^smppgate: line 1, tariffs\.a\.\*: is not a decimal/),
+      'smppgate: line 2, term: is not a known key',
+    ]);
+    expect((await run(['apply', join(folder, 'none.yaml')])).code).toBe(1);
+  });
+});
+
+describe('account', () => {
+  it('creates an account with a bind and prints its password once', async () => {
+    const made = await run(
+      'account create newco --tariff standard --terms submit --credit 2 --system-id newco --json',
+    );
+    const answer = JSON.parse(made.out);
+    expect(answer).toMatchObject({ name: 'newco', credits: '2', systemId: 'newco' });
+    expect(answer.password).toMatch(/^.{8}$/);
+    expect((await run('account show newco')).out).not.toContain(answer.password);
+  });
+
+  it('tops up once a reference', async () => {
+    const line = 'account top-up newco 5 --reference r1';
+    expect((await run(line)).out).toContain('available  7');
+    expect((await run(line)).out).toContain('posted before');
+    expect(await run('account top-up newco 6 --reference r1')).toMatchObject({ code: 1 });
+    expect(JSON.parse((await run('account balance newco --json')).out).credits).toBe('7');
+  });
+
+  it('prints lists, balances and statements for people', async () => {
+    expect((await run('account list')).out).toMatch(/^name +status +credits/);
+    expect((await run('account balance newco')).out).toContain('available  7');
+    const statement = await run('account statement newco');
+    expect(statement.out).toMatch(/^opening 0\n/);
+    expect(statement.out).toMatch(/closing 7\n$/);
+  });
+
+  it('suspends, resumes and terminates with a reason', async () => {
+    const to = (verb: string) => run(['account', verb, 'newco', '--reason', 'a test', '--json']);
+    expect(JSON.parse((await to('suspend')).out).status).toBe('suspended');
+    expect(JSON.parse((await to('resume')).out).status).toBe('active');
+    expect(JSON.parse((await to('terminate')).out).status).toBe('terminated');
+    expect(await to('resume')).toMatchObject({ code: 1, err: expect.stringContaining('for good') });
+  });
+});
+
+describe('message, carrier, route, reconcile', () => {
+  it('prints a timeline', async () => {
+    const shown = await run(`message show ${message.id}`);
+    expect(shown.out).toContain('charged');
+    expect(JSON.parse((await run(`message show ${message.id} --json`)).out).events).toHaveLength(2);
+    expect((await run('message show 1')).code).toBe(1);
+    expect((await run('message list --account acme')).out).toContain(String(message.id));
+  });
+
+  it('lists, pauses and resumes carriers and explains routes', async () => {
+    expect((await run('carrier list')).out).toBe('none\n');
+    expect((await run('carrier pause sim')).out).toBe('sim: paused\n');
+    expect((await run('carrier resume sim')).code).toBe(0);
+    expect((await run('carrier pause none')).code).toBe(1);
+    expect((await run('route explain 966500000001')).out).toContain('not bound');
+  });
+
+  it('fails when the ledger does not reconcile', async () => {
+    expect(await run('reconcile')).toMatchObject({ code: 0, out: '3 accounts reconcile\n' });
+    await traffic.tamper('update balance set credits = credits + 1 where account = 1 and side = 0');
+    const ran = await run('reconcile');
+    await traffic.tamper('update balance set credits = credits - 1 where account = 1 and side = 0');
+    expect(ran.code).toBe(1);
+    expect(ran.out).toContain('balanceIsSumOfEntries');
+    expect(ran.err).toContain('1 differences');
+  });
+});
+
+describe('migrate', () => {
+  it('brings an empty database to this version, and finds it current then', async () => {
+    const empty = await createDatabase({ empty: true });
+    const env = { DATABASE_URL: empty.url, CRYPTO_KEY: 'x'.repeat(32) };
+    const first = JSON.parse((await run('migrate --json', env)).out);
+    expect(first.applied[0]).toBe('0001_init.sql');
+    expect((await run('migrate', env)).out).toBe(`the database is current (${first.current})\n`);
+    await empty.drop();
+  });
+
+  it('says in one line when the database does not answer', async () => {
+    const ran = await run('migrate', {
+      DATABASE_URL: 'postgresql://127.0.0.1:1/x',
+      CRYPTO_KEY: 'x'.repeat(32),
+    });
+    expect(ran.code).toBe(1);
+    expect(ran.err.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+describe('ensureAdminToken', () => {
+  it('makes a token once, readable by its owner only', async () => {
+    const dataDir = join(folder, 'data');
+    const made = ensureAdminToken(dataDir, undefined);
+    expect(made.token).toMatch(/^[\w-]{43}$/);
+    expect(made.path).toBe(adminTokenPath(dataDir));
+    expect(ensureAdminToken(dataDir, undefined)).toEqual(made);
+    expect(ensureAdminToken(dataDir, 'own')).toEqual({ token: 'own', path: undefined });
+    const { statSync } = await import('node:fs');
+    expect(statSync(adminTokenPath(dataDir)).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe('main.ts', () => {
+  const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+  const start = (...args: string[]) =>
+    promisify(execFile)(process.execPath, [main, ...args], { env: {} });
+
+  it('runs as a process with its exit codes', async () => {
+    expect((await start('--help')).stdout).toContain('Usage: smppgate');
+    await expect(start('nonsense')).rejects.toMatchObject({ code: 2 });
+    await expect(start('account', 'list')).rejects.toMatchObject({ code: 1 });
+  });
+});

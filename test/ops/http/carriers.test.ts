@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RESOURCES } from '../../store/ledger-traffic.ts';
+import { type OpsBench, startOps } from '../ops-bench.ts';
+
+let ops: OpsBench;
+beforeAll(async () => {
+  ops = await startOps();
+  await ops.request('PUT', '/v1/resources', RESOURCES, { 'content-type': 'application/yaml' });
+  ops.runtime.told.length = 0;
+  ops.runtime.carrierViews = [
+    {
+      name: 'sim',
+      state: 'down',
+      reason: 'connection refused <127.0.0.1>',
+      host: '127.0.0.1',
+      port: 2785,
+      systemId: 'gw',
+      binds: 0,
+      bindsWanted: 2,
+      windowInUse: 0,
+      windowMax: 200,
+      queued: 7,
+      segmentsPerSecond: 0,
+      demo: false,
+    },
+  ];
+  await ops.pool.query(
+    'insert into unknown_outcome (id, segment, attempt, carrier, epoch) select 5, 1, 1, id, 1 from carrier',
+  );
+});
+afterAll(() => ops.stop());
+
+describe('GET /v1/carriers', () => {
+  it('joins what runs with what is stored', async () => {
+    const { json } = await ops.request('GET', '/v1/carriers');
+    expect(json.carriers).toMatchObject([
+      { name: 'sim', state: 'down', queued: 7, unknownOutcomes: 1 },
+    ]);
+  });
+});
+
+describe('POST /v1/carriers/{name}/pause and resume', () => {
+  it('stores it and tells the daemon', async () => {
+    expect((await ops.request('POST', '/v1/carriers/sim/pause')).json).toEqual({ ok: true });
+    expect((await ops.pool.query('select paused from carrier')).rows).toEqual([{ paused: true }]);
+    expect((await ops.request('POST', '/v1/carriers/sim/resume')).status).toBe(200);
+    expect((await ops.pool.query('select paused from carrier')).rows).toEqual([{ paused: false }]);
+    expect(ops.runtime.told.splice(0)).toEqual(['catalogChanged', 'catalogChanged']);
+    expect((await ops.request('POST', '/v1/carriers/none/pause')).status).toBe(404);
+  });
+});
+
+describe('GET /v1/routes/explain', () => {
+  it('explains where a number would go', async () => {
+    const answer = await ops.request('GET', '/v1/routes/explain?to=%2B966500000001&account=acme');
+    expect(answer.json).toMatchObject({
+      destination: '966500000001',
+      prefix: '966',
+      unitPrice: '0.05',
+    });
+    expect(
+      (await ops.request('GET', '/v1/routes/explain?to=966500000001&account=nobody')).status,
+    ).toBe(404);
+    expect((await ops.request('GET', '/v1/routes/explain?to=x')).status).toBe(400);
+  });
+});
+
+describe('POST /v1/drain', () => {
+  it('begins the end at once', async () => {
+    expect((await ops.request('POST', '/v1/drain')).status).toBe(202);
+    expect(ops.runtime.told.splice(0)).toEqual(['drain by admin']);
+  });
+});
+
+describe('GET /', () => {
+  it('shows carriers with reasons, queues, binds, rates, unknown outcomes, and runs no script', async () => {
+    const { text, type } = await ops.request('GET', '/');
+    expect(type).toContain('text/html');
+    for (const shown of [
+      'connection refused &lt;127.0.0.1&gt;',
+      'node &lt;a&gt;',
+      '12.3',
+      '192.0.2.7',
+      'otp',
+      'Ready',
+    ]) {
+      expect(text).toContain(shown);
+    }
+    expect(text).toContain('http-equiv="refresh"');
+    expect(text).not.toContain('<script');
+  });
+
+  it('still shows what it knows while the store is away', async () => {
+    ops.runtime.readiness = { ok: false, reasons: ['the store does not answer'] };
+    await ops.pool.query('alter table unknown_outcome rename to gone');
+    const { text, status } = await ops.request('GET', '/');
+    await ops.pool.query('alter table gone rename to unknown_outcome');
+    expect(status).toBe(200);
+    expect(text).toContain('Not ready: the store does not answer');
+  });
+});

@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CatalogAccount, CatalogCarrier } from '../../src/domain/catalog.ts';
+import { createLog } from '../../src/ops/logs.ts';
+import { createMetrics, type Metrics } from '../../src/ops/metrics.ts';
+import { MetricsObserver } from '../../src/ops/observer.ts';
+
+const account = { name: 'acme' } as CatalogAccount;
+const carrier = { name: 'sim' } as CatalogCarrier;
+let metrics: Metrics;
+let observer: MetricsObserver;
+const lines: string[] = [];
+beforeEach(() => {
+  metrics = createMetrics();
+  const log = createLog('info', { write: (line) => lines.push(line) });
+  observer = new MetricsObserver(metrics, log, (status) =>
+    status === 0 ? 'ESME_ROK' : 'ESME_RTHROTTLED',
+  );
+});
+afterEach(() => metrics.close());
+
+describe('MetricsObserver', () => {
+  it('turns reports of the pipeline into metrics', async () => {
+    observer.submitAnswered(account, 'accepted', 0.004);
+    observer.submitAnswered(account, 'insufficientCredit', 0.004);
+    observer.submitAnswered(undefined, 'malformed', 0.001);
+    observer.upstreamAnswered(carrier, 0, 0.02);
+    observer.upstreamAnswered(carrier, 0x58, 0.02);
+    observer.segmentsSent(account, carrier, 3);
+    observer.receiptSettled(carrier, 'DELIVRD', 'none', 2);
+    observer.receiptUnmatched(carrier, 'unknownId');
+    observer.bindEvent('carrier', 'sim', 'bound');
+    observer.throttled('customer', 'acme');
+    observer.policyDecision('words', 'refuse');
+    observer.money(account, 'charge', 150_000n);
+    observer.malformedPdu('customer');
+    observer.storeBatch('accept', 7, 0.003);
+    const text = await metrics.scrape();
+    for (const line of [
+      'submits_total{account="acme",result="accepted"} 1',
+      'submits_total{account="acme",result="insufficientCredit"} 1',
+      'submits_total{account="-",result="malformed"} 1',
+      'submit_seconds_count 3',
+      'upstream_submits_total{carrier="sim",status="ESME_ROK"} 1',
+      'upstream_submits_total{carrier="sim",status="ESME_RTHROTTLED"} 1',
+      'upstream_seconds_count{carrier="sim"} 2',
+      'segments_total{account="acme",carrier="sim"} 3',
+      'receipts_total{carrier="sim",state="DELIVRD",fault="none"} 1',
+      'receipt_seconds_count{carrier="sim"} 1',
+      'receipts_unmatched_total{carrier="sim",reason="unknownId"} 1',
+      'bind_events_total{side="carrier",peer="sim",event="bound"} 1',
+      'throttled_total{side="customer",peer="acme"} 1',
+      'policy_decisions_total{rule="words",action="refuse"} 1',
+      'credits_total{account="acme",kind="charge"} 0.15',
+      'malformed_pdus_total{side="customer"} 1',
+      'store_batch_size_count{lane="accept"} 1',
+    ]) {
+      expect(text).toContain(`smppgate_${line}`);
+    }
+  });
+
+  it('logs what an operator should read', () => {
+    observer.note('warn', 'carrier down', { carrier: 'sim' });
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
+      level: 'warn',
+      msg: 'carrier down',
+      carrier: 'sim',
+    });
+  });
+});

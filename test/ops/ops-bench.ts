@@ -1,0 +1,203 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import type { Pool } from 'pg';
+import type { Api } from '../../src/ops/http/api.ts';
+import type { AccessToken } from '../../src/ops/http/auth.ts';
+import { buildHttpServer } from '../../src/ops/http/server.ts';
+import { createLog } from '../../src/ops/logs.ts';
+import { createMetrics, type Metrics } from '../../src/ops/metrics.ts';
+import type { CarrierView, OpsRuntime, Readiness } from '../../src/ops/runtime.ts';
+import { createSecretKeeper } from '../../src/ops/secret-keeper.ts';
+import { readBalances } from '../../src/store/ledger-read.ts';
+import { createStorePool } from '../../src/store/pool.ts';
+import type { SecretKeeper } from '../../src/store/resource-sealing.ts';
+import { Sealing } from '../../src/store/sealing.ts';
+import { countUnknownOutcomes } from '../../src/store/timeline.ts';
+import { createDatabase } from '../support/postgres.ts';
+
+export const ADMIN_TOKEN = 'the-admin-token-of-this-test';
+
+/** A secret keeper with keys that only tests have, newest first. */
+export function testSecrets(keys: readonly string[] = ['key of this test']): SecretKeeper & {
+  open(sealed: string): string;
+} {
+  const masters = keys.map((key) => createHash('sha256').update(key).digest());
+  const sealing = new Sealing(masters, randomBytes);
+  const pepper = Buffer.from('pepper of this test');
+  return {
+    ...createSecretKeeper({ sealing, pepper }),
+    open: (sealed) => sealing.openSecret(sealed),
+  };
+}
+
+/** The living daemon of a test: what it was told to do is written down, what it says can be set. */
+export interface TestRuntime extends OpsRuntime {
+  readiness: Readiness;
+  carrierViews: CarrierView[];
+  facts: OpsRuntime['facts'];
+  readonly told: string[];
+}
+
+export function testRuntime(): TestRuntime {
+  const told: string[] = [];
+  const runtime: TestRuntime = {
+    told,
+    readiness: { ok: true, reasons: [] },
+    carrierViews: [],
+    facts: { version: '1.2.3', node: 'node <a>', startedAtMs: 0, resourcesFile: undefined },
+    ready: async () => runtime.readiness,
+    carriers: () => runtime.carrierViews,
+    binds: () => [
+      {
+        side: 'customer',
+        peer: 'acme',
+        account: 'acme',
+        type: 'transceiver',
+        interfaceVersion: 0x34,
+        address: '192.0.2.7',
+        boundAtMs: 0,
+        windowInUse: 3,
+        windowMax: 100,
+      },
+    ],
+    bindLimits: () => [{ side: 'customer', peer: 'acme', limit: 8 }],
+    queues: () => [{ carrier: 'sim', class: 'otp', messages: 7, oldestSeconds: 2.5 }],
+    throughput: () => ({ submitsPerSecond: 12.34, segmentsPerSecond: 15, receiptsPerSecond: 11 }),
+    receiptsWaiting: () => new Map([['acme', 4]]),
+    explainRoute: (msisdn, account) =>
+      account === 'nobody'
+        ? { noSuchAccount: account }
+        : {
+            destination: msisdn,
+            prefix: '966',
+            unitPrice: account === undefined ? null : '0.05',
+            candidates: [
+              { carrier: 'sim', priority: 1, weight: 1, usable: false, reason: 'not bound' },
+            ],
+          },
+    catalogChanged: async () => {
+      told.push('catalogChanged');
+    },
+    accountStopped: async (account, reason) => {
+      told.push(`accountStopped ${account}: ${reason}`);
+    },
+    drain: (actor) => {
+      told.push(`drain by ${actor}`);
+    },
+  };
+  return runtime;
+}
+
+/** A database (or the pool of one that the caller made), and the HTTP server listening before it on a free port. */
+export interface OpsBench {
+  readonly url: string;
+  readonly pool: Pool;
+  readonly runtime: TestRuntime;
+  readonly metrics: Metrics;
+  readonly secrets: SecretKeeper;
+  readonly logged: string[];
+  readonly app: Api;
+  now: number;
+  /** A request with the admin token; a body becomes JSON. */
+  request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+  readonly json: ReturnType<typeof JSON.parse>;
+}
+
+export async function startOps(
+  options: { tokens?: AccessToken[]; metricsToken?: string; pool?: Pool } = {},
+): Promise<OpsBench> {
+  const database = options.pool ? undefined : await createDatabase();
+  const pool =
+    options.pool ?? createStorePool({ url: database?.url ?? '', applicationName: 'test' });
+  const runtime = testRuntime();
+  const metrics = createMetrics();
+  metrics.attach(runtime, {
+    balances: async () => {
+      const balances = await readBalances(pool);
+      return new Map([...balances].map(([name, balance]) => [name, balance.credits]));
+    },
+    unknownOutcomes: () => countUnknownOutcomes(pool),
+  });
+  const logged: string[] = [];
+  const secrets = testSecrets();
+  const app = await buildHttpServer({
+    pool,
+    runtime,
+    metrics,
+    secrets,
+    log: createLog('info', { write: (line) => logged.push(line) }),
+    hashDestination: testHash,
+    now: () => bench.now,
+    tls: undefined,
+    tokens: options.tokens ?? [{ name: 'admin', role: 'admin', token: ADMIN_TOKEN }],
+    metricsToken: options.metricsToken,
+  });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  const bench: OpsBench = {
+    url,
+    pool,
+    runtime,
+    metrics,
+    secrets,
+    logged,
+    app,
+    now: Date.now(),
+    request: (method, path, body, headers) =>
+      request(`${url}${path}`, method, body, {
+        authorization: `Bearer ${ADMIN_TOKEN}`,
+        ...headers,
+      }),
+    async stop() {
+      await app.close();
+      metrics.close();
+      if (database === undefined) return;
+      await pool.end();
+      await database.drop();
+    },
+  };
+  return bench;
+}
+
+/** The destination hash of these tests. */
+export function testHash(msisdn: string): Buffer {
+  return createHmac('sha256', 'test').update(msisdn).digest().subarray(0, 16);
+}
+
+export async function request(
+  url: string,
+  method: string,
+  body: unknown,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  const response = await fetch(url, {
+    method,
+    headers: {
+      ...(body !== undefined && typeof body !== 'string' && { 'content-type': 'application/json' }),
+      connection: 'close',
+      ...headers,
+    },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const type = response.headers.get('content-type') ?? '';
+  return {
+    status: response.status,
+    type,
+    text,
+    json: type.includes('json') ? JSON.parse(text) : undefined,
+  };
+}

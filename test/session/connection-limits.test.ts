@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { ConnectionCount } from '../../src/session/connection-limits.ts';
+
+const LIMITS = {
+  connectionsMax: 3,
+  connectionsPerAddressMax: 2,
+  connectionsPerAddressPerSecondMax: 3,
+};
+
+describe('ConnectionCount.admit', () => {
+  it('limits connections of one address and of all', () => {
+    const count = new ConnectionCount(LIMITS);
+    expect(count.admit('a', 0)).toBeUndefined();
+    expect(count.admit('a', 0)).toBeUndefined();
+    expect(count.admit('a', 0)).toBe('connectionsPerAddress');
+    expect(count.admit('b', 0)).toBeUndefined();
+    expect(count.admit('c', 0)).toBe('connections');
+    expect(count.total).toBe(3);
+  });
+
+  it('makes room when a connection is released', () => {
+    const count = new ConnectionCount(LIMITS);
+    for (const address of ['a', 'a', 'b']) count.admit(address, 0);
+    count.release('a');
+    expect(count.admit('c', 1_000)).toBeUndefined();
+    expect(count.admit('a', 2_000)).toBe('connections');
+  });
+
+  it('limits new connections of one address in a second, also refused ones', () => {
+    const count = new ConnectionCount({ ...LIMITS, connectionsMax: 100 });
+    for (let i = 0; i < 3; i++) {
+      count.admit('a', 999);
+      count.release('a');
+    }
+    expect(count.admit('a', 999)).toBe('connectionsPerAddressPerSecond');
+    expect(count.admit('b', 999)).toBeUndefined();
+    expect(count.admit('a', 1_000)).toBeUndefined();
+  });
+
+  it('ignores a release that nobody admitted', () => {
+    const count = new ConnectionCount(LIMITS);
+    count.release('a');
+    expect(count.total).toBe(0);
+  });
+});

@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { describe, expect, it } from 'vitest';
+import { processArguments, processIdentity, processState } from '../../src/store/process-probe.ts';
+
+// Greater than any pid: proc(5), pid_max is at most 2^22.
+const NOBODYS_PID = 2 ** 22 + 1;
+
+describe('processState', () => {
+  it('tells the living from the gone', async () => {
+    const child = spawn('sleep', ['60']);
+    expect(processState(child.pid ?? 0)).toBe('running');
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+    expect(processState(child.pid ?? 0)).toBe('gone');
+    expect(processState(NOBODYS_PID)).toBe('gone');
+  });
+
+  it('takes a zombie for dead', async () => {
+    // A parent that never waits for its child; the name holds what would fool a careless parser.
+    const script = 'sleep 0 & echo $!; exec -a "a) R 1 (b" sleep 60';
+    const parent = spawn('bash', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = await once(createInterface({ input: parent.stdout }), 'line');
+    const zombie = Number(line);
+    await expect.poll(() => processState(zombie)).toBe('zombie');
+    expect(processIdentity(zombie)).toBeUndefined();
+    expect(processState(parent.pid ?? 0)).toBe('running');
+    const exited = once(parent, 'exit');
+    parent.kill('SIGKILL');
+    await exited;
+  });
+});
+
+describe('processIdentity', () => {
+  it('is the same for one process, and another for the next', async () => {
+    const first = processIdentity(process.pid);
+    expect(first).toEqual(processIdentity(process.pid));
+    expect(first?.pid).toBe(process.pid);
+    const child = spawn('sleep', ['60']);
+    expect(processIdentity(child.pid ?? 0)?.started).not.toBe(first?.started);
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  });
+});
+
+describe('processArguments', () => {
+  it('gives the arguments of a process, and none of one that is gone', async () => {
+    const child = spawn('sleep', ['60']);
+    await once(child, 'spawn');
+    expect(processArguments(child.pid ?? 0)).toEqual(['sleep', '60']);
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+    expect(processArguments(NOBODYS_PID)).toEqual([]);
+  });
+});

@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Credits, parseCredits } from '../../src/domain/money.ts';
+import { topUp } from '../../src/store/accounts.ts';
+import { type Mismatch, reconcile } from '../../src/store/reconcile.ts';
+import { LedgerTraffic } from './ledger-traffic.ts';
+
+let traffic: LedgerTraffic;
+beforeAll(async () => {
+  traffic = await LedgerTraffic.start();
+  const first = await traffic.accept(
+    { account: 'acme' },
+    { account: 'acme', segments: 3 },
+    { account: 'pays-later', segments: 2 },
+    { account: 'pays-later' },
+  );
+  const second = await traffic.accept({ account: 'acme' }, { account: 'acme' });
+  await traffic.sent(first);
+  await traffic.settle([...first.slice(0, 1), ...first.slice(2, 3)], 'DELIVRD');
+  await traffic.settle([...first.slice(1, 2), ...first.slice(3)], 'UNDELIV');
+  await traffic.settle(second.slice(0, 1), 'EXPIRED');
+  await topUp(traffic.pool, {
+    account: 'acme',
+    credits: parseCredits('5') as Credits,
+    reference: 'invoice 1',
+    actor: 'test',
+  });
+});
+afterAll(() => traffic.stop());
+
+describe('reconcile', () => {
+  it('is content with what the lanes wrote', async () => {
+    expect(await reconcile(traffic.pool)).toEqual({ ok: true, accounts: 2, mismatches: [] });
+  });
+
+  // One micro-credit or one row too many or too few; the checks that must see it, the first of them named first.
+  const faults: readonly (readonly [
+    what: string,
+    sql: string,
+    undo: string,
+    first: Partial<Mismatch>,
+  ])[] = [
+    [
+      'a balance of credits',
+      'update balance set credits = credits + 1 where account = 1 and side = 0',
+      'update balance set credits = credits - 1 where account = 1 and side = 0',
+      {
+        check: 'balanceIsSumOfEntries',
+        account: 'acme',
+        where: 'side 0',
+        expected: '14.7',
+        found: '14.700001',
+      },
+    ],
+    [
+      'a balance of reserved credits',
+      'update balance set reserved = reserved - 1 where account = 2 and side = 1',
+      'update balance set reserved = reserved + 1 where account = 2 and side = 1',
+      {
+        check: 'reservedIsSumOfEntries',
+        account: 'pays-later',
+        where: 'side 1',
+        expected: '-0.15',
+        found: '-0.150001',
+      },
+    ],
+    [
+      'the amount of an entry and its balance with it',
+      `update ledger_entry set amount = amount + 1 where kind = 'refund' and id = (select min(id) from ledger_entry where kind = 'refund');
+       update balance set credits = credits + 1 where account = 1 and side = 1`,
+      `update ledger_entry set amount = amount - 1 where kind = 'refund' and id = (select min(id) from ledger_entry where kind = 'refund');
+       update balance set credits = credits - 1 where account = 1 and side = 1`,
+      { check: 'entryFollowsEntry', account: 'acme', what: 'credits after' },
+    ],
+    [
+      'what an entry says it left',
+      "update ledger_entry set reserved_after = reserved_after + 1 where kind = 'reserve'",
+      "update ledger_entry set reserved_after = reserved_after - 1 where kind = 'reserve'",
+      {
+        check: 'entryFollowsEntry',
+        account: 'pays-later',
+        what: 'reserved after',
+        expected: '0.15',
+        found: '0.150001',
+      },
+    ],
+    [
+      'the version of a balance',
+      'update balance set version = version + 1 where account = 1 and side = 0',
+      'update balance set version = version - 1 where account = 1 and side = 0',
+      { check: 'versionsAreContinuous', account: 'acme', where: 'side 0', what: 'version' },
+    ],
+    [
+      'the credits of a top-up',
+      "update top_up set credits = credits + 1 where reference = 'invoice 1'",
+      "update top_up set credits = credits - 1 where reference = 'invoice 1'",
+      {
+        check: 'topUpHasEntry',
+        account: 'acme',
+        where: 'top-up invoice 1',
+        expected: '5.000001',
+        found: '5',
+      },
+    ],
+    [
+      'the unit price of a message',
+      'update message set unit_price = unit_price + 1 where id = (select min(id) from message)',
+      'update message set unit_price = unit_price - 1 where id = (select min(id) from message)',
+      {
+        check: 'acceptBatchMatchesMessages',
+        account: 'acme',
+        where: 'batch 1 (charge)',
+        what: 'price of its messages',
+        expected: '0.200001',
+        found: '0.2',
+      },
+    ],
+    [
+      'the segments of a message, at a price that makes up for it',
+      'update message set segments = 6, unit_price = 25000 where segments = 3',
+      'update message set segments = 3, unit_price = 50000 where segments = 6',
+      {
+        check: 'acceptBatchMatchesMessages',
+        what: 'number of segments',
+        expected: '7',
+        found: '4',
+      },
+    ],
+    [
+      'the refund of an outcome',
+      'update outcome set refund = refund - 1 where refund > 50000',
+      'update outcome set refund = refund + 1 where refund > 50000',
+      {
+        check: 'outcomeBatchMatchesEntries',
+        account: 'acme',
+        what: 'sum of its outcomes',
+        expected: '0.149999',
+        found: '0.15',
+      },
+    ],
+  ];
+
+  it.each(faults)('finds one unit wrong in %s', async (_, sql, undo, first) => {
+    await traffic.tamper(sql);
+    const found = await reconcile(traffic.pool);
+    await traffic.tamper(undo);
+    expect(found.ok).toBe(false);
+    expect(found.mismatches[0]).toMatchObject(first);
+    expect(await reconcile(traffic.pool)).toMatchObject({ ok: true });
+  });
+
+  it('finds a refund above the charge even where the ledger says the same', async () => {
+    const both = (sign: string) => `
+      update outcome set refund = refund ${sign} 1 where refund between 50000 and 50001;
+      update ledger_entry set amount = amount ${sign} 1, credits_after = credits_after ${sign} 1
+        where kind = 'refund' and version = (select max(version) from ledger_entry where kind = 'refund');
+      update balance set credits = credits ${sign} 1 where account = 1 and side = 1`;
+    await traffic.tamper(both('+'));
+    const found = await reconcile(traffic.pool);
+    await traffic.tamper(both('-'));
+    expect(found.mismatches).toMatchObject([
+      { check: 'refundWithinCharge', account: 'acme', expected: '0.05', found: '0.050001' },
+    ]);
+  });
+
+  it('finds a reserve that is neither charged nor released whole', async () => {
+    const both = (sign: string) => `
+      update outcome set release = release ${sign} 1 where release > 0;
+      update ledger_entry set reserved_delta = reserved_delta ${sign === '+' ? '-' : '+'} 1,
+        reserved_after = reserved_after ${sign === '+' ? '-' : '+'} 1 where kind = 'release';
+      update balance set reserved = reserved ${sign === '+' ? '-' : '+'} 1 where account = 2 and side = 1`;
+    await traffic.tamper(both('-'));
+    const found = await reconcile(traffic.pool);
+    await traffic.tamper(both('+'));
+    expect(found.mismatches).toMatchObject([
+      {
+        check: 'reserveIsChargedOrReleased',
+        account: 'pays-later',
+        expected: '0.05',
+        found: '0.049999',
+      },
+    ]);
+  });
+
+  it('finds a message without an entry and an entry without its messages', async () => {
+    await traffic.tamper('update message set batch = 99 where id = (select max(id) from message)');
+    const found = await reconcile(traffic.pool);
+    const wheres = found.mismatches.map((mismatch) => mismatch.where);
+    expect(wheres).toContain('batch 99 (charge)');
+    expect(wheres.some((where) => where.startsWith('batch 2 '))).toBe(true);
+    await traffic.tamper('update message set batch = 2 where batch = 99');
+  });
+});

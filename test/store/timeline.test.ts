@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatCredits } from '../../src/domain/money.ts';
+import {
+  countUnknownOutcomes,
+  findMessages,
+  listMessages,
+  readTimeline,
+  type TimelineEvent,
+} from '../../src/store/timeline.ts';
+import { testHash } from '../ops/ops-bench.ts';
+import { type Accepted, LedgerTraffic } from './ledger-traffic.ts';
+
+let traffic: LedgerTraffic;
+let delivered: Accepted;
+let failed: Accepted;
+let waiting: Accepted;
+let reserved: Accepted;
+beforeAll(async () => {
+  traffic = await LedgerTraffic.start();
+  [delivered, failed, waiting, reserved] = (await traffic.accept(
+    { account: 'acme', customerId: '0000beef' },
+    { account: 'acme', segments: 2 },
+    { account: 'acme', destination: '966511111111' },
+    { account: 'pays-later', customerId: '0000beef' },
+  )) as [Accepted, Accepted, Accepted, Accepted];
+  await traffic.sent([delivered, failed, reserved]);
+  await traffic.lease(waiting);
+  await traffic.settle([delivered, reserved], 'DELIVRD');
+  await traffic.settle([failed], 'UNDELIV');
+  await traffic.returned(delivered);
+});
+afterAll(() => traffic.stop());
+
+const brief = (event: TimelineEvent) =>
+  [event.event, event.state, event.money === undefined ? undefined : formatCredits(event.money)]
+    .filter((part) => part !== undefined)
+    .join(' ');
+
+describe('readTimeline', () => {
+  it('tells the whole way of a delivered message with its money', async () => {
+    const timeline = await readTimeline(traffic.pool, delivered.id);
+    expect(timeline?.message).toMatchObject({
+      id: delivered.id,
+      customerId: '0000beef',
+      account: 'acme',
+      systemId: 'acme',
+      carrier: 'sim',
+      state: 'DELIVRD',
+      price: 50_000n,
+      chargedOn: 'submit',
+    });
+    expect(timeline?.events.map(brief)).toEqual([
+      'accepted ACCEPTD',
+      'charged -0.05',
+      'sent ENROUTE',
+      'final DELIVRD',
+      'returned',
+    ]);
+    expect(timeline?.events[2]).toMatchObject({
+      carrier: 'sim',
+      upstreamId: `up-${delivered.id}-1`,
+      status: 0,
+      segment: 1,
+      attempt: 1,
+    });
+    expect(timeline?.events[3]).toMatchObject({ fault: 'none', cause: 'receipt' });
+  });
+
+  it('names the ledger entries that the money is part of', async () => {
+    const timeline = await readTimeline(traffic.pool, failed.id);
+    expect(timeline?.events.map(brief)).toEqual([
+      'accepted ACCEPTD',
+      'charged -0.1',
+      'sent ENROUTE',
+      'sent ENROUTE',
+      'final UNDELIV',
+      'refunded 0.1',
+    ]);
+    const entries = timeline?.events.flatMap((event) => event.entry?.toString() ?? []);
+    const { rows } = await traffic.pool.query(
+      'select kind from ledger_entry where id = any ($1::bigint[]) order by id',
+      [entries],
+    );
+    expect(rows.map((row) => row.kind)).toEqual(['charge', 'refund']);
+  });
+
+  it('tells a reserve, and its charge at the end', async () => {
+    const timeline = await readTimeline(traffic.pool, reserved.id);
+    expect(timeline?.events.map(brief)).toEqual([
+      'accepted ACCEPTD',
+      'reserved -0.05',
+      'sent ENROUTE',
+      'final DELIVRD',
+      'chargedAtEnd -0.05',
+    ]);
+  });
+
+  it('tells the open lease of a message that is being sent', async () => {
+    const timeline = await readTimeline(traffic.pool, waiting.id);
+    expect(timeline?.message.state).toBe('ACCEPTD');
+    expect(timeline?.events.map(brief)).toEqual(['accepted ACCEPTD', 'charged -0.05', 'leased']);
+  });
+
+  it('tells an unknown outcome and how it was resolved', async () => {
+    await traffic.pool.query(
+      `insert into unknown_outcome (id, segment, attempt, carrier, epoch, since, resolved_at, resolution)
+       values ($1, 1, 1, 1, 1, now(), now() + interval '1 s', 'resent')`,
+      [waiting.id],
+    );
+    const timeline = await readTimeline(traffic.pool, waiting.id);
+    expect(timeline?.events.slice(-2)).toMatchObject([
+      { event: 'unknownOutcome', carrier: 'sim', segment: 1 },
+      { event: 'unknownOutcomeResolved', detail: 'resent' },
+    ]);
+  });
+
+  it('is undefined for a message that is not there', async () => {
+    expect(await readTimeline(traffic.pool, 1n as never)).toBeUndefined();
+  });
+});
+
+describe('findMessages', () => {
+  it('finds a message by its internal id, also when the customer calls it otherwise', async () => {
+    expect(await findMessages(traffic.pool, String(failed.id), undefined)).toEqual([failed.id]);
+    expect(await findMessages(traffic.pool, String(delivered.id), undefined)).toEqual([
+      delivered.id,
+    ]);
+  });
+
+  it("finds a customer's own id in every account that uses it, or in one", async () => {
+    const all = await findMessages(traffic.pool, '0000beef', undefined);
+    expect(all.toSorted()).toEqual([delivered.id, reserved.id].toSorted());
+    expect(await findMessages(traffic.pool, '0000beef', 'pays-later')).toEqual([reserved.id]);
+  });
+
+  it('finds nothing for what is no id at all', async () => {
+    expect(await findMessages(traffic.pool, "' or 1=1", undefined)).toEqual([]);
+    expect(await findMessages(traffic.pool, '9'.repeat(19), undefined)).toEqual([]);
+  });
+});
+
+describe('listMessages', () => {
+  const all = {
+    from: new Date(Date.now() - 60_000),
+    until: new Date(Date.now() + 60_000),
+    limit: 10,
+  };
+  const none = { account: undefined, destinationHashes: undefined, before: undefined };
+
+  it('lists newest first, page by page', async () => {
+    const page = await listMessages(traffic.pool, { ...all, ...none, limit: 3 });
+    expect(page.map((head) => head.id)).toEqual([reserved.id, waiting.id, failed.id]);
+    const rest = await listMessages(traffic.pool, { ...all, ...none, before: failed.id });
+    expect(rest.map((head) => head.id)).toEqual([delivered.id]);
+  });
+
+  it('lists by account and by the hash of a number', async () => {
+    const mine = await listMessages(traffic.pool, { ...all, ...none, account: 'pays-later' });
+    expect(mine.map((head) => head.id)).toEqual([reserved.id]);
+    const to = await listMessages(traffic.pool, {
+      ...all,
+      ...none,
+      destinationHashes: [testHash('966500000000'), testHash('966511111111')],
+    });
+    expect(to.map((head) => head.id)).toEqual([waiting.id]);
+  });
+
+  it('lists nothing outside the time asked for', async () => {
+    const until = new Date(Date.now() - 60_000);
+    expect(
+      await listMessages(traffic.pool, {
+        ...all,
+        ...none,
+        from: new Date(0),
+        until,
+      }),
+    ).toEqual([]);
+  });
+});
+
+describe('countUnknownOutcomes', () => {
+  it('counts the open ones of every carrier', async () => {
+    await traffic.pool.query(
+      'insert into unknown_outcome (id, segment, attempt, carrier, epoch) values (5, 1, 1, 1, 1), (6, 1, 1, 1, 1)',
+    );
+    expect(await countUnknownOutcomes(traffic.pool)).toEqual(new Map([['sim', 2]]));
+  });
+});
