@@ -101,27 +101,90 @@ begin
   end if;
 end $$;
 
+-- Pays for messages of one account of which not all can be paid: in order, exactly those that what is left can pay.
+-- Its balance row is locked. Returns the batch's verdicts with this account's filled in.
+create function pay_one_by_one(p_account int, p_batch bigint, verdicts bytea, accounts int[], unit_prices bigint[],
+  segments_ smallint[], charge_ons smallint[]) returns bytea
+language plpgsql set plan_cache_mode = force_generic_plan as $$
+declare
+  b balance;
+  one record;
+  left_ bigint;
+  price bigint;
+  verdict int;
+  charge bigint := 0; charged int := 0; charged_segments int := 0;
+  reserve bigint := 0; held int := 0; held_segments int := 0;
+begin
+  select * into b from balance s where s.account = p_account and s.side = 0;
+  if found then
+    left_ := available(p_account) + b.credit_line;
+  end if;
+  for one in
+    select t.nth, t.unit_price, t.segments, t.charge_on
+    from unnest(accounts, unit_prices, segments_, charge_ons)
+      with ordinality as t (account, unit_price, segments, charge_on, nth)
+    where t.account = p_account order by t.nth
+  loop
+    price := one.unit_price * one.segments;
+    verdict := case when b.account is null or not b.open then 3
+      when price > 0 and b.expires_at <= now() then 2
+      when price > 0 and price > left_ then 1
+      else 0 end;
+    if verdict > 0 then
+      verdicts := set_byte(verdicts, (one.nth - 1)::int, verdict);
+      continue;
+    end if;
+    left_ := left_ - price;
+    if one.charge_on = 0 then
+      charge := charge + price; charged := charged + 1; charged_segments := charged_segments + one.segments;
+    else
+      reserve := reserve + price; held := held + 1; held_segments := held_segments + one.segments;
+    end if;
+  end loop;
+  if charged + held > 0 then
+    update balance as s set credits = s.credits - charge, reserved = s.reserved + reserve,
+        version = s.version + (charged > 0)::int + (held > 0)::int
+      where s.account = p_account and s.side = 0 returning * into b;
+    perform accept_entries(p_account, p_batch, b.version, b.credits, b.reserved, charge, charged, charged_segments,
+      reserve, held, held_segments);
+  end if;
+  return verdicts;
+end $$;
+
+-- The entries of one account's part of an accepted batch: the charge, then the reservation.
+create function accept_entries(p_account int, p_batch bigint, p_version bigint, p_credits bigint, p_reserved bigint,
+  charge bigint, charged int, charged_segments int, reserve bigint, held int, held_segments int) returns void
+language plpgsql as $$
+begin
+  if charged > 0 then
+    insert into ledger_entry (account, side, version, kind, amount, reserved_delta, credits_after, reserved_after,
+        messages, segments, batch)
+      values (p_account, 0, p_version - (held > 0)::int, 'charge', -charge, 0, p_credits, p_reserved - reserve,
+        charged, charged_segments, p_batch);
+  end if;
+  if held > 0 then
+    insert into ledger_entry (account, side, version, kind, amount, reserved_delta, credits_after, reserved_after,
+        messages, segments, batch)
+      values (p_account, 0, p_version, 'reserve', 0, reserve, p_credits, p_reserved, held, held_segments, p_batch);
+  end if;
+end $$;
+
 -- Charges (or reserves for) and stores a batch of messages. Verdicts, one octet each: 0 accepted, 1 insufficient
--- credit, 2 credit expired, 3 suspended. Per account one conditional UPDATE; only an account that cannot pay for
--- all of its messages goes through them in order, and exactly those pass that what is left can pay.
+-- credit, 2 credit expired, 3 suspended. All accounts of the batch pay in one conditional UPDATE; only one that cannot
+-- pay for all of its messages goes through them in order.
 create function accept_messages(
   p_epoch int, p_batch bigint, ids bigint[], accounts int[], binds int[], customer_ids text[], carriers int[],
   lanes smallint[], segments_ smallint[], unit_prices bigint[], tariffs int[], policies int[], terms int[],
   charge_ons smallint[], registered smallint[], valid_untils timestamptz[], hashes bytea[], keys int[],
   blobs bytea[]
 ) returns bytea
-language plpgsql set plan_cache_mode = force_generic_plan as $$
+language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
-  need record;
   verdicts bytea := decode(repeat('00', cardinality(ids)), 'hex');
-  refused boolean := false;
-  b balance;
-  one record;
-  left_ bigint;
+  unpaid int[];
+  poor int;
   low bigint;
   high bigint;
-  verdict int;
-  price bigint;
 begin
   perform enter_epoch(p_epoch);
   -- Jobs rely on this: the walk for due messages, that no message older than this appears later; the cut of a
@@ -131,82 +194,51 @@ begin
     raise exception 'message ids are % ms off the clock of the database',
       ((low >> 22) + 1735689600000) - unix_ms(now()) using errcode = 'SG004';
   end if;
-  for need in
-    select t.account, sum(t.unit_price * t.segments) filter (where t.charge_on = 0) as charge,
-      sum(t.unit_price * t.segments) filter (where t.charge_on <> 0) as reserve,
+
+  -- The locks first, in account order whatever the plan of the UPDATE; it then sees what the last holder left.
+  perform from balance b where b.account = any (accounts) and b.side = 0 order by b.account for no key update;
+  with need as (
+    select t.account, coalesce(sum(t.price) filter (where t.charge_on = 0), 0)::bigint as charge,
+      coalesce(sum(t.price) filter (where t.charge_on <> 0), 0)::bigint as reserve,
       count(*) filter (where t.charge_on = 0)::int as charged, count(*) filter (where t.charge_on <> 0)::int as held,
       sum(t.segments) filter (where t.charge_on = 0)::int as charged_segments,
       sum(t.segments) filter (where t.charge_on <> 0)::int as held_segments
-    from (select unnest(accounts) as account, unnest(unit_prices) as unit_price, unnest(segments_) as segments,
-      unnest(charge_ons) as charge_on) t
-    group by t.account order by t.account
-  loop
-    need.charge := coalesce(need.charge, 0);
-    need.reserve := coalesce(need.reserve, 0);
-    update balance as s set credits = s.credits - need.charge, reserved = s.reserved + need.reserve,
-        version = s.version + (need.charged > 0)::int + (need.held > 0)::int
-      where s.account = need.account and s.side = 0 and s.open
-        and (s.expires_at is null or s.expires_at > now() or need.charge + need.reserve = 0)
-        and s.credits - s.reserved - need.charge - need.reserve
-          + (select o.credits - o.reserved from balance o where o.account = need.account and o.side = 1)
+    from (select u.account, u.segments, u.charge_on, u.unit_price * u.segments as price
+      from (select unnest(accounts) as account, unnest(unit_prices) as unit_price, unnest(segments_) as segments,
+        unnest(charge_ons) as charge_on) u) t
+    group by t.account
+  ), paid as (
+    update balance as s set credits = s.credits - n.charge, reserved = s.reserved + n.reserve,
+        version = s.version + (n.charged > 0)::int + (n.held > 0)::int
+      from need n
+      -- Said twice, so that a plan that begins with balance reads no more of it than this.
+      where s.account = n.account and s.account = any (accounts) and s.side = 0 and s.open
+        and (s.expires_at is null or s.expires_at > now() or n.charge + n.reserve = 0)
+        and s.credits - s.reserved - n.charge - n.reserve
+          + (select o.credits - o.reserved from balance o where o.account = n.account and o.side = 1)
           >= -s.credit_line
-      returning * into b;
-    if not found then
-      refused := true;
-      select * into b from balance s where s.account = need.account and s.side = 0 for no key update;
-      need.charge := 0; need.charged := 0; need.charged_segments := 0;
-      need.reserve := 0; need.held := 0; need.held_segments := 0;
-      if b.account is not null then
-        left_ := available(need.account) + b.credit_line;
-      end if;
-      for one in
-        select t.nth, t.unit_price, t.segments, t.charge_on
-        from unnest(accounts, unit_prices, segments_, charge_ons)
-          with ordinality as t (account, unit_price, segments, charge_on, nth)
-        where t.account = need.account order by t.nth
-      loop
-        price := one.unit_price * one.segments;
-        verdict := case when b.account is null or not b.open then 3
-          when price > 0 and b.expires_at <= now() then 2
-          when price > left_ and price > 0 then 1
-          else 0 end;
-        if verdict > 0 then
-          verdicts := set_byte(verdicts, (one.nth - 1)::int, verdict);
-        else
-          left_ := left_ - price;
-          if one.charge_on = 0 then
-            need.charge := need.charge + price;
-            need.charged := need.charged + 1;
-            need.charged_segments := need.charged_segments + one.segments;
-          else
-            need.reserve := need.reserve + price;
-            need.held := need.held + 1;
-            need.held_segments := need.held_segments + one.segments;
-          end if;
-        end if;
-      end loop;
-      continue when need.charged + need.held = 0;
-      update balance as s set credits = s.credits - need.charge, reserved = s.reserved + need.reserve,
-          version = s.version + (need.charged > 0)::int + (need.held > 0)::int
-        where s.account = need.account and s.side = 0 returning * into b;
-    end if;
-    if need.charged > 0 then
-      insert into ledger_entry (account, side, version, kind, amount, reserved_delta, credits_after, reserved_after,
-          messages, segments, batch)
-        values (need.account, 0, b.version - (need.held > 0)::int, 'charge', -need.charge, 0, b.credits,
-          b.reserved - need.reserve, need.charged, need.charged_segments, p_batch);
-    end if;
-    if need.held > 0 then
-      insert into ledger_entry (account, side, version, kind, amount, reserved_delta, credits_after, reserved_after,
-          messages, segments, batch)
-        values (need.account, 0, b.version, 'reserve', 0, need.reserve, b.credits, b.reserved, need.held,
-          need.held_segments, p_batch);
-    end if;
-  end loop;
+      returning s.account, s.version, s.credits, s.reserved, n.charge, n.charged, n.charged_segments, n.reserve,
+        n.held, n.held_segments
+  ), entered as (
+    insert into ledger_entry (account, side, version, kind, amount, reserved_delta, credits_after, reserved_after,
+        messages, segments, batch)
+      select p.account, 0, p.version - (p.held > 0)::int, 'charge', -p.charge, 0, p.credits, p.reserved - p.reserve,
+        p.charged, p.charged_segments, p_batch from paid p where p.charged > 0
+      union all
+      select p.account, 0, p.version, 'reserve', 0, p.reserve, p.credits, p.reserved, p.held, p.held_segments,
+        p_batch from paid p where p.held > 0
+  )
+  select array_agg(n.account order by n.account) into unpaid from need n
+    where n.account not in (select p.account from paid p);
+  if unpaid is not null then
+    foreach poor in array unpaid loop
+      verdicts := pay_one_by_one(poor, p_batch, verdicts, accounts, unit_prices, segments_, charge_ons);
+    end loop;
+  end if;
 
   -- unnest() in the select list steps through the arrays in parallel and costs half of unnest() in FROM, which
   -- copies every row into a tuplestore.
-  if refused then
+  if unpaid is not null then
     insert into message (id, batch, unit_price, valid_until, account, bind, epoch, carrier, tariff_version,
         policy_version, terms_version, lane, segments, charge_on, registered_delivery, destination_hash, customer_id)
       select t.id, p_batch, t.unit_price, t.valid_until, t.account, t.bind, p_epoch, t.carrier, t.tariff, t.policy,
@@ -231,34 +263,52 @@ begin
   return verdicts;
 end $$;
 
--- Adds to side 1 of one account what its outcomes of a batch give back, with one entry per kind.
-create function post_outcomes(p_account int, p_batch bigint, p_cause text,
-  p_refund bigint, refunded int, p_charge bigint, charged int, p_release bigint, released int) returns void
-language plpgsql set plan_cache_mode = force_generic_plan as $$
+-- Posts to side 1 what the outcomes of a batch give back: refund, charge and release, an entry each per account, in
+-- that order. by_verdict: only rows with verdict 1 count.
+create function post_outcomes(p_batch bigint, verdicts bytea, by_verdict boolean, accounts int[], refunds bigint[],
+  charges bigint[], releases bigint[], causes text[]) returns void
+language plpgsql set plan_cache_mode = force_generic_plan set enable_nestloop = on
+set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
-  b balance;
+  moved int[];
 begin
-  update balance as s set credits = s.credits + p_refund - p_charge, reserved = s.reserved - p_charge - p_release,
-      version = s.version + (p_refund <> 0)::int + (p_charge <> 0)::int + (p_release <> 0)::int
-    where s.account = p_account and s.side = 1 returning * into strict b;
-  -- The entries in the order refund, charge, release; what each leaves is counted back from the end.
-  if p_refund <> 0 then
-    insert into ledger_entry (account, side, version, kind, amount, reserved_delta, credits_after, reserved_after,
-        messages, batch, cause)
-      values (p_account, 1, b.version - (p_charge <> 0)::int - (p_release <> 0)::int, 'refund', p_refund, 0,
-        b.credits + p_charge, b.reserved + p_charge + p_release, refunded, p_batch, p_cause);
+  select array_agg(distinct t.account) into moved
+    from (select unnest(accounts) as account, unnest(refunds) as refund, unnest(charges) as charge,
+      unnest(releases) as release) t
+    where t.refund <> 0 or t.charge <> 0 or t.release <> 0;
+  if moved is null then
+    return;
   end if;
-  if p_charge <> 0 then
-    insert into ledger_entry (account, side, version, kind, amount, reserved_delta, credits_after, reserved_after,
-        messages, batch, cause)
-      values (p_account, 1, b.version - (p_release <> 0)::int, 'charge', -p_charge, -p_charge, b.credits,
-        b.reserved + p_release, charged, p_batch, p_cause);
-  end if;
-  if p_release <> 0 then
-    insert into ledger_entry (account, side, version, kind, amount, reserved_delta, credits_after, reserved_after,
-        messages, batch, cause)
-      values (p_account, 1, b.version, 'release', 0, -p_release, b.credits, b.reserved, released, p_batch, p_cause);
-  end if;
+  perform from balance b where b.account = any (moved) and b.side = 1 order by b.account for no key update;
+  with total as (
+    select t.account, case when min(t.cause) = max(t.cause) then min(t.cause) end as cause,
+      sum(t.refund)::bigint as refund, count(*) filter (where t.refund <> 0)::int as refunded,
+      sum(t.charge)::bigint as charge, count(*) filter (where t.charge <> 0)::int as charged,
+      sum(t.release)::bigint as release, count(*) filter (where t.release <> 0)::int as released
+    from (select unnest(accounts) as account, unnest(refunds) as refund, unnest(charges) as charge,
+      unnest(releases) as release, unnest(causes) as cause, generate_subscripts(accounts, 1) as nth) t
+    where (t.refund <> 0 or t.charge <> 0 or t.release <> 0)
+      and (not by_verdict or get_byte(verdicts, t.nth - 1) = 1)
+    group by t.account
+  ), done as (
+    update balance as s set credits = s.credits + t.refund - t.charge, reserved = s.reserved - t.charge - t.release,
+        version = s.version + (t.refund <> 0)::int + (t.charge <> 0)::int + (t.release <> 0)::int
+      from total t where s.account = t.account and s.account = any (moved) and s.side = 1
+      returning s.account, s.version, s.credits, s.reserved, t.cause, t.refund, t.refunded, t.charge, t.charged,
+        t.release, t.released
+  )
+  -- What each entry leaves is counted back from the end.
+  insert into ledger_entry (account, side, version, kind, amount, reserved_delta, credits_after, reserved_after,
+      messages, batch, cause)
+    select d.account, 1, d.version - (d.charge <> 0)::int - (d.release <> 0)::int, 'refund', d.refund, 0,
+      d.credits + d.charge, d.reserved + d.charge + d.release, d.refunded, p_batch, d.cause
+      from done d where d.refund <> 0
+    union all
+    select d.account, 1, d.version - (d.release <> 0)::int, 'charge', -d.charge, -d.charge, d.credits,
+      d.reserved + d.release, d.charged, p_batch, d.cause from done d where d.charge <> 0
+    union all
+    select d.account, 1, d.version, 'release', 0, -d.release, d.credits, d.reserved, d.released, p_batch, d.cause
+      from done d where d.release <> 0;
 end $$;
 
 -- Gives messages their final state. What moves money is only what this function really inserted: a message that
@@ -272,7 +322,6 @@ create function insert_outcomes(
 -- The joins below are of arrays: a nested loop over them would be quadratic.
 language plpgsql set plan_cache_mode = force_generic_plan set enable_nestloop = off set enable_hashjoin = on as $$
 declare
-  total record;
   n int := cardinality(ids);
   inserted bigint[];
   verdicts bytea;
@@ -311,20 +360,7 @@ begin
         from unnest(ids) with ordinality as u (id, nth)) t
       left join unnest(inserted) as i (id) on i.id = t.id;
   end if;
-  for total in
-    select t.account, case when min(t.cause) = max(t.cause) then min(t.cause) end as cause,
-      sum(t.refund)::bigint as refund, count(*) filter (where t.refund <> 0)::int as refunded,
-      sum(t.charge)::bigint as charge, count(*) filter (where t.charge <> 0)::int as charged,
-      sum(t.release)::bigint as release, count(*) filter (where t.release <> 0)::int as released
-    from (select unnest(accounts) as account, unnest(refunds) as refund, unnest(charges) as charge,
-      unnest(releases) as release, unnest(causes) as cause, generate_series(0, n - 1) as nth) t
-    where (t.refund <> 0 or t.charge <> 0 or t.release <> 0)
-      and (inserted is null or get_byte(verdicts, t.nth) = 1)
-    group by t.account order by t.account
-  loop
-    perform post_outcomes(total.account, p_batch, total.cause, total.refund, total.refunded, total.charge,
-      total.charged, total.release, total.released);
-  end loop;
+  perform post_outcomes(p_batch, verdicts, inserted is not null, accounts, refunds, charges, releases, causes);
   insert into batch (id, epoch, kind, verdicts) values (p_batch, p_epoch, kind_, verdicts);
   return verdicts;
 end $$;

@@ -85,13 +85,13 @@ begin
   -- A key of a lease that has its answer stored, or was unknown and is resolved, holds its message no longer.
   select array_agg(k.id) into held from (
     select l.id, l.part from lease, unnest(message_ids, parts) as l (id, part) where message_ids && ids) k
-    where not exists (select from dispatch d where d.id = k.id and d.segment = k.part & 255
-      and d.attempt = k.part >> 8)
-    and not exists (select from unknown_outcome u where u.id = k.id and u.segment = k.part & 255
-      and u.attempt = k.part >> 8 and u.resolved_at is not null);
+    where (select d.id from dispatch d where d.id = k.id and d.segment = k.part & 255
+      and d.attempt = k.part >> 8) is null
+    and (select u.id from unknown_outcome u where u.id = k.id and u.segment = k.part & 255
+      and u.attempt = k.part >> 8 and u.resolved_at is not null) is null;
   select coalesce(held, '{}') || coalesce(array_agg(t.id), '{}') into held from unnest(ids) as t (id)
-    where exists (select from dispatch d where d.id = t.id and d.status = 0)
-      or exists (select from unknown_outcome u where u.id = t.id and u.resolved_at is null);
+    where (select d.id from dispatch d where d.id = t.id and d.status = 0 limit 1) is not null
+      or (select u.id from unknown_outcome u where u.id = t.id and u.resolved_at is null limit 1) is not null;
   if cardinality(held) > 0 then
     select decode(string_agg(case when t.id = any (held) then '02' else '00' end, '' order by t.nth), 'hex')
       into skip from unnest(ids) with ordinality as t (id, nth);

@@ -110,9 +110,9 @@ begin
     select k.id, k.part & 255, k.part >> 8, l.carrier, p_by, date_trunc('milliseconds', l.at)
     from lease l, unnest(l.message_ids, l.parts) as k (id, part)
     where l.id = any (taken)
-      and not exists (select from dispatch d where d.id = k.id and d.segment = k.part & 255
-        and d.attempt = k.part >> 8)
-      and not exists (select from outcome o where o.id = k.id)
+      and (select d.id from dispatch d where d.id = k.id and d.segment = k.part & 255
+        and d.attempt = k.part >> 8) is null
+      and (select o.id from outcome o where o.id = k.id) is null
     on conflict do nothing;
   delete from lease where id = any (taken);
   return cardinality(taken);
@@ -130,14 +130,6 @@ begin
     on conflict do nothing;
 end $$;
 
--- The highest message id of the next p_window ids over p_after (null: there is none below p_until).
-create function message_window(p_after bigint, p_until bigint, p_window int) returns bigint
-language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off as $$
-begin
-  return (select max(w.id)
-    from (select id from message where id > p_after and id < p_until order by id limit p_window) w);
-end $$;
-
 -- What an adopter queues: messages of an epoch in an id range without outcome and open unknown outcome, not yet
 -- wholly with a carrier. The three arrays are the answers stored for it.
 create function queued_messages(p_epoch int, p_after bigint, p_upto bigint) returns table (
@@ -149,14 +141,15 @@ begin
   return query
     select m.id, m.account, m.carrier, m.lane, m.segments, m.valid_until,
       greatest(a.attempt, (select max(u.attempt) from unknown_outcome u where u.id = m.id), 0) + 1, a.segments, a.statuses
-    from message m
+    from (select * from message x
+      where x.id > p_after and x.id <= p_upto and x.epoch = p_epoch
+        and (select o.id from outcome o where o.id = x.id) is null
+      order by x.id offset 0) m
     left join lateral (select array_agg(d.segment order by d.attempt) as segments,
         array_agg(d.status order by d.attempt) as statuses, max(d.attempt)::int as attempt,
         count(distinct d.segment) filter (where d.status = 0) as accepted
       from dispatch d where d.id = m.id) a on true
-    where m.id > p_after and m.id <= p_upto and m.epoch = p_epoch
-      and coalesce(a.accepted, 0) < m.segments
-      and not exists (select from outcome o where o.id = m.id)
-      and not exists (select from unknown_outcome u where u.id = m.id and u.resolved_at is null)
+    where coalesce(a.accepted, 0) < m.segments
+      and (select u.id from unknown_outcome u where u.id = m.id and u.resolved_at is null limit 1) is null
     order by m.id;
 end $$;

@@ -39,7 +39,8 @@ begin
   if picked is null then
     return '{}';
   end if;
-  select array_agg(r.id) into done from unnest(picked) as t (id) join returned r on r.id = t.id;
+  select array_agg(t.id) into done from unnest(picked) as t (id)
+    where (select r.id from returned r where r.id = t.id) is not null;
   if done is not null then
     delete from receipt_waiting where account = p_account and id = any (done);
   end if;

@@ -24,14 +24,15 @@ end $$;
 -- answers, so the usual case, nothing parked at all, must cost nothing.
 create function parked_for(p_carrier int, upstream_ids text[]) returns setof parked_receipt
 language plpgsql set plan_cache_mode = force_generic_plan
-set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+set enable_seqscan = off set enable_bitmapscan = off as $$
 begin
   if not exists (select from parked_receipt where matched is null and next_try_at is not null) then
     return;
   end if;
   return query select distinct p.* from unnest(upstream_ids) as t (upstream_id)
-    join parked_key k on k.carrier = p_carrier and k.upstream_id = t.upstream_id
-    join parked_receipt p on p.id = k.parked and p.matched is null;
+    cross join lateral (select * from parked_key x
+      where x.carrier = p_carrier and x.upstream_id = t.upstream_id offset 0) k
+    cross join lateral (select * from parked_receipt x where x.id = k.parked and x.matched is null offset 0) p;
 end $$;
 
 -- The sweep: parked receipts whose next try is due, each time with twice the wait (1 s to 10 min), until the last

@@ -61,7 +61,7 @@ export async function runDaemon(
 
 async function serve(settings: Config, database: Database, log: OpsLog): Promise<void> {
   const keys = keyring(settings, database.embedded);
-  const pool = createStorePool({ url: database.url, applicationName: 'smppgate' });
+  const pool = openPool(database.url);
   const isDemo = isDemoAllowed(settings) && (database.isEmpty || (await holdsDemo(pool)));
   const config = isDemo ? withDemoHosts(settings) : settings;
   const daemon = new Daemon(config, database, log, keys, pool);
@@ -72,6 +72,14 @@ async function serve(settings: Config, database: Database, log: OpsLog): Promise
   } finally {
     await pool.end();
   }
+}
+
+/** The pool. pg leaves a client that is lent out without a listener: a server that dies then would take us along. */
+function openPool(url: string): Pool {
+  const pool = createStorePool({ url, applicationName: 'smppgate' });
+  // Whoever has it learns of the loss by its next query.
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
 }
 
 /** The parts of a running daemon and their order. */

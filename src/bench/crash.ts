@@ -8,6 +8,7 @@ import { judge, type Verdict } from './judge.ts';
 import { readLedgerBook } from './ledger-book.ts';
 import { LoadMeter } from './load-meter.ts';
 import { median } from './performance.ts';
+import { descendants } from './proc-stat.ts';
 import { type BenchAccount, benchAccounts, resourcesFile } from './resources.ts';
 import { seededRandom, shuffled } from './seeded.ts';
 import { SimulatorProcess } from './simulators.ts';
@@ -94,6 +95,8 @@ class CrashRun {
   readonly #problems: string[] = [];
   readonly #kills: Kill[] = [];
   readonly #customers: SimulatorProcess[] = [];
+  /** When the daemon ended though nobody killed it. */
+  readonly #ownEnds: number[] = [];
   #carrier: SimulatorProcess | undefined;
   #meter: LoadMeter | undefined;
   #daemon: DaemonProcess | undefined;
@@ -233,9 +236,11 @@ class CrashRun {
       await daemon.start();
       await thaw;
     } else {
-      signal(postmaster.pid, 'SIGKILL');
-      // Dies inside COMMIT; it would keep the next postmaster from starting.
-      signal(frozen?.pid, 'SIGKILL');
+      // Alone, so that its backends find out by themselves, or with all of them at once. One backend killed inside
+      // COMMIT holds locks that the others would wait for without end, with no postmaster left to tell them.
+      const isAlone = !frozen && this.#random() < 0.5;
+      const backends = isAlone ? [] : descendants(postmaster.pid);
+      for (const { pid } of [postmaster, ...backends]) signal(pid, 'SIGKILL');
       await this.#untilReadyAgain(daemon, postmaster.pid);
     }
     this.#kills.push({
@@ -257,7 +262,8 @@ class CrashRun {
     while (performance.now() < deadline) {
       await pause(50);
       if (!daemon.isRunning) {
-        this.#problems.push('the daemon ended when PostgreSQL was killed');
+        this.#problems.push(`the daemon ended when PostgreSQL was killed:\n${daemon.tail(5)}`);
+        this.#ownEnds.push(Date.now());
         await daemon.start();
       }
       const postmaster = daemon.postmaster();
@@ -319,7 +325,10 @@ class CrashRun {
       unitPrice,
       openingCredit,
       refundedFaults: new Set(['platform']),
-      kills: this.#kills.filter(({ what }) => what === 'daemon').map(({ at }) => at),
+      kills: [
+        ...this.#kills.filter(({ what }) => what === 'daemon').map(({ at }) => at),
+        ...this.#ownEnds,
+      ],
       unstoredMs: 5000,
     });
   }

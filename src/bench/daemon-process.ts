@@ -1,5 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -11,6 +18,8 @@ export interface DaemonSettings {
   /** A folder that it may fill; removed by whoever made it. */
   folder: string;
   resourcesFile: string;
+  /** true: `node --cpu-prof` into the folder, written when it stops in order. */
+  profile?: boolean;
   /** Start patience, milliseconds. */
   readyMs?: number;
 }
@@ -59,8 +68,9 @@ export class DaemonProcess {
   async start(): Promise<number> {
     const startedAt = performance.now();
     const log = openSync(this.logFile, 'a');
-    const { resourcesFile } = this.#settings;
-    const child = spawn(process.execPath, [entryPoint, 'serve'], {
+    const { folder, profile, resourcesFile } = this.#settings;
+    const profiling = profile ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : [];
+    const child = spawn(process.execPath, [...profiling, entryPoint, 'serve'], {
       stdio: ['ignore', log, log],
       cwd: this.#settings.folder,
       env: {
@@ -125,8 +135,13 @@ export class DaemonProcess {
     }
   }
 
-  /** Stops what a killed daemon left: the postmaster, by SIGINT (fast shutdown), then SIGKILL. */
+  /** Stops what a killed daemon left: the postmaster, by SIGINT (fast shutdown), then SIGKILL, and backends without one. */
   async stopPostmaster(): Promise<void> {
+    await this.#shutDownPostmaster();
+    for (const pid of this.#processesOfDatabase()) process.kill(pid, 'SIGKILL');
+  }
+
+  async #shutDownPostmaster(): Promise<void> {
     const postmaster = this.postmaster();
     if (!postmaster) return;
     process.kill(postmaster.pid, 'SIGINT');
@@ -149,6 +164,19 @@ export class DaemonProcess {
     }
   }
 
+  /** Every process of PostgreSQL works in its data folder. */
+  #processesOfDatabase(): number[] {
+    let base: string;
+    try {
+      base = this.#base();
+    } catch {
+      return [];
+    }
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && workingFolder(name) === base)
+      .map(Number);
+  }
+
   #base(): string {
     return realpathSync(join(this.dataDir, 'postgres'));
   }
@@ -165,6 +193,14 @@ export class DaemonProcess {
       await pause(20);
     }
     throw new Error(`the daemon was not ready in time:\n${this.tail()}`);
+  }
+}
+
+function workingFolder(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined; // it ended meanwhile, or is not ours
   }
 }
 

@@ -17,6 +17,7 @@ interface BenchFlags {
   pacedSeconds: number;
   backlog: number;
   floor: boolean;
+  profile?: boolean;
   direct?: boolean;
   crash?: boolean;
   kills: number;
@@ -62,6 +63,10 @@ export function addBenchCommand(program: Command): void {
       0,
     )
     .option('--no-floor', 'without the same rows through PostgreSQL alone')
+    .option(
+      '--profile',
+      'the daemon under node --cpu-prof: its dearest functions (costs some speed)',
+    )
     .option('--direct', 'customers and carrier without a gateway: what the load itself costs')
     .option('--crash', 'kills the daemon and PostgreSQL under load and judges three books')
     .option('--kills <n>', 'crash: kill -9 of the daemon', wholeNumber, 50)
@@ -109,6 +114,7 @@ function performanceOptions(flags: BenchFlags, log: (line: string) => void): Per
     pacedSeconds: flags.pacedSeconds,
     backlog: flags.backlog,
     floor: flags.floor,
+    profile: flags.profile ?? false,
     log,
   };
 }

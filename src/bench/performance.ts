@@ -1,6 +1,7 @@
 import { pause } from './daemon-process.ts';
 import { type FloorResult, measureFloor } from './floor.ts';
 import type { LoadResult } from './load.ts';
+import { topFunctions } from './profile.ts';
 import { type CpuReading, Stand, type StandOptions } from './stand.ts';
 
 /** What to measure. */
@@ -58,6 +59,8 @@ export interface PerformanceReport {
   paced: PacedRun[];
   backlog?: BacklogRun;
   reconciliation: unknown;
+  /** The daemon's functions by their own time, from its last start to its end. */
+  profile?: string[];
   /** What makes the figures void: broken runs, losses, doublings, mismatches. */
   problems: string[];
 }
@@ -108,6 +111,10 @@ async function measure(stand: Stand, options: PerformanceOptions): Promise<Perfo
   }
   if (options.backlog > 0) report.backlog = await measureBacklog(stand, options, report);
   await checkBooks(stand, report);
+  if (options.profile) {
+    await stand.daemon.stop();
+    report.profile = topFunctions(stand.folder);
+  }
   return report;
 }
 

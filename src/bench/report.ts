@@ -39,7 +39,7 @@ export function describeReport(report: PerformanceReport): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   const lines = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
   const problems = report.problems.map((problem) => `PROBLEM ${problem}`);
-  return [...lines, ...problems].join('\n');
+  return [...lines, ...(report.profile ?? []), ...problems].join('\n');
 }
 
 function memoryOf({ runs }: PerformanceReport): string {

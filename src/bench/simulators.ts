@@ -11,7 +11,8 @@ export class SimulatorProcess {
 
   constructor(args: readonly string[]) {
     this.#child = spawn(process.execPath, [entryPoint, 'simulate', ...args, '--json'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      // Its summary says what its last line on stderr would.
+      stdio: ['ignore', 'pipe', 'ignore'],
     });
     this.#ended = new Promise((resolve) => this.#child.once('exit', (code) => resolve(code)));
     const { stdout } = this.#child;

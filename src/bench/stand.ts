@@ -16,6 +16,7 @@ export interface StandOptions {
   carrierBinds: number;
   carrierWindow: number;
   receiptDelayMs: number;
+  profile: boolean;
 }
 
 /** CPU of each process so far, microseconds. */
@@ -78,6 +79,7 @@ export class Stand {
     const daemon = await DaemonProcess.prepare({
       folder,
       resourcesFile: file,
+      profile: options.profile,
     });
     const stand = new Stand(options, folder, daemon, carrier);
     try {

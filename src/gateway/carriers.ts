@@ -252,6 +252,7 @@ function boundedLink(link: CarrierLink, carrier: CatalogCarrier): Link {
   return {
     send: (pdu, sending) => link.send(pdu, sending),
     windowFree: () => link.windowFree(),
+    isUp: () => link.state === 'up',
     windowTotal: carrier.binds * carrier.windowMax,
   };
 }

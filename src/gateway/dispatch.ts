@@ -52,6 +52,8 @@ export interface Sending {
 export interface Link {
   send(pdu: SubmitSm, context: Sending): boolean;
   windowFree(): number;
+  /** Whether it can send and receive now. */
+  isUp(): boolean;
   /** The most that may be unanswered over all its sessions. */
   readonly windowTotal: number;
 }
@@ -243,6 +245,7 @@ export class Dispatcher {
   /** Leases up to one window ahead of what is in flight, in one commit, while the present window drains. */
   #leaseMore(): void {
     const { link } = this.#deps;
+    if (!link.isUp()) return this.#giveBackLeased();
     const room =
       Math.min(link.windowTotal, LEASE_KEYS_MAX) - (this.#leased.length - this.#leasedHead);
     // Half a window at a time: the fewer commits, the cheaper each message. An idle link takes what there is.
@@ -260,6 +263,21 @@ export class Dispatcher {
     this.#deps.takeLease(this.#deps.carrier.id, sendings).then(
       ({ lease, refused }) => this.#onLease(sendings, lease, refused),
       () => this.#onNoLease(sendings),
+    );
+  }
+
+  /**
+   * The link is down: what is leased and was not written is queued again, first, and its lease ends, so that it can
+   * still expire or be stopped.
+   */
+  #giveBackLeased(): void {
+    if (this.#leased.length === 0) return;
+    const unsent = this.#leased.slice(this.#leasedHead);
+    this.#leased = [];
+    this.#leasedHead = 0;
+    for (const { lease } of unsent) this.#deps.leases.settle(lease);
+    this.#again.unshift(
+      ...unsent.map(({ message, segment, attempt }) => ({ message, segment, attempt })),
     );
   }
 

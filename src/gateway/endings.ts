@@ -55,6 +55,11 @@ export class Endings {
     this.#deps.settle(settleByParts(message, ends, cause, this.#termsOf(message), rest));
   }
 
+  /** Its last segment ended in another copy of it (another node's, or one read from the store): all have ended. */
+  bySegments(message: Message): void {
+    if (message.parts?.includes(undefined) === false) this.withoutReceipt(message);
+  }
+
   #settleWhole(
     message: Message,
     state: 'EXPIRED' | 'REJECTD',

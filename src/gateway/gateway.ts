@@ -6,6 +6,9 @@ import { ContentKeys } from '../store/content-keys.ts';
 import type { EpochProgress } from '../store/epoch.ts';
 import type { EpochKeeper } from '../store/epoch-keeper.ts';
 import type { Sealing } from '../store/sealing.ts';
+import { dropLeases } from '../store/lease.ts';
+import { withClient } from '../store/pool.ts';
+import { withAllSegments } from '../store/segment-receipts.ts';
 import type { SettleVerdict } from '../store/settle.ts';
 import { accountsWaiting, takeWaiting } from '../store/waiting.ts';
 import type { Authenticator } from './authenticate.ts';
@@ -246,6 +249,7 @@ export class Gateway {
       segments,
       notes,
       lookUp: (arrival) => this.#orphans.lookUp(arrival),
+      endedElsewhere: (messages) => void this.#endCompleted(messages),
       returnToCustomer: (end) => this.outbox.offerSettled(end, this.#options.keeper.dbNowMs),
       learnClock: (carrier, fields, sentAtMs) => this.#clocks.learn(carrier, fields, sentAtMs),
     });
@@ -424,7 +428,33 @@ export class Gateway {
     return this.lanes.deferred.drain();
   }
 
+  /** Two copies of a message may each have seen a part of its segments end: the store has them all. */
+  async #endCompleted(messages: readonly Message[]): Promise<void> {
+    try {
+      const ids = await withClient(this.#options.pool, (client) =>
+        withAllSegments(client, messages),
+      );
+      if (ids.length === 0) return;
+      for (const message of await this.#loader.load(ids)) this.#endings.bySegments(message);
+    } catch (error) {
+      // The janitor ends them when validity and grace are over.
+      this.#common.observer.note('warn', 'segmentsNotCounted', { reason: String(error) });
+    }
+  }
+
+  /** Leases without an answer to store (the link was lost before they were written) end apart from the sent lane. */
+  async #dropLeases(): Promise<void> {
+    if (this.lanes.sent.depth() > 0) return;
+    const { pool, keeper } = this.#options;
+    const done = this.#leases.takeDone();
+    if (done.length === 0) return;
+    await withClient(pool, (client) => dropLeases(client, keeper.epoch, done)).catch(() =>
+      this.#leases.putBack(done),
+    );
+  }
+
   #everySecond(): void {
+    void this.#dropLeases();
     void this.#recovery.tick();
     void this.#unknown.tick();
     void this.#orphans.sweep();
@@ -446,5 +476,10 @@ function pause(ms: number): Promise<void> {
 
 /** Waits for something, but not beyond a time of performance.now(). */
 async function within(until: number, work: Promise<unknown>): Promise<void> {
-  await Promise.race([work, pause(Math.max(0, until - performance.now()))]);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, until - performance.now()));
+  });
+  // A timer left pending would keep the process alive to its end.
+  await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -33,11 +33,16 @@ export class LeaseBook {
     this.#done.push(lease.id);
   }
 
-  /** Leases done since the last call, for the sent lane to delete. One that fails to be deleted is harmless. */
+  /** Leases done since the last call, for the sent lane to delete. */
   takeDone(): bigint[] {
     const done = this.#done;
     if (done.length > 0) this.#done = [];
     return done;
+  }
+
+  /** These could not be deleted: they are taken again. */
+  putBack(done: readonly bigint[]): void {
+    this.#done.push(...done);
   }
 
   /** An id not above any message's whose key in a lease is open. */

@@ -45,6 +45,7 @@ export interface SegmentEnd extends PartEnd {
   readonly id: MessageId;
   readonly segment: number;
   readonly attempt: number;
+  readonly message: Message;
   readonly answer: (() => void) | undefined;
 }
 
@@ -71,6 +72,8 @@ export interface ReceiptDeps {
   lookUp(arrival: Arrival): void;
   /** The receipt is final and committed: return it to the customer if he asked. */
   returnToCustomer(settlement: Settlement): void;
+  /** A segment of each ended and is stored, others are open here: they may have ended in another copy. */
+  endedElsewhere(messages: readonly Message[]): void;
   /** What a matched receipt tells of the carrier's clock. */
   learnClock(carrier: CatalogCarrier, fields: ReceiptFields, sentAtMs: number): void;
 }
@@ -175,6 +178,8 @@ export class ReceiptPath {
   /** The segment lane committed. */
   onSegments(ends: readonly SegmentEnd[]): void {
     for (const end of ends) end.answer?.();
+    const open = ends.filter(({ message }) => message.ended === undefined);
+    if (open.length > 0) this.#deps.endedElsewhere(open.map(({ message }) => message));
   }
 
   /** The note lane committed. */
@@ -205,7 +210,8 @@ export class ReceiptPath {
     const last = ends.length === message.parts.length;
     this.#forget(sending);
     const { id, segment, attempt } = sending;
-    this.#deps.segments.push({ ...end, id, segment, attempt, answer: last ? undefined : answer });
+    const row = { ...end, id, segment, attempt, message };
+    this.#deps.segments.push({ ...row, answer: last ? undefined : answer });
     if (last) this.settle(settleByParts(message, ends, cause, account.terms, rest));
   }
 

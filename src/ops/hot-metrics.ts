@@ -49,8 +49,16 @@ export class HotCounter extends Counter<string> {
   readonly #names: readonly string[];
   readonly #help: string;
   readonly #metricName: string;
+  readonly #divisor: number;
 
-  constructor(registry: Registry, name: string, help: string, labelNames: readonly string[]) {
+  /** @param divisor what the children count of one unit: micro-credits stay whole numbers until the scrape */
+  constructor(
+    registry: Registry,
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    divisor = 1,
+  ) {
     super({ name, help, labelNames: [...labelNames], registers: [registry] });
     this.#names = labelNames;
     this.#metricName = name;

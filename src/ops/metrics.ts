@@ -39,7 +39,7 @@ export interface Metrics {
   readonly receiptsUnmatched: HotCounter;
   /** rule, action. */
   readonly policyDecisions: HotCounter;
-  /** account, kind (charge refund reserve release top_up ...), in credits. */
+  /** account, kind (charge refund reserve release top_up ...). Children count micro-credits, a scrape shows credits. */
   readonly credits: HotCounter;
   /** side. */
   readonly malformedPdus: HotCounter;
@@ -47,7 +47,7 @@ export interface Metrics {
   readonly storeBatchSeconds: HotHistogram;
   /** lane. */
   readonly storeBatchSize: HotHistogram;
-  /** Differences found by the newest reconciliation. */
+  /** Differences found by the newest reconciliation; NaN before the first one. */
   readonly ledgerMismatches: Gauge;
   /** Starts to answer the gauges from the living daemon; before it they are empty. */
   attach(runtime: OpsRuntime, stored: StoredGauges): void;
@@ -57,6 +57,8 @@ export interface Metrics {
   close(): void;
 }
 
+/** Metrics are floats by Prometheus' format; the exact money is the API's. */
+const MICRO_PER_CREDIT = 1e6;
 /** 1 ms to 30 s: a submit answers in milliseconds, a slow store in seconds. */
 const SUBMIT_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** 1 s to two days: receipts take from a second to the validity plus grace. */
@@ -86,16 +88,18 @@ export function createMetrics(): Metrics {
       g.set(Math.max(0, ms) / 1000);
     },
   );
+  const ledgerMismatches = gauge(
+    registry,
+    'ledger_mismatches',
+    'Differences the newest reconciliation found',
+    [],
+  );
+  ledgerMismatches.set(Number.NaN);
   return {
     registry,
     ...counters(registry),
     ...histograms(registry),
-    ledgerMismatches: gauge(
-      registry,
-      'ledger_mismatches',
-      'Differences the newest reconciliation found',
-      [],
-    ),
+    ledgerMismatches,
     attach(runtime, stored) {
       source.runtime = runtime;
       source.stored = stored;
@@ -123,8 +127,8 @@ type Counters = Pick<
 >;
 
 function counters(registry: Registry): Counters {
-  const counter = (name: string, help: string, labels: string[]) =>
-    new HotCounter(registry, `smppgate_${name}`, help, labels);
+  const counter = (name: string, help: string, labels: string[], divisor = 1) =>
+    new HotCounter(registry, `smppgate_${name}`, help, labels, divisor);
   return {
     bindEvents: counter('bind_events_total', 'Binds, refusals and ends of sessions', [
       'side',
@@ -147,7 +151,7 @@ function counters(registry: Registry): Counters {
       'rule',
       'action',
     ]),
-    credits: counter('credits_total', 'Credits moved', ['account', 'kind']),
+    credits: counter('credits_total', 'Credits moved', ['account', 'kind'], MICRO_PER_CREDIT),
     malformedPdus: counter('malformed_pdus_total', 'PDUs that did not decode', ['side']),
   };
 }
@@ -261,9 +265,6 @@ function registerStoredGauges(registry: Registry, source: GaugeSource): void {
       g.set({ account }, Number(micro) / MICRO_PER_CREDIT);
   });
 }
-
-/** A gauge is a float by Prometheus' format; the exact balance is the API's. */
-const MICRO_PER_CREDIT = 1e6;
 
 function gauge(
   registry: Registry,

@@ -13,9 +13,6 @@ import type { Metrics } from './metrics.ts';
 /** A submit_sm whose bind never led to an account. */
 const NO_ACCOUNT = '-';
 
-/** prom-client's counters are floats; micro-credits are exact in them up to 9e9 credits. */
-const MICRO_PER_CREDIT = 1e6;
-
 /**
  * The gateway's observer: what the pipeline reports becomes metrics and, where an operator must know, a line of the
  * log. The children of the hot counters are kept here, so that a report costs one Map look-up and an addition.
@@ -82,7 +79,7 @@ export class MetricsObserver implements GatewayObserver {
   }
 
   money(account: CatalogAccount, kind: MoneyKind, microCredits: bigint): void {
-    this.#metrics.credits.child(account.name, kind).inc(Number(microCredits) / MICRO_PER_CREDIT);
+    this.#metrics.credits.child(account.name, kind).inc(Number(microCredits));
   }
 
   malformedPdu(side: 'customer' | 'carrier'): void {

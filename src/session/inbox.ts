@@ -104,7 +104,8 @@ export class Inbox {
   }
 
   #readOn(): void {
-    if (this.#framer.pendingOctets > 0) {
+    // Held back counts too when nothing is left: the turn that would have found that out was held itself.
+    if (this.#heldBack || this.#framer.pendingOctets > 0) {
       this.#heldBack = true;
       endOfTurn(this.#owner);
     }

@@ -30,17 +30,12 @@ export interface DueMessage {
 }
 
 /**
- * Messages are visited twice at most, at these ages: soon for those of short validity, and after an hour, when nearly
- * all have their outcome and need no row, for the others. A message's row is so written in good time before it is due.
+ * Messages are visited twice, at these ages: soon for those that end within two hours, and after an hour, when nearly
+ * all have their outcome and need no row, for the others. Each message's row is so written in good time.
  */
 const WALKS = [
-  { job: 'due-soon', ageMs: 60_000, validityMinMs: -86_400_000, validityMaxMs: 7_200_000 },
-  {
-    job: 'due-later',
-    ageMs: 3_600_000,
-    validityMinMs: 7_200_000,
-    validityMaxMs: 100 * 86_400_000_000,
-  },
+  { job: 'due-soon', ageMs: 60_000, aheadMs: 7_200_000 },
+  { job: 'due-later', ageMs: 3_600_000, aheadMs: Number.POSITIVE_INFINITY },
 ] as const;
 /** The walk waits while a writing transaction is older than this: it could still bring a message of a walk's age. */
 const RUNNING_MS = 30_000;
@@ -56,16 +51,8 @@ export async function walkDue(client: ClientBase, nowMs: number): Promise<boolea
   let more = false;
   for (const walk of WALKS) {
     const { rows } = await client.query<{ visited: boolean }>(
-      `select visited from walk_due($1, $2, $3, $4 * interval '1 ms', $5 * interval '1 ms',
-         $6 * interval '1 ms')`,
-      [
-        walk.job,
-        firstIdAt(nowMs - walk.ageMs),
-        WALK_WINDOW,
-        walk.validityMinMs,
-        walk.validityMaxMs,
-        RUNNING_MS,
-      ],
+      `select visited from walk_due($1, $2, $3, to_timestamp($4::float8 / 1000), $5 * interval '1 ms')`,
+      [walk.job, firstIdAt(nowMs - walk.ageMs), WALK_WINDOW, nowMs + walk.aheadMs, RUNNING_MS],
     );
     more ||= rows[0]?.visited === true;
   }

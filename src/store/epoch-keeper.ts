@@ -11,6 +11,7 @@ import {
   takeEpoch,
 } from './epoch.ts';
 import { type DependencyError, dependencyError, EpochLost } from './errors.ts';
+import { destroy, within } from './lane-session.ts';
 
 /** What an EpochKeeper needs to know and whom it tells. */
 export interface EpochKeeperSpec {
@@ -115,19 +116,12 @@ export class EpochKeeper {
     if (this.#ended) return;
     try {
       this.#client ??= await this.#reconnect();
-      const limit = setTimeout(destroy, EPOCH_VALID_MS, this.#client);
-      try {
-        const beat = await renewEpoch(
-          this.#client,
-          this.epoch,
-          this.#spec.now(),
-          this.#spec.progress(),
-        );
-        this.#idLimitMs = beat.idLimitMs;
-        this.#dbNowMs = beat.dbNowMs;
-      } finally {
-        clearTimeout(limit);
-      }
+      const client = this.#client;
+      const beat = await within(client, EPOCH_VALID_MS, () =>
+        renewEpoch(client, this.epoch, this.#spec.now(), this.#spec.progress()),
+      );
+      this.#idLimitMs = beat.idLimitMs;
+      this.#dbNowMs = beat.dbNowMs;
     } catch (error) {
       this.#failed(dependencyError(error));
     }
@@ -159,10 +153,4 @@ export class EpochKeeper {
     this.#ended = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
   }
-}
-
-function destroy(client: Client): void {
-  (
-    client as unknown as { connection: { stream: { destroy(): void } } }
-  ).connection.stream.destroy();
 }

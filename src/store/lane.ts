@@ -1,44 +1,8 @@
 import type { Client } from 'pg';
 import type { BatchId } from '../domain/ids.ts';
 import { DependencyError, dependencyError } from './errors.ts';
-
-/** What a lane writes and whom it tells. */
-export interface LaneSpec<Item, Verdict> {
-  /** For logs and metrics: accept, sent, settle, returned. */
-  readonly name: string;
-  /** Opens the lane's own connection (connectStore). Called again whenever it is lost. */
-  connect(): Promise<Client>;
-  /**
-   * Writes one batch in one transaction that also inserts `batch` into the table of batches. May be called again
-   * for items whose write certainly failed, then with another batch id and perhaps fewer of them.
-   */
-  write(client: Client, batch: BatchId, items: Item[]): Promise<Verdict[]>;
-  /** Reads the verdicts stored with a batch: default one number per octet, none stored: []. */
-  verdictsOf?(stored: Buffer | null): Verdict[];
-  /** Items of a batch at most. */
-  readonly maxBatch: number;
-  /** How long the first item waits for company. 0: until the end of this turn of the event loop. */
-  readonly lingerMs: number;
-  /** It is committed; the next batch is already on its way. */
-  onCommitted(items: Item[], verdicts: Verdict[]): void;
-  /** It is certain that these are not committed and that the lane will not try again. */
-  onNotCommitted(items: Item[], error: DependencyError): void;
-  /** Called when the lane loses its connection (with the error) and when it has one again (undefined). */
-  onConnection?(error: DependencyError | undefined): void;
-  /** After a commit or a read-back: how long the batch took, and its size. */
-  onBatch?(size: number, tookMs: number): void;
-  /**
-   * What happens to items while there is no connection, and to a batch that failed for a passing reason:
-   * `refuse` hands them back at once (accept: the customer gets an error and can try again), `keep` (the default)
-   * holds and retries them until the database answers (what carriers and customers said must be stored). Kept items
-   * have no limit here: whoever feeds the lane stops at a depth().
-   */
-  readonly whileDown?: 'keep' | 'refuse';
-  /** Unix ms. */
-  now(): number;
-  /** Never the same twice, on no node; rising with time, so that old rows can be deleted by range. */
-  newBatchId(): BatchId;
-}
+import { answers, destroy, readBackBatch, within } from './lane-session.ts';
+import type { LaneSpec } from './lane-spec.ts';
 
 /** A write that gets no answer for so long is taken for a lost connection (a dead peer without TCP reset). */
 const WRITE_TIMEOUT_MS = 30_000;
@@ -249,19 +213,14 @@ export class Lane<Item, Verdict = number> {
     this.#lingerOver = false;
   }
 
-  /** The write with a limit in time: past it the connection is destroyed, which makes it fail. */
-  async #write(client: Client, batch: BatchId, items: Item[]): Promise<Verdict[]> {
-    const limit = setTimeout(() => destroy(client), WRITE_TIMEOUT_MS);
-    try {
-      return await this.#spec.write(client, batch, items);
-    } finally {
-      clearTimeout(limit);
-    }
+  #write(client: Client, batch: BatchId, items: Item[]): Promise<Verdict[]> {
+    return within(client, WRITE_TIMEOUT_MS, () => this.#spec.write(client, batch, items));
   }
 
   /** After an error: if the session still answers, the server rolled back; else the commit is in doubt. */
   async #failed(client: Client, batch: BatchId, tried: Tried<Item>, error: unknown): Promise<void> {
-    if (await answers(client)) return this.#rolledBack(tried, dependencyError(error));
+    if (await answers(client, WRITE_TIMEOUT_MS))
+      return this.#rolledBack(tried, dependencyError(error));
     if (this.#state !== 'closed') this.#state = 'doubt';
     this.#lost(client, dependencyError(error, 'inDoubt'));
     const found = await this.#readBack(batch);
@@ -327,17 +286,8 @@ export class Lane<Item, Verdict = number> {
       const client = this.#client;
       if (client === undefined) return undefined;
       try {
-        const { rows } = await client.query<{ committed: boolean; verdicts: Buffer | null }>(
-          'select committed, verdicts from read_back_batch($1, 0)',
-          [batch],
-        );
-        const row = rows[0];
-        if (row === undefined)
-          throw new DependencyError('other', 'read_back_batch returned nothing');
-        return {
-          committed: row.committed,
-          verdicts: (this.#spec.verdictsOf ?? octets)(row.verdicts) as Verdict[],
-        };
+        const { committed, verdicts } = await readBackBatch(client, batch);
+        return { committed, verdicts: (this.#spec.verdictsOf ?? octets)(verdicts) as Verdict[] };
       } catch (error) {
         this.#lost(client, dependencyError(error));
       }
@@ -433,26 +383,7 @@ export class Lane<Item, Verdict = number> {
   }
 }
 
-/** Does this session still answer? After a FATAL or a broken connection it does not. */
-async function answers(client: Client): Promise<boolean> {
-  const limit = setTimeout(() => destroy(client), WRITE_TIMEOUT_MS);
-  try {
-    await client.query('select');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    clearTimeout(limit);
-  }
-}
-
-/** Closes the socket without asking the server. */
-function destroy(client: Client): void {
-  const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } })
-    .connection;
-  stream.destroy();
-}
-
+/** The default reading of stored verdicts. */
 function octets(stored: Buffer | null): unknown[] {
   return stored === null ? [] : Array.from(stored);
 }

@@ -51,20 +51,16 @@ export async function cutPartition(
   const cut = firstIdAt((await databaseNow(client)) + CUT_AHEAD_MS);
   const number = await retried(client, clock, startedMs, 'select begin_cut($1) as value', [cut]);
   if (number === undefined) return undefined;
+  let swapped: unknown;
   try {
-    await client.query('select validate_cut($1)', [number]);
-    const swapped = await retried(
-      client,
-      clock,
-      startedMs,
-      'select finish_cut($1, $2), true as value',
-      [number, cut],
-    );
-    if (swapped !== undefined) return Number(number);
+    const valid = await retried(client, clock, startedMs, 'select validate_cut($1)', [number]);
+    if (valid !== undefined)
+      swapped = await retried(client, clock, startedMs, 'select finish_cut($1, $2)', [number, cut]);
   } catch (error) {
     await insist(client, clock, 'select abandon_cut()');
     throw dependencyError(error);
   }
+  if (swapped !== undefined) return Number(number);
   await insist(client, clock, 'select abandon_cut()');
   return undefined;
 }
@@ -111,13 +107,7 @@ export async function dropPartitionsBefore(
   );
   const dropped: number[] = [];
   for (const { number, to_id } of rows) {
-    const done = await retried(
-      client,
-      clock,
-      clock.now(),
-      'select drop_partitions($1), true as value',
-      [number],
-    );
+    const done = await retried(client, clock, clock.now(), 'select drop_partitions($1)', [number]);
     if (done === undefined) break;
     await client.query('delete from segment_receipt where id < $1', [to_id]);
     await client.query('delete from unknown_outcome where id < $1', [to_id]);
@@ -149,7 +139,10 @@ export async function databaseNow(client: ClientBase): Promise<number> {
   return rows[0]?.now_ms ?? 0;
 }
 
-/** Runs a statement that needs table locks, with a short lock timeout, until the cut's deadline. undefined: not got. */
+/**
+ * Runs a statement that needs table locks, with a short lock timeout, again and again until the cut's deadline, which
+ * also ends it. undefined: not done in time; else its `value`, or null.
+ */
 async function retried(
   client: Client,
   clock: PartitionClock,
@@ -157,34 +150,39 @@ async function retried(
   sql: string,
   values: unknown[],
 ): Promise<unknown> {
-  while (clock.now() - startedMs < CUT_DEADLINE_MS) {
-    const got = await attempt(client, sql, values);
+  for (;;) {
+    const leftMs = Math.floor(startedMs + CUT_DEADLINE_MS - clock.now());
+    if (leftMs <= 0) return undefined;
+    const got = await attempt(client, sql, values, leftMs);
     if (got !== undefined) return got.value;
     await clock.sleep(SWAP_PAUSE_MS);
   }
-  return undefined;
 }
 
 /** As retried, without a deadline: a constraint left behind would stop accept. */
 async function insist(client: Client, clock: PartitionClock, sql: string): Promise<void> {
-  while ((await attempt(client, sql, [])) === undefined) await clock.sleep(SWAP_PAUSE_MS);
+  while ((await attempt(client, sql, [], 0)) === undefined) await clock.sleep(SWAP_PAUSE_MS);
 }
 
-/** undefined: the locks were not to be had in time. */
+/** undefined: the locks were not to be had, or it was not done, in time. @param limitMs 0: none */
 async function attempt(
   client: Client,
   sql: string,
   values: unknown[],
+  limitMs: number,
 ): Promise<{ value: unknown } | undefined> {
   await client.query('begin');
   try {
-    await client.query(`set local lock_timeout = ${SWAP_LOCK_TIMEOUT_MS}`);
+    await client.query(
+      `set local lock_timeout = ${SWAP_LOCK_TIMEOUT_MS}; set local statement_timeout = ${limitMs}`,
+    );
     const { rows } = await client.query(sql, values);
     await client.query('commit');
     return { value: rows[0]?.value ?? null };
   } catch (error) {
     await client.query('rollback');
-    if (dependencyError(error).kind === 'conflict') return undefined;
+    const { kind } = dependencyError(error);
+    if (kind === 'conflict' || kind === 'timeout') return undefined;
     throw error;
   }
 }

@@ -145,8 +145,7 @@ export async function* unreturnedOf(
   await client.query('begin');
   try {
     // By index on the time, whatever the statistics of a new partition say.
-    await client.query(`set local enable_seqscan = off; set local enable_hashjoin = off;
-      set local enable_mergejoin = off; set local plan_cache_mode = force_generic_plan`);
+    await client.query('set local enable_seqscan = off');
     await client.query(unreturnedCursor(name, adopted));
     await client.query('commit');
   } catch (error) {
@@ -170,10 +169,12 @@ export async function* unreturnedOf(
 function unreturnedCursor(name: string, adopted: AdoptedEpoch): string {
   return `declare ${name} no scroll cursor with hold for
     select o.id, o.account, o.state, m.registered_delivery
-    from outcome o join message m on m.id = o.id
-    where o.settled_at >= to_timestamp(${Math.floor(adopted.checkpointMs)} / 1000.0::float8)
-      and o.epoch = ${Number(adopted.epoch)}
-      and m.registered_delivery & 3 <> 0
-      and not exists (select from returned r where r.id = o.id)
-      and not exists (select from receipt_waiting w where w.account = o.account and w.id = o.id)`;
+    from (select x.id, x.account, x.state from outcome x
+      where x.settled_at >= to_timestamp(${Math.floor(adopted.checkpointMs)} / 1000.0::float8)
+        and x.epoch = ${Number(adopted.epoch)}
+        and (select r.id from returned r where r.id = x.id) is null
+        and (select w.id from receipt_waiting w where w.account = x.account and w.id = x.id) is null
+      offset 0) o
+    cross join lateral (select x.registered_delivery from message x
+      where x.id = o.id and x.registered_delivery & 3 <> 0 offset 0) m`;
 }

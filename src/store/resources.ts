@@ -9,10 +9,10 @@ import {
 } from '../domain/resource-diff.ts';
 import { secretPairs } from '../domain/resource-secrets.ts';
 import { type ResourceFile, type ResourceSet, resourceSetOf } from '../domain/resources.ts';
-import { topUpWithin } from './accounts.ts';
 import { writeAudit } from './audit.ts';
 import { configChanged, lockConfig } from './config-version.ts';
 import { inTransaction } from './pool.ts';
+import { topUpWithin } from './postings.ts';
 import { readResources, storeChange } from './resource-rows.ts';
 import { clearedSpec, type GeneratedSecret, type SecretKeeper } from './resource-sealing.ts';
 

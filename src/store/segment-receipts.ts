@@ -54,6 +54,19 @@ export async function loadSegmentReceipts(
   }));
 }
 
+/** Of these messages those of which at least `segments` segments have ended. */
+export async function withAllSegments(
+  client: ClientBase,
+  messages: readonly { readonly id: MessageId; readonly segments: number }[],
+): Promise<MessageId[]> {
+  const { rows } = await client.query<{ id: bigint }>(
+    `select t.id from unnest($1::int8[], $2::int[]) as t (id, segments)
+     where (select count(*) from segment_receipt s where s.id = t.id) >= t.segments`,
+    [messages.map((message) => message.id), messages.map((message) => message.segments)],
+  );
+  return rows.map((row) => messageId(row.id));
+}
+
 const statement = {
   name: 'segment-receipts',
   text: `select write_segment_receipts($1, $2, $3::int8[], $4::int2[], $5::int2[], $6::int2[], $7::int2[],

@@ -1,38 +1,9 @@
 import type { Pool } from 'pg';
-import {
-  firstIdAt,
-  MESSAGE_ID_EPOCH_MS,
-  type MessageId,
-  messageId,
-  messageIdMs,
-  messageIdNode,
-} from '../domain/ids.ts';
+import type { MessageId } from '../domain/ids.ts';
 import { faultClassName, type MessageState, messageStateName } from '../domain/message-state.ts';
 import { type Credits, credits } from '../domain/money.ts';
+import { HEADS, type HeadRow, headOf, type MessageHead } from './message-heads.ts';
 import { type Queryable, readSnapshot } from './snapshot.ts';
-
-/** A message as it was accepted. Neither number nor text: those are sealed in `content`. */
-export interface MessageHead {
-  readonly id: MessageId;
-  /** What the customer calls it: byte for byte the message_id of submit_sm_resp. */
-  readonly customerId: string;
-  readonly account: string;
-  /** Undefined when the bind was removed since. */
-  readonly systemId: string | undefined;
-  /** As routed at accept; undefined when the carrier was removed since. */
-  readonly carrier: string | undefined;
-  readonly state: MessageState;
-  readonly acceptedAt: Date;
-  readonly validUntil: Date;
-  readonly segments: number;
-  readonly unitPrice: Credits;
-  readonly price: Credits;
-  readonly chargedOn: 'submit' | 'delivered';
-  readonly tariffVersion: number;
-  readonly policyVersion: number;
-  readonly termsVersion: number;
-  readonly node: number;
-}
 
 /** What happened to a message, in words that do not change: the `event` of a timeline's line. */
 export type TimelineEventKind =
@@ -83,30 +54,6 @@ export interface Timeline {
   readonly events: readonly TimelineEvent[];
 }
 
-/**
- * The ids of the messages that a person calls `name`: the internal id in decimal, or a customer's own id (in the one
- * account when it is given). Two accounts may use the same id; at most 10 are returned.
- */
-export async function findMessages(
-  db: Queryable,
-  name: string,
-  account: string | undefined,
-): Promise<MessageId[]> {
-  const internal = /^[0-9]{1,19}$/.test(name) && BigInt(name) < 2n ** 63n ? name : null;
-  const { rows } = await db.query<{ id: string }>(
-    `select m.id::text from message m join account a on a.id = m.account
-       where m.id = $1::bigint and m.customer_id is null and ($3::text is null or a.name = $3)
-     union
-     select f.id::text from account a, lateral (
-         select m.id from message m where m.account = a.id and m.customer_id = $2 order by m.id desc limit 10) f
-       where $3::text is null or a.name = $3
-     limit 10`,
-    [internal, name, account ?? null],
-  );
-  if (rows.length === 0 && internal !== null) return findInternal(db, internal, account);
-  return rows.map((row) => messageId(BigInt(row.id)));
-}
-
 /** The timeline of a message, undefined when there is none. One snapshot: its parts agree with each other. */
 export async function readTimeline(pool: Pool, id: MessageId): Promise<Timeline | undefined> {
   return readSnapshot(pool, async (client) => {
@@ -119,47 +66,6 @@ export async function readTimeline(pool: Pool, id: MessageId): Promise<Timeline 
   });
 }
 
-/** Which messages are asked for; newest first. */
-export interface MessageQuery {
-  readonly account: string | undefined;
-  /** Keyed hashes of the number, as message.destination_hash: one under each key that is at hand. */
-  readonly destinationHashes: readonly Buffer[] | undefined;
-  readonly from: Date;
-  readonly until: Date;
-  /** Only ids below it: the last id of the page before. */
-  readonly before: MessageId | undefined;
-  /** 1 to 1000. */
-  readonly limit: number;
-}
-
-/**
- * Messages by account, number and time of accept, newest first. Walks the ids of the time asked for.
- * @throws DatabaseError 57014 when the walk takes over LIST_MS: ask for a shorter time
- */
-export async function listMessages(pool: Pool, query: MessageQuery): Promise<MessageHead[]> {
-  const below = idAt(query.until);
-  return readSnapshot(pool, async (client) => {
-    await client.query(`set local statement_timeout = ${LIST_MS}`);
-    const { rows } = await client.query<HeadRow>(
-      `${HEADS} where m.id >= $1 and m.id < $2
-         and ($3::text is null or m.account = (select id from account where name = $3))
-         and ($4::bytea[] is null or m.destination_hash = any ($4))
-       order by m.id desc limit $5`,
-      [
-        idAt(query.from).toString(),
-        (query.before !== undefined && query.before < below ? query.before : below).toString(),
-        query.account ?? null,
-        query.destinationHashes ?? null,
-        query.limit,
-      ],
-    );
-    return rows.map(headOf);
-  });
-}
-
-/** A list may walk for this long: some millions of messages. An operator's question must not slow the traffic. */
-const LIST_MS = 20_000;
-
 /** Open unknown outcomes by carrier name. */
 export async function countUnknownOutcomes(db: Queryable): Promise<ReadonlyMap<string, number>> {
   const { rows } = await db.query<{ name: string; open: number }>(
@@ -167,84 +73,6 @@ export async function countUnknownOutcomes(db: Queryable): Promise<ReadonlyMap<s
        left join unknown_outcome u on u.carrier = c.id and u.resolved_at is null group by c.id`,
   );
   return new Map(rows.map((row) => [row.name, row.open]));
-}
-
-/** The lowest id of a time; a time outside of what ids can say is brought to its nearest end. */
-function idAt(time: Date): MessageId {
-  const last = MESSAGE_ID_EPOCH_MS + 2 ** MESSAGE_ID_MS_BITS - 1;
-  return firstIdAt(Math.min(Math.max(time.getTime(), MESSAGE_ID_EPOCH_MS), last));
-}
-
-/** 41 bits of milliseconds (domain/ids.ts). */
-const MESSAGE_ID_MS_BITS = 41;
-
-/** A message with a customer's alias is found by its internal id as well. */
-async function findInternal(
-  db: Queryable,
-  id: string,
-  account: string | undefined,
-): Promise<MessageId[]> {
-  const { rows } = await db.query<{ id: string }>(
-    `select m.id::text from message m join account a on a.id = m.account
-       where m.id = $1::bigint and ($2::text is null or a.name = $2)`,
-    [id, account ?? null],
-  );
-  return rows.map((row) => messageId(BigInt(row.id)));
-}
-
-const HEADS = `select m.id::text, coalesce(m.customer_id, m.id::text) as customer_id, a.name as account, b.system_id,
-    c.name as carrier, m.valid_until, m.segments, m.unit_price::text, m.charge_on, m.tariff_version, m.policy_version,
-    m.terms_version, (select o.state from outcome o where o.id = m.id) as state,
-    exists (select from dispatch d where d.id = m.id and d.status = 0) as sent,
-    (select e.id::text from ledger_entry e where e.batch = m.batch and e.account = m.account and e.side = 0
-       and e.kind = case m.charge_on when 0 then 'charge' else 'reserve' end) as entry
-  from message m join account a on a.id = m.account left join bind b on b.id = m.bind
-    left join carrier c on c.id = m.carrier`;
-
-interface HeadRow {
-  id: string;
-  customer_id: string;
-  account: string;
-  system_id: string | null;
-  carrier: string | null;
-  valid_until: Date;
-  segments: number;
-  unit_price: string;
-  charge_on: number;
-  tariff_version: number;
-  policy_version: number;
-  terms_version: number;
-  state: number | null;
-  sent: boolean;
-  entry: string | null;
-}
-
-function headOf(row: HeadRow): MessageHead {
-  const id = messageId(BigInt(row.id));
-  const unitPrice = BigInt(row.unit_price);
-  return {
-    id,
-    customerId: row.customer_id,
-    account: row.account,
-    systemId: row.system_id ?? undefined,
-    carrier: row.carrier ?? undefined,
-    state:
-      row.state === null
-        ? row.sent
-          ? 'ENROUTE'
-          : 'ACCEPTD'
-        : (messageStateName(row.state) ?? 'UNKNOWN'),
-    acceptedAt: new Date(messageIdMs(id)),
-    validUntil: row.valid_until,
-    segments: row.segments,
-    unitPrice: credits(unitPrice),
-    price: credits(unitPrice * BigInt(row.segments)),
-    chargedOn: row.charge_on === 0 ? 'submit' : 'delivered',
-    tariffVersion: row.tariff_version,
-    policyVersion: row.policy_version,
-    termsVersion: row.terms_version,
-    node: messageIdNode(id),
-  };
 }
 
 function acceptanceOf(message: MessageHead, row: HeadRow): TimelineEvent[] {

@@ -77,6 +77,14 @@ describe('createMetrics', () => {
   });
 });
 
+describe('ledgerMismatches', () => {
+  it('is no number before the first reconciliation', async () => {
+    expect(await metrics.scrape()).toMatch(/^smppgate_ledger_mismatches Nan$/im);
+    metrics.ledgerMismatches.set(0);
+    expect(await metrics.scrape()).toContain('smppgate_ledger_mismatches 0');
+  });
+});
+
 describe('HotCounter', () => {
   it('counts by labels, in one child a set', async () => {
     const child = metrics.submits.child('acme', 'accepted');

@@ -31,7 +31,7 @@ describe('MetricsObserver', () => {
     observer.bindEvent('carrier', 'sim', 'bound');
     observer.throttled('customer', 'acme');
     observer.policyDecision('words', 'refuse');
-    observer.money(account, 'charge', 150_000n);
+    for (let n = 0; n < 3; n += 1) observer.money(account, 'charge', 50_000n);
     observer.malformedPdu('customer');
     observer.storeBatch('accept', 7, 0.003);
     const text = await metrics.scrape();

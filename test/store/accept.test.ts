@@ -162,7 +162,7 @@ describe('writeAccept', () => {
   });
 
   it('takes the locks of many accounts in one order, so that crossing batches do not deadlock', async () => {
-    const accounts = [];
+    const accounts: AcceptRow['account'][] = [];
     for (let i = 0; i < 4; i++) accounts.push(await openAccount(node.client, 10_000_000n));
     const lanes = [
       node,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Credits, formatCredits, parseCredits } from '../../src/domain/money.ts';
-import { postByOperator, topUp } from '../../src/store/accounts.ts';
 import { readBalance, readBalances, readStatement } from '../../src/store/ledger-read.ts';
+import { postByOperator, topUp } from '../../src/store/postings.ts';
 import { LedgerTraffic } from './ledger-traffic.ts';
 
 const money = (text: string) => parseCredits(text) as Credits;

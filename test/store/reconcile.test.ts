@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Credits, parseCredits } from '../../src/domain/money.ts';
-import { topUp } from '../../src/store/accounts.ts';
+import { topUp } from '../../src/store/postings.ts';
 import { type Mismatch, reconcile } from '../../src/store/reconcile.ts';
 import { LedgerTraffic } from './ledger-traffic.ts';
 

@@ -53,7 +53,11 @@ export function addRoute(program: Command, context: CliContext): void {
           String(c.weight),
           c.reason ?? 'usable',
         ]);
-        return formatFields(fields) + formatTable(['carrier', 'priority', 'weight', 'state'], rows);
+        const prefix = fields.prefix === '' ? '"" (every number)' : fields.prefix;
+        return (
+          formatFields({ ...fields, prefix }) +
+          formatTable(['carrier', 'priority', 'weight', 'state'], rows)
+        );
       });
     });
 }
@@ -98,6 +102,7 @@ const carriersSchema = z.looseObject({
 });
 
 const explanationSchema = z.looseObject({
+  prefix: z.string().nullable(),
   candidates: z.array(
     z.looseObject({
       carrier: z.string(),

@@ -3,14 +3,9 @@ import { messageId } from '../../domain/ids.ts';
 import { formatCredits } from '../../domain/money.ts';
 import { normaliseDestination } from '../../domain/msisdn.ts';
 import { findAccount } from '../../store/accounts.ts';
+import { findMessages, listMessages, type MessageHead } from '../../store/message-heads.ts';
 import { reconcile } from '../../store/reconcile.ts';
-import {
-  findMessages,
-  listMessages,
-  type MessageHead,
-  readTimeline,
-  type TimelineEvent,
-} from '../../store/timeline.ts';
+import { readTimeline, type TimelineEvent } from '../../store/timeline.ts';
 import type { Api, ApiDeps } from './api.ts';
 import { badRequest, conflict, notFound } from './problem.ts';
 

@@ -1,18 +1,13 @@
 import { z } from 'zod';
 import { type Credits, credits, formatCredits, parseCredits, ZERO } from '../../domain/money.ts';
-import {
-  findAccount,
-  type Posted,
-  type PostingRefusal,
-  postByOperator,
-  topUp,
-} from '../../store/accounts.ts';
+import { findAccount } from '../../store/accounts.ts';
 import {
   readBalance,
   readStatement,
   type StatementCursor,
   type StatementEntry,
 } from '../../store/ledger-read.ts';
+import { type Posted, type PostingRefusal, postByOperator, topUp } from '../../store/postings.ts';
 import { type Api, type ApiDeps, actorOf, nameParams } from './api.ts';
 import { badRequest, conflict, notFound, Problem } from './problem.ts';
 
@@ -274,7 +269,7 @@ async function answerPosting(
 ): Promise<unknown> {
   if (!posted.existing) {
     const size = posted.amount < 0n ? -posted.amount : posted.amount;
-    deps.metrics.credits.child(account, kind).inc(Number(size) / 1e6);
+    deps.metrics.credits.child(account, kind).inc(Number(size));
   }
   const balance = await readBalance(deps.pool, account);
   return reply.code(posted.existing ? 200 : 201).send({

@@ -59,7 +59,9 @@ function opsPage(
             rates.segmentsPerSecond.toFixed(1),
             rates.receiptsPerSecond.toFixed(1),
             unknownTotal === undefined ? '?' : String(unknownTotal),
-            mismatches === undefined ? 'not reconciled yet' : String(mismatches),
+            mismatches === undefined || Number.isNaN(mismatches)
+              ? 'not reconciled yet'
+              : String(mismatches),
           ],
           bad: (mismatches ?? 0) > 0,
         },
