@@ -224,7 +224,7 @@ class Daemon {
       metrics: this.#metrics,
       log: this.#log,
       secrets: this.#keys.secrets,
-      hashDestination: (msisdn) => this.#keys.sealing.numberHash(msisdn),
+      hashDestination: (msisdn) => this.#keys.sealing.numberHashes(msisdn),
       now: Date.now,
       tls:
         http.tls === undefined

@@ -5,9 +5,9 @@ import { type AccountId, type CarrierId, firstIdAt, type MessageId } from '../do
 import { ContentKeys } from '../store/content-keys.ts';
 import type { EpochProgress } from '../store/epoch.ts';
 import type { EpochKeeper } from '../store/epoch-keeper.ts';
-import type { Sealing } from '../store/sealing.ts';
 import { dropLeases } from '../store/lease.ts';
 import { withClient } from '../store/pool.ts';
+import type { Sealing } from '../store/sealing.ts';
 import { withAllSegments } from '../store/segment-receipts.ts';
 import type { SettleVerdict } from '../store/settle.ts';
 import { accountsWaiting, takeWaiting } from '../store/waiting.ts';
@@ -22,7 +22,7 @@ import { isTemporary, type Sending } from './dispatch.ts';
 import { Endings } from './endings.ts';
 import { Janitor } from './janitor.ts';
 import { type Lanes, openLanes } from './lanes.ts';
-import { LeaseBook, NO_LEASE } from './lease-book.ts';
+import { LeaseBook } from './lease-book.ts';
 import { MessageLoader } from './loader.ts';
 import type { Message } from './message.ts';
 import { NodeIds } from './node-ids.ts';
@@ -31,12 +31,13 @@ import { Orphans } from './orphans.ts';
 import { type CustomerReceipt, Outbox } from './outbox.ts';
 import { smaller } from './queue.ts';
 import type { BindLimits, RateLimits } from './rates.ts';
-import { type Arrival, ReceiptPath } from './receipt.ts';
+import { ReceiptPath } from './receipt.ts';
 import { Recovery } from './recovery.ts';
 import type { Settlement } from './settlement.ts';
 import { SubmitPath } from './submit.ts';
 import { UnknownOutcomes } from './unknown.ts';
 import { unknownStore } from './unknown-store.ts';
+import { UpstreamAnswers } from './upstream-answers.ts';
 
 /** Answers waiting to be stored above which nothing more is sent. */
 const SENT_MAX = 4_000;
@@ -85,6 +86,7 @@ export class Gateway {
   readonly #submit: SubmitPath;
   readonly #receipts: ReceiptPath;
   readonly #orphans: Orphans;
+  readonly #answers: UpstreamAnswers;
   readonly #unknown: UnknownOutcomes;
   readonly #endings: Endings;
   readonly #recovery: Recovery;
@@ -109,6 +111,7 @@ export class Gateway {
       loader: this.#loader,
       receipts: this.#receipts,
     });
+    this.#answers = this.#newUpstreamAnswers();
     this.#unknown = this.#newUnknownOutcomes();
     this.carriers = this.#newCarriers();
     this.#submit = this.#newSubmitPath();
@@ -255,6 +258,12 @@ export class Gateway {
     });
   }
 
+  #newUpstreamAnswers(): UpstreamAnswers {
+    const book = (sending: Sending) => this.lanes.sent.push(sending);
+    const parts = { receipts: this.#receipts, orphans: this.#orphans };
+    return new UpstreamAnswers({ ...this.#common, ...parts, book });
+  }
+
   #newUnknownOutcomes(): UnknownOutcomes {
     const { pool, keeper } = this.#options;
     return new UnknownOutcomes({
@@ -265,7 +274,7 @@ export class Gateway {
       carrierUp: (id) => this.carriers.running.get(id)?.upSinceMs !== undefined,
       resend: (job) => this.carriers.enqueueJobs(job.message.carrier, [job]),
       expire: (message) => this.#endings.givenUp(message),
-      settleByOrphan: (sending, arrival) => this.#settleByOrphan(sending, arrival),
+      settleByOrphan: (sending, arrival) => this.#answers.settledByOrphan(sending, arrival),
     });
   }
 
@@ -283,8 +292,8 @@ export class Gateway {
       load: (ids) => this.#loader.load(ids),
       book: (sending) => this.lanes.sent.push(sending),
       behind: () => this.lanes.sent.depth() > SENT_MAX,
-      accepted: (sending) => this.#onAcceptedUpstream(sending),
-      refused: (sending) => this.#onRefusedUpstream(sending),
+      accepted: (sending) => this.#answers.accepted(sending),
+      refused: (sending) => this.#answers.refused(sending),
       expired: (message) => this.#endings.neverSent(message),
       unknown: (sendings) => this.#unknown.onLost(sendings),
       onUp: (carrier) => void this.#unknown.onUp(carrier),
@@ -326,7 +335,7 @@ export class Gateway {
       load: (ids) => this.#loader.load(ids),
       queueId: (carrier, lane, id) => this.carriers.queueId(carrier, lane, id),
       enqueueJobs: (carrier, jobs) => this.carriers.enqueueJobs(carrier, jobs),
-      refusedBefore: (message, commandStatus) => this.#refusedBefore(message, commandStatus),
+      refusedBefore: (message, status) => this.#answers.refusedBefore(message, status),
       isPermanent: (commandStatus) => commandStatus !== 0 && !isTemporary(commandStatus),
       defer: (rows) => this.#deferUnseen(rows),
     });
@@ -363,43 +372,6 @@ export class Gateway {
     this.#receipts.onSettled(items, verdicts);
     this.#settling.end(items.length);
     this.#backpressure.check();
-  }
-
-  #onAcceptedUpstream(sending: Sending): void {
-    const carrier = this.#options.catalog().carriers.get(sending.carrier);
-    if (carrier === undefined) return;
-    if (sending.message.parts === undefined) sending.message.submit = undefined;
-    this.#receipts.onAccepted(carrier, sending);
-    this.#orphans.onAccepted(sending);
-  }
-
-  #onRefusedUpstream(sending: Sending): void {
-    const carrier = this.#options.catalog().carriers.get(sending.carrier);
-    if (carrier !== undefined) this.#receipts.onRefused(carrier, sending);
-  }
-
-  /** A message whose carrier had refused it when its node died, before that was settled. */
-  #refusedBefore(message: Message, commandStatus: number): void {
-    this.#onRefusedUpstream({
-      message,
-      id: message.id,
-      segment: 1,
-      attempt: 1,
-      carrier: message.carrier,
-      lease: NO_LEASE,
-      pdu: undefined,
-      sentAtMs: 0,
-      upstreamId: null,
-      status: commandStatus,
-      atMs: Date.now(),
-    });
-  }
-
-  /** An orphan receipt tells how a submit ended that was never answered: its id is booked as if it had been. */
-  #settleByOrphan(sending: Sending, arrival: Arrival): void {
-    sending.upstreamId = arrival.ids[0] ?? null;
-    this.lanes.sent.push(sending);
-    this.#receipts.weigh(arrival, sending);
   }
 
   #takeLease(

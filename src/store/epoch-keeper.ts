@@ -107,7 +107,8 @@ export class EpochKeeper {
   }
 
   readonly #onTimer = (): void => {
-    this.beat().finally(() => {
+    // beat() never rejects.
+    void this.beat().then(() => {
       if (!this.#ended) this.#timer = setTimeout(this.#onTimer, EPOCH_BEAT_MS);
     });
   };

@@ -4,6 +4,8 @@ import { DependencyError, dependencyError } from './errors.ts';
 import { answers, destroy, readBackBatch, within } from './lane-session.ts';
 import type { LaneSpec } from './lane-spec.ts';
 
+export type { LaneSpec };
+
 /** A write that gets no answer for so long is taken for a lost connection (a dead peer without TCP reset). */
 const WRITE_TIMEOUT_MS = 30_000;
 /** Waits between attempts to connect: doubling, from and to. */

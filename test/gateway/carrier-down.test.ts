@@ -47,7 +47,9 @@ describe('a carrier that is down', () => {
   it('gets what was accepted meanwhile once it is up, each message once', async () => {
     const esme = await Esme.bind(gateway.port, { systemId: 'rita' });
     const ids = await Promise.all(
-      Array.from({ length: 30 }, (_, i) => esme.accepted({ destination_addr: `4202555${1000 + i}` })),
+      Array.from({ length: 30 }, (_, i) =>
+        esme.accepted({ destination_addr: `4202555${1000 + i}` }),
+      ),
     );
     expect(new Set(ids).size).toBe(30);
     const { returning } = carriers;
@@ -65,7 +67,10 @@ describe('a carrier that is down', () => {
 
   it('lets a message expire whose validity is over, and its price goes back whole', async () => {
     const esme = await Esme.bind(gateway.port, { systemId: 'alice' });
-    const id = await esme.accepted({ destination_addr: '12025550101', validity_period: '000000000001000R' });
+    const id = await esme.accepted({
+      destination_addr: '12025550101',
+      validity_period: '000000000001000R',
+    });
     expect(await gateway.money('alice')).toMatchObject({ credits: '9.9' });
     const [row] = await gateway.sql<{ validUntil: Date }>(
       'select valid_until as "validUntil" from message where id = $1',
@@ -73,7 +78,12 @@ describe('a carrier that is down', () => {
     );
     await eventually(() => expect(Date.now()).toBeGreaterThan(row?.validUntil.getTime() ?? 0));
     await gateway.bringBeforeJanitor(id);
-    await gateway.ended(id, { state: 'EXPIRED', fault: 'platform', cause: 'neverSent', refund: '0.1' });
+    await gateway.ended(id, {
+      state: 'EXPIRED',
+      fault: 'platform',
+      cause: 'neverSent',
+      refund: '0.1',
+    });
     expect(await esme.receiptOf(id)).toMatchObject({ state: 'EXPIRED' });
     expect(await gateway.money('alice')).toEqual({ credits: '10', reserved: '0' });
     expect(await gateway.entries('alice')).toEqual(['top_up +10', 'charge -0.1', 'refund +0.1']);
@@ -83,21 +93,25 @@ describe('a carrier that is down', () => {
   it.each([
     { account: 'refunded', refund: '0.1', left: '10' },
     { account: 'kept', refund: '0', left: '9.9' },
-  ])('does not get what a suspension stopped, with the money of terms.onRefusal ($account)', async ({
-    account,
-    refund,
-    left,
-  }) => {
-    const esme = await Esme.bind(gateway.port, { systemId: account });
-    const id = await esme.accepted({ destination_addr: '12025550102' });
-    await gateway.setStatus(account, 'suspended');
-    await gateway.ended(id, { state: 'REJECTD', fault: 'customer', cause: 'refusedLater', refund });
-    expect(await gateway.money(account)).toEqual({ credits: left, reserved: '0' });
-    expect(await esme.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
-    const refused = await esme.submit({ destination_addr: '12025550102' });
-    expect(refused.command_status).toBe(0x403);
-    await esme.close();
-  });
+  ])(
+    'does not get what a suspension stopped, with the money of terms.onRefusal ($account)',
+    async ({ account, refund, left }) => {
+      const esme = await Esme.bind(gateway.port, { systemId: account });
+      const id = await esme.accepted({ destination_addr: '12025550102' });
+      await gateway.setStatus(account, 'suspended');
+      await gateway.ended(id, {
+        state: 'REJECTD',
+        fault: 'customer',
+        cause: 'refusedLater',
+        refund,
+      });
+      expect(await gateway.money(account)).toEqual({ credits: left, reserved: '0' });
+      expect(await esme.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
+      const refused = await esme.submit({ destination_addr: '12025550102' });
+      expect(refused.command_status).toBe(0x403);
+      await esme.close();
+    },
+  );
 
   it('gets nothing of what ended while it was down', async () => {
     await carriers.down.up();
@@ -154,7 +168,9 @@ describe('a lost session', () => {
     );
     await narrow.down();
     await eventually(async () =>
-      expect(await gateway.sql('select from unknown_outcome where id = $1', [first])).toHaveLength(1),
+      expect(await gateway.sql('select from unknown_outcome where id = $1', [first])).toHaveLength(
+        1,
+      ),
     );
     const [row] = await gateway.sql<{ validUntil: Date }>(
       'select valid_until as "validUntil" from message where id = $1',

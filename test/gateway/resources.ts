@@ -28,7 +28,9 @@ export const PASSWORD = 'secret';
 export function resources(given: TestResources): string {
   const { accounts, carriers } = given;
   return JSON.stringify({
-    tariffs: given.tariffs ?? { standard: { '966': '0.05', '9665': '0.06', '7': '0.00645', '*': '0.1' } },
+    tariffs: given.tariffs ?? {
+      standard: { '966': '0.05', '9665': '0.06', '7': '0.00645', '*': '0.1' },
+    },
     terms: { usual: {}, ...given.terms },
     policies: { open: { rules: [] }, ...given.policies },
     accounts: Object.entries(accounts).map(([name, { bind, ...fields }]) => ({
@@ -46,6 +48,9 @@ export function resources(given: TestResources): string {
       password: 'gw',
       ...fields,
     })),
-    routes: Object.entries(carriers).map(([name, { prefix }]) => ({ prefix, carriers: [{ name }] })),
+    routes: Object.entries(carriers).map(([name, { prefix }]) => ({
+      prefix,
+      carriers: [{ name }],
+    })),
   });
 }

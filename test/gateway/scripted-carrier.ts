@@ -97,7 +97,9 @@ export class ScriptedCarrier {
 
   /** Submits so far, to one destination or all. */
   to(destination?: string): TakenSubmit[] {
-    return this.submits.filter((one) => destination === undefined || one.destination === destination);
+    return this.submits.filter(
+      (one) => destination === undefined || one.destination === destination,
+    );
   }
 
   /** Sends the receipt of a submit; settles with the deliver_sm_resp's status. */
@@ -130,7 +132,8 @@ export class ScriptedCarrier {
       return;
     }
     session.send(pdu.response());
-    if (pdu.command === 'bind_receiver' || pdu.command === 'bind_transceiver') RECEIVERS.add(session);
+    if (pdu.command === 'bind_receiver' || pdu.command === 'bind_transceiver')
+      RECEIVERS.add(session);
   }
 
   #onSubmit(session: Session, pdu: Pdu): void {

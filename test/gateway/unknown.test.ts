@@ -15,7 +15,10 @@ const WAIT_SECONDS = 0.7;
 beforeAll(async () => {
   resending = await ScriptedCarrier.listen();
   expiring = await ScriptedCarrier.listen();
-  const wait = (then: string) => ({ binds: 1, onUnknownOutcome: { waitSeconds: WAIT_SECONDS, then } });
+  const wait = (then: string) => ({
+    binds: 1,
+    onUnknownOutcome: { waitSeconds: WAIT_SECONDS, then },
+  });
   gateway = await TestGateway.start(
     resources({
       terms: { kept: { noReceipt: 'keep' }, given: { noReceipt: 'refund' } },
@@ -114,22 +117,21 @@ describe('a submit whose answer was lost with its session', () => {
   it.each([
     { account: 'kept', refund: '0', left: '9.9' },
     { account: 'given', refund: '0.1', left: '10' },
-  ])('is expired where the carrier says so, with the money of terms.noReceipt ($account)', async ({
-    account,
-    refund,
-    left,
-  }) => {
-    const to = account === 'kept' ? '22025550104' : '22025550105';
-    cutOnce(expiring, to);
-    const own = await Esme.bind(gateway.port, { systemId: account });
-    const id = await own.accepted({ destination_addr: to });
-    await gateway.ended(id, { state: 'EXPIRED', fault: 'unknown', refund });
-    expect(await listed(id)).toEqual([{ resolution: 'expired', attempt: 1 }]);
-    expect(expiring.to(to)).toHaveLength(1);
-    expect(await gateway.money(account)).toEqual({ credits: left, reserved: '0' });
-    expect(await own.receiptOf(id)).toMatchObject({ state: 'EXPIRED' });
-    await own.close();
-  });
+  ])(
+    'is expired where the carrier says so, with the money of terms.noReceipt ($account)',
+    async ({ account, refund, left }) => {
+      const to = account === 'kept' ? '22025550104' : '22025550105';
+      cutOnce(expiring, to);
+      const own = await Esme.bind(gateway.port, { systemId: account });
+      const id = await own.accepted({ destination_addr: to });
+      await gateway.ended(id, { state: 'EXPIRED', fault: 'unknown', refund });
+      expect(await listed(id)).toEqual([{ resolution: 'expired', attempt: 1 }]);
+      expect(expiring.to(to)).toHaveLength(1);
+      expect(await gateway.money(account)).toEqual({ credits: left, reserved: '0' });
+      expect(await own.receiptOf(id)).toMatchObject({ state: 'EXPIRED' });
+      await own.close();
+    },
+  );
 
   it('ends a long message whose one segment was sent again when both receipts are there', async () => {
     const to = '12025550106';

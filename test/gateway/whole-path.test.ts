@@ -32,7 +32,10 @@ describe('the whole path', () => {
     const esme = await Esme.bind(gateway.port, { systemId: 'alice' });
     expect(await gateway.money('alice')).toEqual({ credits: '10', reserved: '0' });
 
-    const id = await esme.accepted({ destination_addr: '966500000001', short_message: 'good morning' });
+    const id = await esme.accepted({
+      destination_addr: '966500000001',
+      short_message: 'good morning',
+    });
     expect(await gateway.money('alice')).toEqual({ credits: '9.94', reserved: '0' });
     const receipt = await esme.receiptOf(id);
 

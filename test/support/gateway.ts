@@ -2,7 +2,11 @@ import { createHash } from 'node:crypto';
 import type { Client, Pool } from 'pg';
 import { expect, vi } from 'vitest';
 import { type AccountId, accountId } from '../../src/domain/ids.ts';
-import { type FaultClass, faultClassName, messageStateName } from '../../src/domain/message-state.ts';
+import {
+  type FaultClass,
+  faultClassName,
+  messageStateName,
+} from '../../src/domain/message-state.ts';
 import { credits, formatCredits } from '../../src/domain/money.ts';
 import { Authenticator } from '../../src/gateway/authenticate.ts';
 import { CatalogSource } from '../../src/gateway/catalog-source.ts';
@@ -189,8 +193,11 @@ export class TestGateway {
       [account],
     );
     return rows.map(({ kind, amount, reserved_delta }) =>
-      [kind, ...[amount].filter((n) => n !== 0n).map(signed),
-        ...[reserved_delta].filter((n) => n !== 0n).map((n) => `${signed(n)}r`)].join(' '),
+      [
+        kind,
+        ...[amount].filter((n) => n !== 0n).map(signed),
+        ...[reserved_delta].filter((n) => n !== 0n).map((n) => `${signed(n)}r`),
+      ].join(' '),
     );
   }
 
@@ -201,7 +208,14 @@ export class TestGateway {
       [customerId],
     );
     if (row === undefined)
-      return { state: undefined, fault: undefined, cause: null, refund: null, charge: null, release: null };
+      return {
+        state: undefined,
+        fault: undefined,
+        cause: null,
+        refund: null,
+        charge: null,
+        release: null,
+      };
     return {
       state: messageStateName(row.state),
       fault: faultClassName(row.fault),
@@ -231,7 +245,9 @@ export class TestGateway {
    * which is longer than a test may take; what it then does depends on the message's own times.
    */
   async bringBeforeJanitor(customerId: string): Promise<void> {
-    await this.sql('insert into due (at, id) values (now(), $1) on conflict do nothing', [customerId]);
+    await this.sql('insert into due (at, id) values (now(), $1) on conflict do nothing', [
+      customerId,
+    ]);
   }
 
   /** Waits until the books agree with each other, and says which do not. */
