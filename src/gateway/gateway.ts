@@ -381,7 +381,11 @@ export class Gateway {
     const lease: bigint = this.#ids.nextBatch();
     return new Promise((resolve, reject) => {
       const done = (refused: readonly MessageId[]) => resolve({ lease, refused: new Set(refused) });
-      this.lanes.lease.push({ lease, carrier, keys, done, failed: reject });
+      const failed = (error: Error) => {
+        this.#leases.abandon(lease);
+        reject(error);
+      };
+      this.lanes.lease.push({ lease, carrier, keys, done, failed });
     });
   }
 

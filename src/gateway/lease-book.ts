@@ -33,7 +33,15 @@ export class LeaseBook {
     this.#done.push(lease.id);
   }
 
-  /** Leases done since the last call, for the sent lane to delete. */
+  /** A lease whose commit failed or is in doubt: its keys go out under another, so that a row of it must go. */
+  abandon(id: bigint): void {
+    this.#done.push(id);
+  }
+
+  /**
+   * Leases done since the last call, for the sent lane to delete. A row that stays because that failed is harmless:
+   * all of its keys have stored answers, and the node's adopter clears it.
+   */
   takeDone(): bigint[] {
     const done = this.#done;
     if (done.length > 0) this.#done = [];

@@ -4,7 +4,7 @@ import { type OwnPostgres, ownPostgres } from '../support/postgres.ts';
 import { figures, Stage } from './stage.ts';
 
 /** ESME_RSYSERR: the store certainly did not commit (interface.md). */
-const RSYSERR = '0x08';
+const RSYSERR = '0x8';
 
 let postgres: OwnPostgres;
 let stage: Stage;

@@ -119,6 +119,7 @@ export class ScriptedCarrier {
 
   #onSession(session: Session): void {
     this.sessions.add(session);
+    session.setMaxListeners(0); // one for each submit and receipt under way
     session.on('error', () => session.destroy());
     session.on('close', () => this.sessions.delete(session));
     session.on('pdu', (pdu) => this.#onPdu(session, pdu));

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -27,6 +27,8 @@ export interface DaemonSpec {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** The script, in place of this checkout's. */
   readonly entry?: string;
+  /** A process group of its own, as a shell's job has, for `interrupt()`. */
+  readonly ownGroup?: boolean;
 }
 
 /** How a process ended. */
@@ -132,17 +134,26 @@ export class TestDaemon {
     this.#child.kill(signal);
   }
 
+  /** What a terminal does at Ctrl-C: SIGINT to everything in its process group. Needs `ownGroup`. */
+  interrupt(): Promise<Ended> {
+    return this.#ended(() => process.kill(-this.pid, 'SIGINT'));
+  }
+
   /** kill -9. */
   async kill(): Promise<void> {
     await this.stop('SIGKILL');
   }
 
   /** Sends a signal and waits for the end. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
+    return this.#ended(() => this.#child.kill(signal));
+  }
+
+  async #ended(how: () => void): Promise<Ended> {
     const beganAt = performance.now();
     if (running.has(this.#child)) {
       const closed = once(this.#child, 'close');
-      this.#child.kill(signal);
+      how();
       const hurry = setTimeout(() => this.#child.kill('SIGKILL'), END_MS);
       await closed;
       clearTimeout(hurry);
@@ -226,13 +237,39 @@ export async function until<T>(
 
 const POLL_MS = 20;
 
-/** Whether a process of this pid lives; a zombie does not. */
+/** Whether a process of this pid lives; a zombie, which only waits for its parent, does not (proc(5)). */
 export function isAlive(pid: number): boolean {
+  return (statOf(pid) ?? { state: 'Z' }).state !== 'Z';
+}
+
+/** The processes that this one started, and those that they did. */
+export function descendants(pid: number): number[] {
+  const children = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((child) => statOf(child)?.parent === pid);
+  return children.flatMap((child) => [child, ...descendants(child)]);
+}
+
+/** The embedded PostgreSQL of a data folder: its postmaster and its URL; undefined when there is no pid file. */
+export function postmasterOf(dataDir: string): { pid: number; url: string } | undefined {
   try {
-    process.kill(pid, 0);
-    return true;
+    const file = readFileSync(join(realpathSync(join(dataDir, 'postgres')), 'postmaster.pid'), 'utf8');
+    const lines = file.split('\n');
+    const host = encodeURIComponent(lines[4] ?? '');
+    return { pid: Number(lines[0]), url: `postgresql://postgres@localhost/smppgate?host=${host}` };
   } catch {
-    return false;
+    return undefined;
+  }
+}
+
+function statOf(pid: number): { state: string; parent: number } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const [state = 'Z', parent = '0'] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state, parent: Number(parent) };
+  } catch {
+    return undefined;
   }
 }
 
@@ -261,6 +298,7 @@ function launch(spec: DaemonSpec): ChildProcess {
     cwd: folder,
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: spec.ownGroup === true,
   });
   running.add(child);
   child.once('close', () => running.delete(child));
