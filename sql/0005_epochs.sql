@@ -77,7 +77,8 @@ begin
       outbox_checkpoint = case when recovered then d.outbox_checkpoint else outbox_checkpoint end
     where adopted_by = p_dead
       and not (recovered and d.queue_floor > first_id_at(id_limit_ms + 1) and d.outbox_checkpoint > adopted_at);
-  update unknown_outcome set epoch = p_by where epoch = p_dead and resolved_at is null;
+  -- Their wait begins anew: it is counted from when the adopter's carrier is bound.
+  update unknown_outcome set epoch = p_by, deadline = null where epoch = p_dead and resolved_at is null;
   return true;
 end $$;
 
@@ -130,17 +131,18 @@ begin
     on conflict do nothing;
 end $$;
 
--- What an adopter queues: messages of an epoch in an id range without outcome and open unknown outcome, not yet
--- wholly with a carrier. The three arrays are the answers stored for it.
+-- What an adopter queues: messages of an epoch in an id range without outcome, not yet wholly with a carrier. The
+-- arrays are the answers stored for it and the segments whose outcome is unknown: those are not to be queued.
 create function queued_messages(p_epoch int, p_after bigint, p_upto bigint) returns table (
   id bigint, account int, carrier int, lane smallint, segments smallint, valid_until timestamptz,
-  next_attempt int, answered_segments smallint[], answered_statuses int[])
+  next_attempt int, answered_segments smallint[], answered_statuses int[], unknown_segments smallint[])
 language plpgsql set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   return query
     select m.id, m.account, m.carrier, m.lane, m.segments, m.valid_until,
-      greatest(a.attempt, (select max(u.attempt) from unknown_outcome u where u.id = m.id), 0) + 1, a.segments, a.statuses
+      greatest(a.attempt, (select max(u.attempt) from unknown_outcome u where u.id = m.id), 0) + 1, a.segments, a.statuses,
+      (select array_agg(u.segment) from unknown_outcome u where u.id = m.id and u.resolved_at is null)
     from (select * from message x
       where x.id > p_after and x.id <= p_upto and x.epoch = p_epoch
         and (select o.id from outcome o where o.id = x.id) is null
@@ -150,6 +152,5 @@ begin
         count(distinct d.segment) filter (where d.status = 0) as accepted
       from dispatch d where d.id = m.id) a on true
     where coalesce(a.accepted, 0) < m.segments
-      and (select u.id from unknown_outcome u where u.id = m.id and u.resolved_at is null limit 1) is null
     order by m.id;
 end $$;

@@ -5,7 +5,7 @@ import { type Config, isDemoAllowed, withDemoHosts } from './config.ts';
 import type { Catalog } from './domain/catalog.ts';
 import { Authenticator } from './gateway/authenticate.ts';
 import { CatalogSource } from './gateway/catalog-source.ts';
-import { type Door, GatewayNode } from './gateway/node.ts';
+import { type Door, GatewayNode, opened } from './gateway/node.ts';
 import { ensureAdminToken } from './ops/admin-token.ts';
 import { applyText, faultText } from './ops/apply.ts';
 import { type Database, openDatabase } from './ops/database.ts';
@@ -233,10 +233,7 @@ class Daemon {
       tokens: [{ name: 'admin', role: 'admin', token }],
       metricsToken: metrics.token,
     });
-    const address = await listening(
-      server.listen({ host: http.host, port: http.port }),
-      `http.port ${http.port}`,
-    );
+    const address = await opened('http.port', server.listen({ host: http.host, port: http.port }));
     return { address, token, tokenPath: path, close: () => server.close() };
   }
 
@@ -319,14 +316,19 @@ async function applied(result: Awaited<ReturnType<typeof applyText>>, source: st
   return result.generated;
 }
 
+/** A setting that is wrong; the command ends with the code for that. */
+class SettingError extends Error {
+  readonly exitCode = 2;
+}
+
 /** Settings whose part is not in this version: refused rather than not obeyed. */
 function refuseUnsupported(config: Config): void {
   if (config.node.workers > 1)
-    throw new Error(
+    throw new SettingError(
       'node.workers above 1 is not in this version: start more nodes on one database',
     );
   if (config.smpp.proxyProtocol.trusted.length > 0)
-    throw new Error(
+    throw new SettingError(
       'smpp.proxyProtocol.trusted is not in this version: let customers connect directly',
     );
 }
@@ -344,6 +346,7 @@ function doorsOf(config: Config): Door[] {
   if (tls !== undefined) {
     const ca = tls.clientCa === undefined ? {} : { ca: readText(tls.clientCa) };
     doors.push({
+      setting: 'smpp.tls.port',
       host,
       port: tls.port,
       tls: { cert: readText(tls.cert), key: readText(tls.key), ...ca },
@@ -358,16 +361,6 @@ function readText(path: string): string {
   } catch (error) {
     throw new Error(
       `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
-}
-
-async function listening(listen: Promise<string>, what: string): Promise<string> {
-  try {
-    return await listen;
-  } catch (error) {
-    throw new Error(
-      `${what} cannot be opened: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
 }

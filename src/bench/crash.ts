@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { readCarrierBook, readCustomerBook } from './books.ts';
 import { freezeInsideCommit } from './commit-probe.ts';
+import type { CrashOptions, CrashReport, Kill } from './crash-options.ts';
 import { DaemonProcess, pause } from './daemon-process.ts';
-import { judge, type Verdict } from './judge.ts';
+import { onEndSignal } from './end-signal.ts';
+import { judge } from './judge.ts';
 import { readLedgerBook } from './ledger-book.ts';
 import { LoadMeter } from './load-meter.ts';
 import { median } from './performance.ts';
@@ -13,55 +15,7 @@ import { type BenchAccount, benchAccounts, resourcesFile } from './resources.ts'
 import { seededRandom, shuffled } from './seeded.ts';
 import { SimulatorProcess } from './simulators.ts';
 import { makeFolder, removeFolder } from './stand.ts';
-
-/** What to kill, how often and under what. */
-export interface CrashOptions {
-  /** kill -9 of the daemon. */
-  kills: number;
-  /** kill -9 of the postmaster. */
-  postgresKills: number;
-  /** Of all these so many inside COMMIT (see commit-probe.ts). */
-  insideCommit: number;
-  /** Submits a second, over two accounts. */
-  ratePerSecond: number;
-  /** Of the random instants. */
-  seed: number;
-  /** true: the folder with books and data stays. */
-  keep: boolean;
-  /** From the load being back to the next kill, milliseconds; by chance between them. Default 500 to 3000. */
-  betweenMs?: readonly [number, number];
-  /** The wait of an unknown outcome before it is resent. Default 5 s. */
-  unknownWaitSeconds?: number;
-  /** How long all may take to become final after the last kill. Default 180 s. */
-  settleMs?: number;
-  log(line: string): void;
-}
-
-/** One kill. */
-export interface Kill {
-  what: 'daemon' | 'postgres';
-  /** Unix milliseconds. */
-  at: number;
-  /** The lane whose COMMIT it was inside of. */
-  insideCommit?: string;
-  /** Positive answers in the second before. */
-  loadPerSecond: number;
-  /** Until /readyz said yes again. */
-  readyMs: number;
-}
-
-/** What came of it. */
-export interface CrashReport {
-  seed: number;
-  kills: Kill[];
-  insideCommit: number;
-  /** Median of the kills' loads. */
-  loadPerSecond: number;
-  /** The gateway's word about itself, for comparison only. */
-  reconciliation: unknown;
-  verdict: Verdict;
-  problems: string[];
-}
+import type { Verdict } from './verdict.ts';
 
 /** The load is measured over so long, milliseconds. */
 const meterMs = 500;
@@ -78,9 +32,11 @@ const openingCredit = 100_000_000_000_000n;
 export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
   const folder = makeFolder();
   const run = new CrashRun(options, folder);
+  const forget = onEndSignal(() => run.close());
   try {
     return await run.run();
   } finally {
+    forget();
     await run.close();
     if (options.keep) options.log(`kept: ${folder}`);
     else removeFolder(folder);

@@ -7,56 +7,10 @@ import type {
   LedgerBook,
   LedgerMessage,
 } from './books.ts';
+import { judgeMoney } from './judge-money.ts';
+import type { FaultKind, JudgeFault, JudgeTerms, Verdict } from './verdict.ts';
 
-/** What the three books are judged by. */
-export interface JudgeTerms {
-  /** Price of one segment, micro-credits. */
-  unitPrice: bigint;
-  /** Opening credit of each account, micro-credits. */
-  openingCredit: bigint;
-  /** Fault classes whose end is refunded by itself, where the price was charged at the submit. */
-  refundedFaults: ReadonlySet<string>;
-  /** When the daemon was killed, unix milliseconds: only then may a receipt be repeated. */
-  kills: readonly number[];
-  /** A deliver_sm_resp that came at most so long before a kill may be unstored. */
-  unstoredMs: number;
-}
-
-/** What can be wrong. */
-export type FaultKind =
-  | 'lost' // answered positively, and not stored, not ended or without receipt
-  | 'doubled' // seen twice by the carrier or returned twice without a reason
-  | 'mischarged' // money that differs from what the messages cost
-  | 'stray' // at the carrier or at the customer, and nobody's
-  | 'inconsistent'; // books that contradict each other otherwise
-
-/** One fault. */
-export interface JudgeFault {
-  kind: FaultKind;
-  detail: string;
-}
-
-/** The judgement. */
-export interface Verdict {
-  ok: boolean;
-  counts: {
-    submitted: number;
-    answeredPositively: number;
-    answeredNegatively: number;
-    unanswered: number;
-    stored: number;
-    seenByCarrier: number;
-    /** Submits beyond a message's first, each listed as unknown before. */
-    listedRepeats: number;
-    unknownOutcomes: number;
-    /** Receipts beyond a message's first, each near a kill. */
-    repeatedReceipts: number;
-    chargedMicroCredits: string;
-  };
-  faultCounts: Partial<Record<FaultKind, number>>;
-  /** The first hundred. */
-  faults: JudgeFault[];
-}
+export type { Verdict } from './verdict.ts';
 
 /** Faults told in words; all are counted. */
 const faultsTold = 100;
@@ -93,7 +47,6 @@ class Judge {
   #answered = { positively: 0, negatively: 0, not: 0 };
   #listedRepeats = 0;
   #repeatedReceipts = 0;
-  #charged = 0n;
 
   constructor(
     customers: readonly CustomerBook[],
@@ -115,7 +68,9 @@ class Judge {
     for (const book of this.#customers) this.#judgeCustomer(book);
     for (const message of this.#ledger.messages) this.#judgeMessage(message);
     this.#judgeStraySubmits();
-    this.#judgeMoney();
+    const charged = judgeMoney(this.#ledger, this.#terms, (detail) =>
+      this.#fault('mischarged', detail),
+    );
     const sum = (map: Map<string, readonly unknown[]>) =>
       [...map.values()].reduce((count, list) => count + list.length, 0);
     return {
@@ -130,7 +85,7 @@ class Judge {
         listedRepeats: this.#listedRepeats,
         unknownOutcomes: sum(this.#ledger.unknown),
         repeatedReceipts: this.#repeatedReceipts,
-        chargedMicroCredits: String(this.#charged),
+        chargedMicroCredits: String(charged),
       },
       faultCounts: this.#faultCounts,
       faults: this.#faults,
@@ -325,105 +280,6 @@ class Judge {
       if (!known.has(destination)) {
         this.#fault('stray', `the carrier got ${destination}, which no stored message explains`);
       }
-    }
-  }
-
-  #judgeMoney(): void {
-    const accounts = new Set(this.#ledger.balances.map(({ account }) => account));
-    for (const account of accounts) this.#judgeAccount(account);
-    for (const message of this.#ledger.messages) this.#judgeOutcomeMoney(message);
-  }
-
-  #judgeAccount(account: string): void {
-    const messages = this.#ledger.messages.filter((message) => message.account === account);
-    const entries = this.#ledger.entries.filter((entry) => entry.account === account);
-    const total = (of: (message: LedgerMessage) => bigint) =>
-      messages.reduce((sum, message) => sum + of(message), 0n);
-    const posted = (kind: string, of: 'amount' | 'reservedDelta') =>
-      entries.reduce((sum, entry) => (entry.kind === kind ? sum + entry[of] : sum), 0n);
-    const price = ({ unitPrice, segments }: LedgerMessage) => unitPrice * BigInt(segments);
-    const onSubmit = total((message) => (message.chargeOnDelivery ? 0n : price(message)));
-    const expected: [string, bigint, bigint][] = [
-      ['top_up', posted('top_up', 'amount'), this.#terms.openingCredit],
-      [
-        'charge',
-        posted('charge', 'amount'),
-        -onSubmit - total(({ outcome }) => outcome?.charge ?? 0n),
-      ],
-      ['refund', posted('refund', 'amount'), total(({ outcome }) => outcome?.refund ?? 0n)],
-      [
-        'reserve',
-        posted('reserve', 'reservedDelta'),
-        total((m) => (m.chargeOnDelivery ? price(m) : 0n)),
-      ],
-      [
-        'release',
-        posted('release', 'reservedDelta'),
-        -total(({ outcome }) => outcome?.release ?? 0n),
-      ],
-    ];
-    for (const [kind, is, shall] of expected) {
-      if (is !== shall)
-        this.#fault('mischarged', `${account}: ${kind} comes to ${is}, not ${shall}`);
-    }
-    this.#charged -= posted('charge', 'amount');
-    for (const balance of this.#ledger.balances) {
-      if (balance.account === account) this.#judgeChain(account, balance.side);
-    }
-  }
-
-  /** Every entry's balance after it follows from the one before, and the last is the balance. */
-  #judgeChain(account: string, side: number): void {
-    const entries = this.#ledger.entries
-      .filter((entry) => entry.account === account && entry.side === side)
-      .sort((a, b) => (a.version < b.version ? -1 : 1));
-    let credits = 0n;
-    let reserved = 0n;
-    let version = 0n;
-    for (const entry of entries) {
-      credits += entry.amount;
-      reserved += entry.reservedDelta;
-      version += 1n;
-      const isRight =
-        entry.version === version &&
-        entry.creditsAfter === credits &&
-        entry.reservedAfter === reserved;
-      if (!isRight) {
-        this.#fault(
-          'mischarged',
-          `${account} side ${side}: entry ${entry.version} does not follow`,
-        );
-        return;
-      }
-    }
-    const balance = this.#ledger.balances.find((b) => b.account === account && b.side === side);
-    if (balance?.credits !== credits || balance.reserved !== reserved) {
-      this.#fault(
-        'mischarged',
-        `${account} side ${side}: the balance is not the sum of its entries`,
-      );
-    }
-  }
-
-  #judgeOutcomeMoney(message: LedgerMessage): void {
-    const { id, unitPrice, segments, chargeOnDelivery, outcome } = message;
-    if (unitPrice !== this.#terms.unitPrice || segments !== 1) {
-      this.#fault('mischarged', `message ${id}: ${segments} segments at ${unitPrice}`);
-    }
-    if (!outcome) return;
-    const price = unitPrice * BigInt(segments);
-    const isDelivered = outcome.state === 'DELIVRD';
-    const isRefunded = !isDelivered && this.#terms.refundedFaults.has(outcome.fault);
-    // Without a receipt (fault unknown) the price is kept or charged: the runs' terms say noReceipt: keep.
-    const isReleased = !isDelivered && outcome.fault !== 'unknown';
-    const refund = isRefunded && !chargeOnDelivery ? price : 0n;
-    const release = isReleased && chargeOnDelivery ? price : 0n;
-    const charge = chargeOnDelivery ? price - release : 0n;
-    if (outcome.refund !== refund || outcome.release !== release || outcome.charge !== charge) {
-      this.#fault(
-        'mischarged',
-        `message ${id} (${outcome.state}, ${outcome.fault}): refund ${outcome.refund}, charge ${outcome.charge}, release ${outcome.release}`,
-      );
     }
   }
 

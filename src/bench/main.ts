@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type CrashOptions, runCrashes } from './crash.ts';
+import { runCrashes } from './crash.ts';
+import type { CrashOptions } from './crash-options.ts';
 import { measureDirect } from './direct.ts';
 import { measurePerformance, type PerformanceOptions } from './performance.ts';
 import { describeReport } from './report.ts';

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Channel } from './channel.ts';
 import { DaemonProcess } from './daemon-process.ts';
+import { onEndSignal } from './end-signal.ts';
 import type { LeanCarrierOptions, LeanCarrierStats } from './lean-carrier.ts';
 import type { LoadResult, LoadRun, LoadTarget } from './load.ts';
 import { cpuUs, memory } from './proc-stat.ts';
@@ -39,6 +40,7 @@ export class Stand {
   readonly #accounts: BenchAccount[];
   readonly #carrier: Channel;
   readonly #customers: Channel;
+  #forgetSignal: () => void = () => {};
 
   private constructor(
     options: StandOptions,
@@ -82,6 +84,7 @@ export class Stand {
       profile: options.profile,
     });
     const stand = new Stand(options, folder, daemon, carrier);
+    stand.#forgetSignal = onEndSignal(() => stand.close());
     try {
       await daemon.start();
     } catch (error) {
@@ -150,6 +153,7 @@ export class Stand {
   }
 
   async close(): Promise<void> {
+    this.#forgetSignal();
     await this.#customers.end();
     await this.daemon.stop();
     await this.daemon.stopPostmaster();

@@ -86,7 +86,8 @@ export class Authenticator {
       done({ ok: false, why: bind !== undefined && !allowed ? 'address' : 'password' });
     };
     if (this.#isProven(hash, request.password)) return settle(true);
-    if (!this.#enqueue(hash, request.password, settle)) done({ ok: false, why: 'busy' });
+    if (!this.#enqueue(request.systemId, hash, request.password, settle))
+      done({ ok: false, why: 'busy' });
   }
 
   /** Forgets proofs of credentials that no longer exist. */
@@ -103,8 +104,9 @@ export class Authenticator {
     return proof !== undefined && timingSafeEqual(proof, this.#proofOf(password));
   }
 
-  #enqueue(hash: string, password: string, done: (ok: boolean) => void): boolean {
-    const key = `${hash} ${this.#proofOf(password).toString('base64')}`;
+  #enqueue(systemId: string, hash: string, password: string, done: (ok: boolean) => void): boolean {
+    // By name as well: unknown names, which all have the dummy's hash, must not finish together.
+    const key = `${systemId} ${hash} ${this.#proofOf(password).toString('base64')}`;
     const waiting = this.#queue.get(key);
     if (waiting !== undefined) {
       waiting.done.push(done);

@@ -7,6 +7,8 @@ const SETTLE_HOLDS_CARRIERS = 5_000;
 export interface BackpressureDeps {
   /** Receipts that wait to be settled. */
   settleDepth(): number;
+  /** These, and receipts of segments and repeated ones that wait to be stored. */
+  receiptDepth(): number;
   /** Whether too many receipts wait to be looked up. */
   lookUpsBehind(): boolean;
   holdAccept(hold: boolean): void;
@@ -31,7 +33,8 @@ export class Backpressure {
       this.#acceptHeld = accept;
       this.#deps.holdAccept(accept);
     }
-    const carriers = depth > SETTLE_HOLDS_CARRIERS || this.#deps.lookUpsBehind();
+    const carriers =
+      this.#deps.receiptDepth() > SETTLE_HOLDS_CARRIERS || this.#deps.lookUpsBehind();
     if (carriers !== this.#carriersHeld) {
       this.#carriersHeld = carriers;
       this.#deps.holdCarriers(carriers);

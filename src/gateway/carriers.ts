@@ -32,8 +32,9 @@ export interface CarriersDeps extends Omit<DispatchDeps, 'carrier' | 'link'> {
   readonly receipts: () => ReceiptPath;
   /** The clear password of a carrier. */
   openPassword(carrier: CatalogCarrier): string;
-  /** A carrier's link came up: the waits of its unknown outcomes begin. */
+  /** A carrier's link came up or went down: the waits of its unknown outcomes begin or end. */
   onUp(carrier: CatalogCarrier): void;
+  onDown(carrier: CatalogCarrier): void;
 }
 
 /** All carriers of the catalog: a link and a dispatcher each, kept in step with the catalog. */
@@ -41,6 +42,7 @@ export class Carriers implements CarrierLinkHandler {
   readonly #deps: CarriersDeps;
   readonly #running = new Map<CarrierId, RunningCarrier>();
   readonly #leaving = new Set<Promise<void>>();
+  #held = false;
 
   constructor(deps: CarriersDeps) {
     this.#deps = deps;
@@ -58,7 +60,12 @@ export class Carriers implements CarrierLinkHandler {
 
   /** Queues accepted messages with their carriers. */
   enqueue(messages: readonly Message[]): void {
-    for (const message of messages) this.#running.get(message.carrier)?.dispatcher.enqueue(message);
+    for (const message of messages) {
+      const running = this.#running.get(message.carrier);
+      if (running !== undefined) running.dispatcher.enqueue(message);
+      // Its carrier was removed since it was routed: the janitor ends it at its validity, refunded.
+      else this.#deps.observer.note('warn', 'carrierGone', { message: message.id.toString() });
+    }
     this.pump();
   }
 
@@ -90,6 +97,7 @@ export class Carriers implements CarrierLinkHandler {
 
   /** Stops or goes on reading from all carriers: their receipts wait with them. */
   holdReading(hold: boolean): void {
+    this.#held = hold;
     for (const { link } of this.#running.values()) {
       if (hold) link.pauseReading('storeBehind');
       else link.resumeReading('storeBehind');
@@ -114,6 +122,11 @@ export class Carriers implements CarrierLinkHandler {
   /** Stops sending on all links (drain): what is in flight may finish. */
   pauseAll(): void {
     for (const { dispatcher } of this.#running.values()) dispatcher.setPaused(true);
+  }
+
+  /** Lets go of what is leased and was never written: it stays queued and is no unknown outcome. */
+  giveBackLeased(): void {
+    for (const { dispatcher } of this.#running.values()) dispatcher.giveBackLeased();
   }
 
   /** Submits that wait for their answer, over all carriers. */
@@ -161,6 +174,7 @@ export class Carriers implements CarrierLinkHandler {
       reason: reason.kind,
       detail: reason.detail,
     });
+    this.#deps.onDown(running.carrier);
   }
 
   onReturned(link: CarrierLink, requests: InFlight[]): void {
@@ -218,7 +232,9 @@ export class Carriers implements CarrierLinkHandler {
       session,
       random: this.#deps.random,
     };
-    return new CarrierLink(options, this);
+    const link = new CarrierLink(options, this);
+    if (this.#held) link.pauseReading('storeBehind');
+    return link;
   }
 
   #reconfigure(running: RunningCarrier, carrier: CatalogCarrier): void {

@@ -8,6 +8,8 @@ import type { Sending } from './dispatch.ts';
  * The oldest go first; their receipts are found in the store instead.
  */
 const OPEN_MAX = 150_000;
+/** Open dispatches under one id: a carrier that gives many the same id cannot be matched by it anyway. */
+const SAME_ID_MAX = 64;
 /** Digits of the destination in which a receipt must agree (docs: The write path). */
 const DESTINATION_DIGITS = 7;
 
@@ -31,6 +33,7 @@ export class Correlation {
     this.#openMax = openMax;
   }
 
+  /** Entries held: one for each key of a dispatch. */
   get size(): number {
     return this.#size;
   }
@@ -41,11 +44,14 @@ export class Correlation {
     const open = this.#openOf(carrier.id);
     for (const key of keysOf(sending.upstreamId, carrier.ids.response)) {
       const former = open.get(key);
-      if (former === undefined) this.#size++;
-      else open.delete(key);
+      if (former !== undefined) {
+        open.delete(key);
+        this.#size -= cutAfter(former, SAME_ID_MAX - 1);
+      }
       open.set(key, { sending, next: former });
+      this.#size++;
     }
-    while (this.#size > this.#openMax) this.#forgetOldest(carrier.id);
+    while (this.#size > this.#openMax) this.#forgetOldest();
   }
 
   /**
@@ -57,10 +63,8 @@ export class Correlation {
     if (open === undefined) return undefined;
     for (const key of keysOf(upstreamId, carrier.ids.receipt)) {
       for (let at = open.get(key); at !== undefined; at = at.next) {
-        if (
-          !carrier.matchDestination ||
-          sameDestination(at.sending.message.destination, destination)
-        )
+        const { message } = at.sending;
+        if (!carrier.matchDestination || sameDestination(message.destination, destination))
           return at.sending;
       }
     }
@@ -71,11 +75,8 @@ export class Correlation {
   remove(carrier: CatalogCarrier, sending: Sending): void {
     const open = this.#byCarrier.get(carrier.id);
     if (open === undefined || sending.upstreamId === null) return;
-    for (const key of keysOf(sending.upstreamId, carrier.ids.response)) {
-      const rest = without(open.get(key), sending);
-      if (rest !== undefined) open.set(key, rest);
-      else if (open.delete(key)) this.#size--;
-    }
+    for (const key of keysOf(sending.upstreamId, carrier.ids.response))
+      this.#size -= removeFrom(open, key, sending);
   }
 
   #openOf(carrier: CarrierId): Map<string, Open> {
@@ -87,12 +88,16 @@ export class Correlation {
     return open;
   }
 
-  #forgetOldest(carrier: CarrierId): void {
-    const open = this.#openOf(carrier);
-    const oldest = open.keys().next();
-    if (oldest.done) return;
-    open.delete(oldest.value);
-    this.#size--;
+  /** The oldest id of the carrier that has most: one without receipts does not push out the others'. */
+  #forgetOldest(): void {
+    let largest: Map<string, Open> | undefined;
+    for (const open of this.#byCarrier.values())
+      if (largest === undefined || open.size > largest.size) largest = open;
+    const oldest = largest?.entries().next();
+    if (largest === undefined || oldest === undefined || oldest.done) return;
+    const [key, first] = oldest.value;
+    largest.delete(key);
+    this.#size -= 1 + cutAfter(first, 1);
   }
 }
 
@@ -105,13 +110,33 @@ export function sameDestination(a: string, b: string): boolean {
 
 /** An id as it may stand in the other PDU. A base of `text` is the usual and costs nothing. */
 export function keysOf(id: string, base: CatalogCarrier['ids']['response']): readonly string[] {
-  return base === 'text' ? [id] : idKeys(id, base);
+  if (base !== 'text') return idKeys(id, base);
+  return id === '' ? [] : [id];
 }
 
-function without(list: Open | undefined, sending: Sending): Open | undefined {
-  if (list === undefined) return undefined;
-  if (list.sending === sending) return list.next;
-  const next = without(list.next, sending);
-  if (next !== list.next) list.next = next;
-  return list;
+/** Cuts a list after `most` entries. @returns how many went */
+function cutAfter(first: Open, most: number): number {
+  let last: Open | undefined = first;
+  for (let n = 1; n < most && last !== undefined; n++) last = last.next;
+  let gone = 0;
+  for (let at = last?.next; at !== undefined; at = at.next) gone++;
+  if (last !== undefined) last.next = undefined;
+  return gone;
+}
+
+/** Takes a sending out of the list under a key. @returns how many entries went, 0 or 1 */
+function removeFrom(open: Map<string, Open>, key: string, sending: Sending): number {
+  const first = open.get(key);
+  if (first === undefined) return 0;
+  if (first.sending === sending) {
+    if (first.next === undefined) open.delete(key);
+    else open.set(key, first.next);
+    return 1;
+  }
+  for (let at = first; at.next !== undefined; at = at.next) {
+    if (at.next.sending !== sending) continue;
+    at.next = at.next.next;
+    return 1;
+  }
+  return 0;
 }

@@ -77,7 +77,7 @@ export interface DispatchDeps {
   behind(): boolean;
   /** The carrier has it: its receipt will name `upstreamId`. */
   accepted(sending: Sending): void;
-  /** The carrier refused it for good. */
+  /** The carrier refused it for good; whoever takes it books it as well, once its end is committed. */
   refused(sending: Sending): void;
   /** Its validity is over before it was sent. */
   expired(message: Message): void;
@@ -164,7 +164,7 @@ export class Dispatcher {
 
   /** Moves what can move. Cheap when nothing can; called after each batch, answer turn and tick. */
   pump(): void {
-    if (this.#paused) return;
+    if (this.#paused) return this.giveBackLeased();
     this.#sendLeased();
     this.#leaseMore();
     this.#pageIn();
@@ -194,10 +194,11 @@ export class Dispatcher {
       commandStatus,
       (nowMs - sending.sentAtMs) / 1_000,
     );
+    if (commandStatus !== status.ESME_ROK && !isTemporary(commandStatus))
+      return this.#deps.refused(sending);
     this.#deps.book(sending);
     if (commandStatus === status.ESME_ROK) this.#deps.accepted(sending);
-    else if (isTemporary(commandStatus)) this.#tryLater(sending, nowMs);
-    else this.#deps.refused(sending);
+    else this.#tryLater(sending, nowMs);
   }
 
   /**
@@ -231,13 +232,19 @@ export class Dispatcher {
     while (this.#leasedHead < this.#leased.length && link.windowFree() > 0) {
       const sending = this.#leased[this.#leasedHead];
       if (sending?.pdu === undefined) throw new Error('a leased sending has its PDU');
+      if (sending.message.validUntilMs <= nowMs) {
+        this.#leasedHead++;
+        this.#giveBack(sending);
+        continue;
+      }
       sending.sentAtMs = nowMs;
       if (!link.send(sending.pdu, sending)) break;
       this.#leasedHead++;
       observer.segmentsSent(sending.message.owner, carrier, 1);
     }
-    if (this.#leasedHead === this.#leased.length) {
-      this.#leased = [];
+    // Half the array is spent: move the rest down, so that memory follows what is leased.
+    if (this.#leasedHead * 2 >= this.#leased.length) {
+      this.#leased.splice(0, this.#leasedHead);
       this.#leasedHead = 0;
     }
   }
@@ -245,17 +252,12 @@ export class Dispatcher {
   /** Leases up to one window ahead of what is in flight, in one commit, while the present window drains. */
   #leaseMore(): void {
     const { link } = this.#deps;
-    if (!link.isUp()) return this.#giveBackLeased();
-    const room =
-      Math.min(link.windowTotal, LEASE_KEYS_MAX) - (this.#leased.length - this.#leasedHead);
-    // Half a window at a time: the fewer commits, the cheaper each message. An idle link takes what there is.
-    if (
-      this.#leasing.length > 0 ||
-      room <= 0 ||
-      (room < link.windowTotal / 2 && this.#leased.length > 0)
-    )
-      return;
-    if (link.windowFree() === 0 && this.#leased.length > 0) return;
+    if (!link.isUp()) return this.giveBackLeased();
+    const ahead = Math.min(link.windowTotal, LEASE_KEYS_MAX);
+    const leased = this.#leased.length - this.#leasedHead;
+    const room = ahead - leased;
+    // Half of it at a time: the fewer commits, the cheaper each message. An idle link takes what there is.
+    if (this.#leasing.length > 0 || (leased > 0 && room < ahead / 2)) return;
     if (this.#deps.behind() || this.#deps.now() < this.#storeRetryAtMs) return;
     const sendings = this.#gather(room);
     if (sendings.length === 0) return;
@@ -267,18 +269,21 @@ export class Dispatcher {
   }
 
   /**
-   * The link is down: what is leased and was not written is queued again, first, and its lease ends, so that it can
-   * still expire or be stopped.
+   * The link is down, paused or to be closed: what is leased and was not written is queued again, first, and its lease
+   * ends, so that it can still expire or be stopped.
    */
-  #giveBackLeased(): void {
+  giveBackLeased(): void {
     if (this.#leased.length === 0) return;
     const unsent = this.#leased.slice(this.#leasedHead);
     this.#leased = [];
     this.#leasedHead = 0;
-    for (const { lease } of unsent) this.#deps.leases.settle(lease);
-    this.#again.unshift(
-      ...unsent.map(({ message, segment, attempt }) => ({ message, segment, attempt })),
-    );
+    for (const sending of unsent) this.#giveBack(sending);
+  }
+
+  /** Leased, never written: its key is free, and it goes before the queue. */
+  #giveBack({ lease, message, segment, attempt }: Sending): void {
+    this.#deps.leases.settle(lease);
+    this.#again.push({ message, segment, attempt });
   }
 
   #gather(room: number): Sending[] {

@@ -1,7 +1,13 @@
 import type { Catalog } from '../domain/catalog.ts';
 import type { CompiledTerms } from '../domain/terms.ts';
-import type { Message } from './message.ts';
-import { type Settlement, settleByParts, settleWhole, unreceiptedPart } from './settlement.ts';
+import type { Message, PartEnd } from './message.ts';
+import {
+  expiredPart,
+  type Settlement,
+  settleByParts,
+  settleWhole,
+  unreceiptedPart,
+} from './settlement.ts';
 
 export interface EndingsDeps {
   catalog(): Catalog;
@@ -36,23 +42,20 @@ export class Endings {
 
   /** Accepted only to be refused by a receipt (`refusals: receipt`). */
   rejected(message: Message): void {
-    this.#settleWhole(message, 'REJECTD', 'customer', 'refusedLater');
+    if (message.ended !== undefined) return;
+    const { now, settle } = this.#deps;
+    const terms = this.#termsOf(message);
+    settle(settleWhole(message, 'REJECTD', 'customer', 'refusedLater', terms, now()));
   }
 
-  /** Its outcome stayed unknown and its carrier's resource says `expire`. */
-  givenUp(message: Message): void {
-    this.#settleWhole(message, 'EXPIRED', 'unknown', 'noReceipt');
+  /** Its outcome stayed unknown and its carrier's resource says `expire`: open segments end EXPIRED. */
+  givenUp(message: Message, committed: () => void): void {
+    this.#settleOpen(message, expiredPart(this.#deps.now()), committed);
   }
 
   /** Validity and grace are over: segments without a receipt end UNKNOWN. */
   withoutReceipt(message: Message): void {
-    if (message.ended !== undefined) return;
-    const nowMs = this.#deps.now();
-    const parts = message.parts ?? [undefined];
-    const cause = parts.includes(undefined) ? 'noReceipt' : 'receipt';
-    const ends = parts.map((part) => part ?? unreceiptedPart(nowMs));
-    const rest = { carrier: message.carrier, answer: undefined, sentAtMs: 0 };
-    this.#deps.settle(settleByParts(message, ends, cause, this.#termsOf(message), rest));
+    this.#settleOpen(message, unreceiptedPart(this.#deps.now()), undefined);
   }
 
   /** Its last segment ended in another copy of it (another node's, or one read from the store): all have ended. */
@@ -60,15 +63,14 @@ export class Endings {
     if (message.parts?.includes(undefined) === false) this.withoutReceipt(message);
   }
 
-  #settleWhole(
-    message: Message,
-    state: 'EXPIRED' | 'REJECTD',
-    fault: 'unknown' | 'customer',
-    cause: 'noReceipt' | 'refusedLater',
-  ): void {
-    if (message.ended !== undefined) return;
-    const { now, settle } = this.#deps;
-    settle(settleWhole(message, state, fault, cause, this.#termsOf(message), now()));
+  /** Ends a message by what is known of its segments and by `open` for the others. */
+  #settleOpen(message: Message, open: PartEnd, answer: (() => void) | undefined): void {
+    if (message.ended !== undefined) return answer?.();
+    const parts = message.parts ?? [undefined];
+    const cause = parts.includes(undefined) ? 'noReceipt' : 'receipt';
+    const ends = parts.map((part) => part ?? open);
+    const rest = { carrier: message.carrier, answer, sentAtMs: 0 };
+    this.#deps.settle(settleByParts(message, ends, cause, this.#termsOf(message), rest));
   }
 
   /** The terms in force now: money follows them when a message ends. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Client, Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
 import { type AccountId, type CarrierId, firstIdAt, type MessageId } from '../domain/ids.ts';
+import { chooseCarrier } from '../domain/routing.ts';
 import { ContentKeys } from '../store/content-keys.ts';
 import type { EpochProgress } from '../store/epoch.ts';
 import type { EpochKeeper } from '../store/epoch-keeper.ts';
@@ -18,7 +19,7 @@ import { CheckpointLog } from './checkpoint.ts';
 import { ClockOffsets } from './clock-offsets.ts';
 import { Correlation } from './correlation.ts';
 import { Customers } from './customers.ts';
-import { isTemporary, type Sending } from './dispatch.ts';
+import { isTemporary, type Job, type Sending } from './dispatch.ts';
 import { Endings } from './endings.ts';
 import { Janitor } from './janitor.ts';
 import { type Lanes, openLanes } from './lanes.ts';
@@ -43,6 +44,10 @@ import { UpstreamAnswers } from './upstream-answers.ts';
 const SENT_MAX = 4_000;
 /** accept refuses ids over 20 s old, so nothing below this age is still being accepted. */
 const ACCEPT_AGE_MS = 30_000;
+/** A receipt whose message cannot be read now is tried again after this. */
+const UNREADABLE_MS = 600_000;
+/** Storing the last answers gets this long when we stop, whatever the carriers took. */
+const DRAIN_LANES_MS = 5_000;
 /** How often what only time can move is looked at. */
 const TICK_MS = 100;
 const SECOND_MS = 1_000;
@@ -80,7 +85,9 @@ export class Gateway {
   readonly #leases = new LeaseBook();
   readonly #clocks = new ClockOffsets();
   readonly #correlation = new Correlation();
+  /** One a lane: each answers in order. */
   readonly #settling = new CheckpointLog();
+  readonly #ending = new CheckpointLog();
   readonly #keys: ContentKeys;
   readonly #loader: MessageLoader;
   readonly #submit: SubmitPath;
@@ -110,6 +117,7 @@ export class Gateway {
       sealing,
       loader: this.#loader,
       receipts: this.#receipts,
+      onBehind: () => this.#backpressure.check(),
     });
     this.#answers = this.#newUpstreamAnswers();
     this.#unknown = this.#newUnknownOutcomes();
@@ -128,7 +136,7 @@ export class Gateway {
       setInterval(() => this.carriers.tick(Date.now()), TICK_MS),
       setInterval(() => this.#everySecond(), SECOND_MS),
     ];
-    void this.#recovery.tick();
+    void this.#resolveUnknown();
   }
 
   /** The catalog was replaced. */
@@ -149,7 +157,7 @@ export class Gateway {
       adopted?.queueFloor,
     ];
     const checkpoints = [
-      this.#settling.oldestDbMs(),
+      this.#oldestSettlingDbMs(),
       this.outbox.oldestDbMs(),
       adopted?.checkpointMs,
     ];
@@ -173,8 +181,10 @@ export class Gateway {
     const until = performance.now() + limitMs;
     const busy = () => this.carriers.inFlight() > 0 || this.lanes.accept.depth() > 0;
     while (busy() && performance.now() < until) await pause(TICK_MS / 4);
-    await this.carriers.stop();
+    await within(until + DRAIN_LANES_MS, this.carriers.stop());
     await this.#unknown.tick();
+    this.carriers.giveBackLeased();
+    const stored = performance.now() + DRAIN_LANES_MS;
     const { accept, lease, sent, settle, endUnsent, segments, notes, returned, deferred } =
       this.lanes;
     for (const lane of [
@@ -188,8 +198,9 @@ export class Gateway {
       returned,
       deferred,
     ]) {
-      await within(until, lane.drain());
+      await within(stored, lane.drain());
     }
+    await this.#dropLeases();
     await this.close();
   }
 
@@ -218,8 +229,9 @@ export class Gateway {
           for (const sending of items) this.#leases.settle(sending.lease);
           this.carriers.pump();
         },
-        onSettled: (items, verdicts) => this.#onSettled(items, verdicts),
-        onSegments: (items) => this.#receipts.onSegments(items),
+        onSettled: (items, verdicts) => this.#onSettled(this.#settling, items, verdicts),
+        onEndedUnsent: (items, verdicts) => this.#onSettled(this.#ending, items, verdicts),
+        onSegments: (items, verdicts) => this.#receipts.onSegments(items, verdicts),
         onNotes: (items) => this.#receipts.onNotes(items),
         onStored: (items) => this.outbox.onStored(items),
       },
@@ -231,7 +243,7 @@ export class Gateway {
       ...this.#common,
       settle: (settlement) => this.#receipts.settle(settlement),
       endUnsent: (settlement) => {
-        this.#settling.begin(this.#options.keeper.dbNowMs);
+        this.#ending.begin(this.#options.keeper.dbNowMs);
         this.lanes.endUnsent.push(settlement);
       },
     });
@@ -253,7 +265,7 @@ export class Gateway {
       notes,
       lookUp: (arrival) => this.#orphans.lookUp(arrival),
       endedElsewhere: (messages) => void this.#endCompleted(messages),
-      returnToCustomer: (end) => this.outbox.offerSettled(end, this.#options.keeper.dbNowMs),
+      returnToCustomer: (end) => this.outbox.offerSettled(end, this.#oldestSettlingDbMs()),
       learnClock: (carrier, fields, sentAtMs) => this.#clocks.learn(carrier, fields, sentAtMs),
     });
   }
@@ -272,8 +284,8 @@ export class Gateway {
       clocks: this.#clocks,
       store: unknownStore(pool, keeper.epoch, this.#loader, this.#orphans),
       carrierUp: (id) => this.carriers.running.get(id)?.upSinceMs !== undefined,
-      resend: (job) => this.carriers.enqueueJobs(job.message.carrier, [job]),
-      expire: (message) => this.#endings.givenUp(message),
+      resend: (job) => this.#resend(job),
+      expire: (message, committed) => this.#endings.givenUp(message, committed),
       settleByOrphan: (sending, arrival) => this.#answers.settledByOrphan(sending, arrival),
     });
   }
@@ -297,6 +309,7 @@ export class Gateway {
       expired: (message) => this.#endings.neverSent(message),
       unknown: (sendings) => this.#unknown.onLost(sendings),
       onUp: (carrier) => void this.#unknown.onUp(carrier),
+      onDown: (carrier) => void this.#unknown.onDown(carrier),
     });
   }
 
@@ -333,9 +346,13 @@ export class Gateway {
       connect: () => connect('recovery'),
       progress: () => this.progress(),
       load: (ids) => this.#loader.load(ids),
+      unknownAdopted: () => this.#unknown.refreshFloor(),
+      rejected: (message) => this.#endings.rejected(message),
+      sendsWhole: (id) => this.#common.catalog().carriers.get(id)?.longMessages === 'payload',
       queueId: (carrier, lane, id) => this.carriers.queueId(carrier, lane, id),
       enqueueJobs: (carrier, jobs) => this.carriers.enqueueJobs(carrier, jobs),
-      refusedBefore: (message, status) => this.#answers.refusedBefore(message, status),
+      refusedBefore: (message, segment, status) =>
+        this.#answers.refusedBefore(message, segment, status),
       isPermanent: (commandStatus) => commandStatus !== 0 && !isTemporary(commandStatus),
       defer: (rows) => this.#deferUnseen(rows),
     });
@@ -353,9 +370,10 @@ export class Gateway {
   }
 
   #newBackpressure(): Backpressure {
-    const { accept, settle } = this.lanes;
+    const { accept, settle, segments, notes } = this.lanes;
     return new Backpressure({
       settleDepth: () => settle.depth(),
+      receiptDepth: () => settle.depth() + segments.depth() + notes.depth(),
       lookUpsBehind: () => this.#orphans.behind,
       holdAccept: (hold) => (hold ? accept.hold() : accept.release()),
       holdCarriers: (hold) => this.carriers.holdReading(hold),
@@ -368,10 +386,32 @@ export class Gateway {
     this.#backpressure.check();
   }
 
-  #onSettled(items: readonly Settlement[], verdicts: readonly SettleVerdict[]): void {
+  /** The database's clock as known when the oldest outcome under way was given to its lane. */
+  #oldestSettlingDbMs(): number {
+    const { dbNowMs } = this.#options.keeper;
+    const settling = this.#settling.oldestDbMs() ?? dbNowMs;
+    return Math.min(settling, this.#ending.oldestDbMs() ?? dbNowMs);
+  }
+
+  #onSettled(
+    log: CheckpointLog,
+    items: readonly Settlement[],
+    verdicts: readonly SettleVerdict[],
+  ): void {
+    // The receipts are taken over by the outbox before the log lets go of them.
     this.#receipts.onSettled(items, verdicts);
-    this.#settling.end(items.length);
+    log.end(items.length);
     this.#backpressure.check();
+  }
+
+  /** Sends a submit_sm again, by the route as it stands now. */
+  #resend(job: Job): void {
+    const { message } = job;
+    const candidates = this.#options.catalog().routes.candidates(message.destination);
+    const next = candidates && chooseCarrier(candidates, this.carriers.isUsable, Math.random());
+    // Segments of one message stay with one carrier: it puts them together.
+    if (next !== undefined && message.parts === undefined) message.carrier = next;
+    this.carriers.enqueueJobs(message.carrier, [job]);
   }
 
   #takeLease(
@@ -392,7 +432,14 @@ export class Gateway {
   async #takeWaiting(account: AccountId, most: number): Promise<CustomerReceipt[]> {
     const { pool, keeper } = this.#options;
     const ids = await takeWaiting(pool, keeper.epoch, account, most);
-    const messages = await this.#loader.load(ids);
+    const giveBack = (id: MessageId) => this.outbox.deferUnseen({ id, account }, UNREADABLE_MS);
+    const messages = await this.#loader.load(ids).catch((error) => {
+      // Claimed and not to be had: back on the list, or nobody would ever take them again.
+      for (const id of ids) this.outbox.deferUnseen({ id, account }, 0);
+      throw error;
+    });
+    const readable = new Set(messages.map((message) => message.id));
+    for (const id of ids) if (!readable.has(id)) giveBack(id);
     return messages.flatMap((message) => this.outbox.waitingReceipt(message, keeper.dbNowMs) ?? []);
   }
 
@@ -400,7 +447,7 @@ export class Gateway {
   #deferUnseen(
     rows: readonly { readonly id: MessageId; readonly account: AccountId }[],
   ): Promise<void> {
-    for (const row of rows) this.outbox.deferUnseen(row);
+    for (const row of rows) this.outbox.deferUnseen(row, 0);
     return this.lanes.deferred.drain();
   }
 
@@ -431,12 +478,17 @@ export class Gateway {
 
   #everySecond(): void {
     void this.#dropLeases();
-    void this.#recovery.tick();
-    void this.#unknown.tick();
+    void this.#resolveUnknown();
     void this.#orphans.sweep();
     void this.#wakeOutbox();
     void this.#janitor.tick();
     this.#backpressure.check();
+  }
+
+  /** First what dead nodes left, then what is unknown: an outcome resolved half way through would be queued twice. */
+  async #resolveUnknown(): Promise<void> {
+    await this.#recovery.tick();
+    if (this.#recovery.isFinished) await this.#unknown.tick();
   }
 
   async #wakeOutbox(): Promise<void> {

@@ -20,6 +20,8 @@ import type { GatewayObserver } from './observer.ts';
 const DUE_PAGE = 500;
 /** A message that could not be ended yet (a carrier may have it) is looked at again after this. */
 const AGAIN_MS = 60_000;
+/** One turn works at most about this long on each list. */
+const TURN_MS = 400;
 /** Batches older than this are deleted: no lane asks for them any more. */
 const BATCHES_KEPT_MS = 3_600_000;
 const PRUNE_EVERY_MS = 60_000;
@@ -87,8 +89,10 @@ export class Janitor {
     this.#leads ||= await tryLead(client);
     if (!this.#leads) return;
     const dbNowMs = await databaseNow(client);
-    await walkDue(client, dbNowMs);
-    await this.#endDue(client, dbNowMs);
+    // As many pages as there are, but not for long: a backlog is worked off over several turns.
+    const until = performance.now() + TURN_MS;
+    while ((await walkDue(client, dbNowMs)) && performance.now() < until);
+    while ((await this.#endDue(client, dbNowMs)) && performance.now() < until);
     if (await needsCut(client)) {
       const number = await cutPartition(client, { now: () => performance.now(), sleep });
       if (number !== undefined) this.#deps.observer.note('info', 'partitionCut', { number });
@@ -100,9 +104,10 @@ export class Janitor {
     }
   }
 
-  async #endDue(client: Client, dbNowMs: number): Promise<void> {
+  /** Ends one page of what is due. @returns whether there may be more */
+  async #endDue(client: Client, dbNowMs: number): Promise<boolean> {
     const due = await takeDue(client, dbNowMs, DUE_PAGE);
-    if (due.length === 0) return;
+    if (due.length === 0) return false;
     const messages = new Map(
       (await this.#deps.load(due.map((one) => one.id))).map((message) => [message.id, message]),
     );
@@ -113,6 +118,7 @@ export class Janitor {
       nextAtMs: this.#end(one, messages.get(one.id), dbNowMs),
     }));
     await finishDue(client, again);
+    return due.length === DUE_PAGE;
   }
 
   /** Ends one message if its time is over. @returns when to look again, unix ms */

@@ -38,7 +38,8 @@ export interface LaneHandlers {
   onNotAccepted(items: Submission[]): void;
   onSent(items: Sending[]): void;
   onSettled(items: Settlement[], verdicts: SettleVerdict[]): void;
-  onSegments(items: SegmentEnd[]): void;
+  onEndedUnsent(items: Settlement[], verdicts: SettleVerdict[]): void;
+  onSegments(items: SegmentEnd[], verdicts: (0 | 1)[]): void;
   onNotes(items: ReceiptNote[]): void;
   onStored(items: readonly Deferral[]): void;
 }
@@ -97,7 +98,13 @@ function submitLanes(spec: LanesSpec): Pick<Lanes, 'accept' | 'lease' | 'sent'> 
       onNotCommitted: ([request], error) => request?.failed(error),
     }),
     sent: open<Sending, never>(spec, 'sent', {
-      write: (client, batch, items) => writeSent(client, epoch, batch, items, leases.takeDone()),
+      write: (client, batch, items) => {
+        const done = leases.takeDone();
+        return writeSent(client, epoch, batch, items, done).catch((error) => {
+          leases.putBack(done);
+          throw error;
+        });
+      },
       onCommitted: handlers.onSent,
     }),
   };
@@ -112,7 +119,7 @@ function receiptLanes(spec: LanesSpec): Omit<Lanes, 'accept' | 'lease' | 'sent'>
     }),
     endUnsent: open(spec, 'endUnsent', {
       write: (client, batch, items) => writeEndUnsent(client, epoch, batch, items),
-      onCommitted: handlers.onSettled,
+      onCommitted: handlers.onEndedUnsent,
     }),
     segments: open(spec, 'segments', {
       write: (client, batch, items) => writeSegmentReceipts(client, epoch, batch, items),

@@ -39,8 +39,8 @@ export class LeaseBook {
   }
 
   /**
-   * Leases done since the last call, for the sent lane to delete. A row that stays because that failed is harmless:
-   * all of its keys have stored answers, and the node's adopter clears it.
+   * Leases done since the last call, for the sent lane to delete; `putBack` what could not be. A row that stays keeps
+   * messages that were given back unsent from ever expiring.
    */
   takeDone(): bigint[] {
     const done = this.#done;

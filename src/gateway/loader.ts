@@ -30,13 +30,10 @@ export class MessageLoader {
 
   /** The messages of these ids, in their order; one whose account or content is gone is absent. */
   async load(ids: readonly MessageId[]): Promise<Message[]> {
-    const client = await this.#deps.pool.connect();
-    try {
-      const byId = new Map((await loadMessages(client, ids)).map((stored) => [stored.id, stored]));
-      return await this.revive(ids.flatMap((id) => byId.get(id) ?? []));
-    } finally {
-      client.release();
-    }
+    // The connection is given back before revive asks for another: eight loads at once would wait for each other.
+    const stored = await withClient(this.#deps.pool, (client) => loadMessages(client, ids));
+    const byId = new Map(stored.map((message) => [message.id, message]));
+    return this.revive(ids.flatMap((id) => byId.get(id) ?? []));
   }
 
   /** Decrypts stored messages; one whose account or content is gone is absent. */

@@ -21,7 +21,10 @@ const LIVE_NODES_MS = 2_000;
 const UNBIND_GRACE_MS = 5_000;
 
 /** A door for customers: where it listens, and with which certificate. */
-export type Door = Pick<EsmeListenerOptions, 'host' | 'port' | 'tls'>;
+export interface Door extends Pick<EsmeListenerOptions, 'host' | 'port' | 'tls'> {
+  /** What its port is called in the settings; default smpp.port. */
+  readonly setting?: string;
+}
 
 export interface NodeOptions {
   readonly name: string;
@@ -82,7 +85,8 @@ export class GatewayNode {
     const node = new GatewayNode({ options, gateway, keeper, limits, lost, live });
     try {
       gateway.start();
-      for (const listener of node.listeners) await listener.listen();
+      for (const [i, listener] of node.listeners.entries())
+        await opened(options.doors[i]?.setting ?? 'smpp.port', listener.listen());
     } catch (error) {
       await node.abandon();
       throw error;
@@ -142,6 +146,21 @@ export class GatewayNode {
   async #closeRest(): Promise<void> {
     clearInterval(this.#liveNodes);
     await this.#limits.close();
+  }
+}
+
+/** Waits for a port. @throws Error of one line with what to do when it is not to be had */
+export async function opened<Address>(
+  setting: string,
+  listening: Promise<Address>,
+): Promise<Address> {
+  try {
+    return await listening;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `${setting} cannot be opened (${reason}): end what listens there, or set ${setting} to another`,
+    );
   }
 }
 

@@ -3,6 +3,7 @@ import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import { type CarrierId, carrierId, type MessageId } from '../domain/ids.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
 import type { ReceiptFields } from '../smpp/receipt-text.ts';
+import { dependencyError } from '../store/errors.ts';
 import { type DispatchCandidate, findDispatch } from '../store/find-dispatch.ts';
 import { unmatchedSince } from '../store/orphans.ts';
 import { type ParkedReceipt, park, resolveParked, takeParkedDue } from '../store/parked.ts';
@@ -38,6 +39,8 @@ export interface OrphansDeps {
   readonly loader: MessageLoader;
   readonly observer: GatewayObserver;
   readonly receipts: ReceiptPath;
+  /** More wait to be looked up than may: the carriers are to be held. */
+  onBehind(): void;
 }
 
 /**
@@ -73,6 +76,7 @@ export class Orphans {
 
   lookUp(arrival: Arrival): void {
     this.#pending.push(arrival);
+    if (this.behind) this.#deps.onBehind();
     void this.#run();
   }
 
@@ -97,7 +101,9 @@ export class Orphans {
       const found = await this.#find(orphans.map((orphan) => orphan.arrival));
       for (const [i, orphan] of orphans.entries()) {
         const sending = found[i];
-        if (sending !== undefined) this.#weighParked(orphan, sending);
+        if (sending === undefined) continue;
+        this.#forget(orphan.arrival);
+        this.#weighParked(orphan, sending);
       }
     } catch (error) {
       this.#deps.observer.note('warn', 'parkedReceiptsNotSwept', { reason: String(error) });
@@ -117,15 +123,23 @@ export class Orphans {
   async #run(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
+    let size = BATCH;
     while (this.#pending.length > 0) {
-      const batch = this.#pending.splice(0, BATCH);
+      const batch = this.#pending.splice(0, size);
       try {
         await this.#round(batch);
+        size = BATCH;
       } catch (error) {
         this.#deps.observer.note('warn', 'receiptsNotLookedUp', {
           count: batch.length,
           reason: String(error),
         });
+        if (dependencyError(error).kind === 'data') {
+          // One of them can never be looked up: halves find it, and it alone stays unanswered.
+          size = Math.ceil(batch.length / 2);
+          if (batch.length > 1) this.#pending.unshift(...batch);
+          continue;
+        }
         this.#pending.unshift(...batch);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
@@ -162,8 +176,13 @@ export class Orphans {
       this.#deps.observer.receiptUnmatched(arrival.carrier, reasonOf(arrival));
       arrival.answer();
       const orphan = { arrival: { ...arrival, answer: () => {} }, parked };
-      orphans.push(orphan);
-      this.#remember(orphan);
+      // Its submit_sm_resp may have come while it was parked; one that comes from here on finds it.
+      const sending = this.#deps.receipts.find(arrival);
+      if (sending !== undefined) this.#weighParked(orphan, sending);
+      else {
+        orphans.push(orphan);
+        this.#remember(orphan);
+      }
     }
     const found = await this.#find(orphans.map((orphan) => orphan.arrival));
     for (const [i, orphan] of orphans.entries()) {

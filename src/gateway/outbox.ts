@@ -69,7 +69,7 @@ interface AccountBox {
   readonly account: AccountId;
   /** Sessions bound as receiver or transceiver; the next to be used is first. */
   readonly sessions: Session[];
-  readonly queue: CustomerReceipt[];
+  readonly queue: (CustomerReceipt | undefined)[];
   head: number;
   /** The store may hold more. */
   behind: boolean;
@@ -116,8 +116,8 @@ export class Outbox {
   }
 
   /** Puts a receipt that was never in this node's memory on the waiting list (recovery). */
-  deferUnseen(receipt: Pick<Deferral, 'id' | 'account'>): void {
-    this.#deps.deferred.push({ ...receipt, retryAfterMs: 0 });
+  deferUnseen(receipt: Pick<Deferral, 'id' | 'account'>, retryAfterMs: number): void {
+    this.#deps.deferred.push({ ...receipt, retryAfterMs });
   }
 
   /** A receipt to be returned: sent now, queued, or put on the waiting list. */
@@ -158,7 +158,7 @@ export class Outbox {
     for (const receipt of unanswered) this.offer(receipt);
     if (box.sessions.length > 0) return;
     this.#boxes.delete(account);
-    for (const receipt of box.queue.slice(box.head)) this.#defer(receipt);
+    for (const receipt of box.queue) if (receipt !== undefined) this.#defer(receipt);
   }
 
   /** A session's window is open again. */
@@ -221,10 +221,11 @@ export class Outbox {
       const session = nextSession(box.sessions);
       if (receipt === undefined || session === undefined) break;
       if (!session.request(deliverSm(receipt, account), receipt)) break;
-      box.head++;
+      box.queue[box.head++] = undefined;
     }
-    if (box.head === box.queue.length) {
-      box.queue.length = 0;
+    // Half the array is spent: move the rest down, so that memory follows what waits.
+    if (box.head * 2 >= box.queue.length) {
+      box.queue.splice(0, box.head);
       box.head = 0;
     }
     if (box.behind && !box.taking && box.queue.length - box.head < PAGE_BELOW) this.#take(box);

@@ -45,6 +45,7 @@ export interface SegmentEnd extends PartEnd {
   readonly id: MessageId;
   readonly segment: number;
   readonly attempt: number;
+  readonly carrier: CarrierId;
   readonly message: Message;
   readonly answer: (() => void) | undefined;
 }
@@ -53,7 +54,7 @@ export interface SegmentEnd extends PartEnd {
 export interface ReceiptNote {
   readonly message: MessageId;
   readonly carrier: CarrierId | null;
-  readonly kind: 'repeated' | 'contradictory' | 'late';
+  readonly kind: 'repeated' | 'contradictory' | 'late' | 'unreadable';
   readonly state: number | null;
   readonly err: number | null;
   readonly detail: string | null;
@@ -109,25 +110,26 @@ export class ReceiptPath {
 
   /** Settles a receipt whose dispatch is in memory; false when none is. */
   match(arrival: Arrival): boolean {
+    const sending = this.find(arrival);
+    if (sending !== undefined) this.weigh(arrival, sending);
+    return sending !== undefined;
+  }
+
+  /** The dispatch in memory that a receipt is about; undefined when none is. */
+  find(arrival: Arrival): Sending | undefined {
     for (const id of arrival.ids) {
       const sending = this.#deps.correlation.find(arrival.carrier, id, arrival.destination);
-      if (sending !== undefined) {
-        this.weigh(arrival, sending);
-        return true;
-      }
+      if (sending !== undefined) return sending;
     }
-    return false;
+    return undefined;
   }
 
   /** What a matched receipt means: nothing yet, the end of a segment, or the end of the message. */
   weigh(arrival: Arrival, sending: Sending): void {
     const { fields, carrier } = arrival;
     const state = fields.state === undefined ? undefined : messageStateName(fields.state);
-    if (
-      state === undefined ||
-      fields.intermediate ||
-      (!isFinalState(state) && !carrier.finalStates.includes(state))
-    ) {
+    if (state === undefined) return this.#noteUnreadable(arrival, sending);
+    if (fields.intermediate || (!isFinalState(state) && !carrier.finalStates.includes(state))) {
       return arrival.answer(); // still under way: nothing to keep
     }
     this.#deps.learnClock(carrier, fields, sending.sentAtMs);
@@ -141,14 +143,10 @@ export class ReceiptPath {
     this.#endPart(sending, end, 'receipt', arrival.answer);
   }
 
-  /** The carrier refused a segment for good in its submit_sm_resp. */
-  onRefused(carrier: CatalogCarrier, sending: Sending): void {
-    this.#endPart(
-      sending,
-      refusedPart(carrier, sending.status, this.#deps.now()),
-      'carrierRefused',
-      undefined,
-    );
+  /** The carrier refused a segment for good in its submit_sm_resp; `committed` is called when that is stored. */
+  onRefused(carrier: CatalogCarrier, sending: Sending, committed: () => void): void {
+    const end = refusedPart(carrier, sending.status, this.#deps.now());
+    this.#endPart(sending, end, 'carrierRefused', committed);
   }
 
   /** The carrier has a segment: its receipt is awaited, or there will be none and this is its end. */
@@ -159,7 +157,7 @@ export class ReceiptPath {
 
   /** A message ends whole without a receipt (expired, refused later, never answered). */
   settle(settlement: Settlement): void {
-    settlement.message.ended = settlement;
+    settlement.message.ended ??= settlement;
     this.#deps.settle.push(settlement);
   }
 
@@ -176,8 +174,18 @@ export class ReceiptPath {
   }
 
   /** The segment lane committed. */
-  onSegments(ends: readonly SegmentEnd[]): void {
-    for (const end of ends) end.answer?.();
+  onSegments(ends: readonly SegmentEnd[], verdicts: readonly (0 | 1)[]): void {
+    for (const [i, end] of ends.entries()) {
+      if (verdicts[i] === 1 || end.answer === undefined) end.answer?.();
+      else
+        this.#noteEnd(
+          end.message,
+          end.carrier,
+          end.message.parts?.[end.segment - 1],
+          end,
+          end.answer,
+        );
+    }
     const open = ends.filter(({ message }) => message.ended === undefined);
     if (open.length > 0) this.#deps.endedElsewhere(open.map(({ message }) => message));
   }
@@ -194,23 +202,20 @@ export class ReceiptPath {
     answer: (() => void) | undefined,
   ): void {
     const { message } = sending;
-    if (message.ended !== undefined)
-      return this.#noteEnd(message, sending.carrier, message.ended.state, end, answer);
     const account = this.#accountOf(message);
     const rest = { carrier: sending.carrier, answer, sentAtMs: sending.atMs };
-    if (message.parts === undefined) {
+    // A message that has ended goes through the lane as well: it is answered after its end is committed, and noted.
+    if (message.parts === undefined || message.ended !== undefined) {
       this.#forget(sending);
       return this.settle(settleByParts(message, [end], cause, account.terms, rest));
     }
-    const former = message.parts[sending.segment - 1];
-    if (former !== undefined)
-      return this.#noteEnd(message, sending.carrier, former.state, end, answer);
-    message.parts[sending.segment - 1] = end;
+    // Of two ends of one segment the first counts, here and in the store, which says which was first.
+    message.parts[sending.segment - 1] ??= end;
     const ends = message.parts.filter((part) => part !== undefined);
     const last = ends.length === message.parts.length;
     this.#forget(sending);
     const { id, segment, attempt } = sending;
-    const row = { ...end, id, segment, attempt, message };
+    const row = { ...end, id, segment, attempt, message, carrier: sending.carrier };
     this.#deps.segments.push({ ...row, answer: last ? undefined : answer });
     if (last) this.settle(settleByParts(message, ends, cause, account.terms, rest));
   }
@@ -248,26 +253,27 @@ export class ReceiptPath {
 
   /** The store knew an end already: this receipt is kept as a note and changes nothing. */
   #note(settlement: Settlement): void {
-    const { message, carrier, state, err, answer } = settlement;
-    this.#deps.notes.push({
-      message: message.id,
-      carrier,
-      kind: 'repeated',
-      state,
-      err,
-      detail: null,
-      answer,
-    });
+    const { message, carrier, answer } = settlement;
+    this.#noteEnd(message, carrier, message.ended, settlement, answer);
+  }
+
+  /** A receipt of ours whose state is no word of the specification: kept, and nothing changes. */
+  #noteUnreadable(arrival: Arrival, sending: Sending): void {
+    const { carrier, fields, answer } = arrival;
+    this.#deps.observer.receiptUnmatched(carrier, 'unreadable');
+    const detail = `state ${(fields.stat ?? 'absent').slice(0, STATE_CHARACTERS)}`;
+    const note = { message: sending.id, carrier: carrier.id, kind: 'unreadable' as const };
+    this.#deps.notes.push({ ...note, state: null, err: null, detail, answer });
   }
 
   #noteEnd(
     message: Message,
-    carrier: CarrierId,
-    former: number,
+    carrier: CarrierId | null,
+    former: PartEnd | undefined,
     end: PartEnd,
     answer: (() => void) | undefined,
   ): void {
-    const kind = former === end.state ? 'repeated' : 'contradictory';
+    const kind = former === undefined || former.state === end.state ? 'repeated' : 'contradictory';
     this.#deps.notes.push({
       message: message.id,
       carrier,
@@ -280,17 +286,20 @@ export class ReceiptPath {
   }
 }
 
+/** A state word is at most seven characters; what is longer is cut in the note. */
+const STATE_CHARACTERS = 20;
 /** Verdicts of `writeSettle` and `writeEndUnsent`. */
 const SETTLED = 1;
 const HAD_ENDED = 0;
 
-function idsOf(fields: ReceiptFields): readonly string[] {
-  if (fields.idTlv === undefined)
-    return fields.id === undefined || fields.id === '' ? [] : [fields.id];
-  return fields.id === undefined || fields.id === '' || fields.id === fields.idTlv
-    ? [fields.idTlv]
-    : [fields.idTlv, fields.id];
+/** Its ids, the TLV's first. One with control characters is no id of any carrier, and PostgreSQL takes no NUL. */
+function idsOf({ idTlv, id }: ReceiptFields): readonly string[] {
+  const ids = [idTlv, id].filter((one) => one !== undefined && ID.test(one));
+  return [...new Set(ids as string[])];
 }
+
+/** A message_id: 1 to 64 octets that print (SMPP 3.4 §5.2.23). */
+const ID = /^[\x20-\x7e\xa0-\xff]{1,64}$/;
 
 /** The digits of an address: "+966 5..." and "00966..." compare by their last digits anyway. */
 function digitsOf(address: string): string {

@@ -29,7 +29,13 @@ export interface RecoveryDeps {
   /** Segments that are to be sent (again). */
   enqueueJobs(carrier: CarrierId, jobs: readonly Job[]): void;
   /** The carrier had refused it for good when its node died. */
-  refusedBefore(message: Message, commandStatus: number): void;
+  refusedBefore(message: Message, segment: number, commandStatus: number): void;
+  /** Whether a carrier gets a long message as one submit_sm. */
+  sendsWhole(carrier: CarrierId): boolean;
+  /** It was accepted only to be refused by a receipt. */
+  rejected(message: Message): void;
+  /** Leases of dead nodes became unknown outcomes of ours. */
+  unknownAdopted(): Promise<void>;
   isPermanent(commandStatus: number): boolean;
   /** Puts receipts on the waiting list; settles when that is committed. */
   defer(
@@ -45,6 +51,9 @@ export interface RecoveryDeps {
 export class Recovery {
   readonly #deps: RecoveryDeps;
   #running = false;
+  #isFinished = false;
+  /** How far the queue of an adopted epoch has been taken over. */
+  readonly #queuedUpTo = new Map<EpochId, bigint>();
   /** The adopted epoch under way, whose floor and checkpoint count as ours meanwhile. */
   #adopted: AdoptedEpoch | undefined;
 
@@ -56,18 +65,26 @@ export class Recovery {
   async tick(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
+    this.#isFinished = false;
     try {
       await this.#adopt();
       const left = await withClient(this.#deps.pool, (client) =>
         adoptedEpochs(client, this.#deps.epoch),
       );
+      if (left.length > 0) await this.#makeUnknown(left);
       for (const adopted of left) await this.#recover(adopted);
+      this.#isFinished = true;
     } catch (error) {
       this.#deps.observer.note('warn', 'recoveryInterrupted', { reason: String(error) });
     } finally {
       this.#adopted = undefined;
       this.#running = false;
     }
+  }
+
+  /** Whether the last look found nothing left to take over. */
+  get isFinished(): boolean {
+    return this.#isFinished;
   }
 
   /** The epoch under recovery, if any: what it left is not all in our hands yet. */
@@ -85,57 +102,59 @@ export class Recovery {
     }
   }
 
+  /** Leases of all of them first: what one left may stand in a lease of another that had adopted it. */
+  async #makeUnknown(left: readonly AdoptedEpoch[]): Promise<void> {
+    for (const { epoch } of left) {
+      await releaseWaiting(this.#deps.pool, epoch);
+      await withClient(this.#deps.pool, (client) => unknownOf(client, epoch, this.#deps.epoch));
+    }
+    await this.#deps.unknownAdopted();
+  }
+
   async #recover(adopted: AdoptedEpoch): Promise<void> {
     this.#adopted = adopted;
-    await releaseWaiting(this.#deps.pool, adopted.epoch);
-    const leases = await withClient(this.#deps.pool, (client) =>
-      unknownOf(client, adopted.epoch, this.#deps.epoch),
-    );
-    const queued = await this.#queue(adopted);
+    await this.#queue(adopted);
     const unreturned = await this.#return(adopted);
     await withClient(this.#deps.pool, (client) =>
       finishRecovery(client, adopted.epoch, this.#deps.epoch, this.#deps.progress()),
     );
-    this.#deps.observer.note('info', 'nodeRecovered', {
-      epoch: adopted.epoch,
-      leases,
-      queued,
-      unreturned,
-    });
+    this.#queuedUpTo.delete(adopted.epoch);
+    this.#deps.observer.note('info', 'nodeRecovered', { epoch: adopted.epoch, unreturned });
   }
 
-  async #queue(adopted: AdoptedEpoch): Promise<number> {
-    let count = 0;
-    let after: bigint | undefined = adopted.queueFloor - 1n;
-    while (after !== undefined) {
-      const from: bigint = after;
+  /** Page by page; what is queued already stays so when a page fails and the rest is read a second later. */
+  async #queue(adopted: AdoptedEpoch): Promise<void> {
+    let after = this.#queuedUpTo.get(adopted.epoch) ?? adopted.queueFloor - 1n;
+    for (;;) {
+      const from = after;
       const page = await withClient(this.#deps.pool, (client) => queuedOf(client, adopted, from));
-      for (const message of page.messages)
-        if (message.nextAttempt === 1)
-          this.#deps.queueId(message.carrier, message.lane, message.id);
-      await this.#again(page.messages.filter((message) => message.nextAttempt > 1));
-      count += page.messages.length;
+      const tried = page.messages.filter(
+        ({ nextAttempt, carrier }) => nextAttempt > 1 || carrier === 0,
+      );
+      const loaded = await this.#deps.load(tried.map((message) => message.id));
+      const messages = new Map(loaded.map((message) => [message.id, message]));
+      // Nothing is awaited from here on, so that a page is queued whole or not at all.
+      for (const queued of page.messages) this.#enqueue(queued, messages.get(queued.id));
+      if (page.next === undefined) return;
       after = page.next;
+      this.#queuedUpTo.set(adopted.epoch, after);
     }
-    return count;
   }
 
-  /** Messages that were tried before: some segments are with the carrier, or it said "later", or "never". */
-  async #again(queued: readonly QueuedMessage[]): Promise<void> {
-    if (queued.length === 0) return;
-    const messages = new Map(
-      (await this.#deps.load(queued.map((one) => one.id))).map((message) => [message.id, message]),
-    );
-    for (const { id, carrier, missing, segments, nextAttempt, lastStatus } of queued) {
-      const message = messages.get(id);
-      if (message === undefined) continue;
-      if (this.#deps.isPermanent(lastStatus) && segments === 1)
-        this.#deps.refusedBefore(message, lastStatus);
-      else
-        this.#deps.enqueueJobs(
-          carrier,
-          missing.map((segment) => ({ message, segment, attempt: nextAttempt })),
-        );
+  #enqueue(queued: QueuedMessage, message: Message | undefined): void {
+    const { id, carrier, lane, missing, nextAttempt } = queued;
+    if (carrier === 0) {
+      // Accepted only to be refused by a receipt, and not ended yet.
+      if (message !== undefined) this.#deps.rejected(message);
+    } else if (nextAttempt === 1) this.#deps.queueId(carrier, lane, id);
+    else if (message !== undefined) {
+      for (const { segment, lastStatus } of missing) {
+        // A message that goes as one submit_sm has one segment to send, however many it is on the air.
+        if (segment > 1 && this.#deps.sendsWhole(carrier)) break;
+        if (this.#deps.isPermanent(lastStatus))
+          this.#deps.refusedBefore(message, segment, lastStatus);
+        else this.#deps.enqueueJobs(carrier, [{ message, segment, attempt: nextAttempt }]);
+      }
     }
   }
 

@@ -141,6 +141,11 @@ export function isSuccess(state: MessageState): boolean {
   return state === 'DELIVRD' || state === 'ENROUTE' || state === 'ACCEPTD';
 }
 
+/** How a segment ends whose outcome stayed unknown at a carrier that does not want it sent again. */
+export function expiredPart(nowMs: number): PartEnd {
+  return { state: MESSAGE_STATE.EXPIRED, fault: FAULT_CLASS.unknown, err: 0, doneAtMs: nowMs };
+}
+
 /** How a segment ends whose receipt never came. */
 export function unreceiptedPart(nowMs: number): PartEnd {
   return { state: MESSAGE_STATE.UNKNOWN, fault: FAULT_CLASS.unknown, err: 0, doneAtMs: nowMs };

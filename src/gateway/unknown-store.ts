@@ -18,6 +18,9 @@ export function unknownStore(
       withClient(pool, (client) => store.recordUnknown(client, epoch, carrier, sendings)),
     startWait: (carrier, deadlineMs) =>
       withClient(pool, (client) => store.startUnknownWait(client, epoch, carrier, deadlineMs)),
+    endWait: (carrier) =>
+      withClient(pool, (client) => store.endUnknownWait(client, epoch, carrier)),
+    oldestOpen: () => withClient(pool, (client) => store.oldestUnknown(client, epoch)),
     due: (nowMs, limit) =>
       withClient(pool, (client) => store.dueUnknown(client, epoch, nowMs, limit)),
     open: (carrier, limit) =>

@@ -28,6 +28,8 @@ export interface Orphan {
 export interface UnknownStore {
   record(carrier: CarrierId, sendings: readonly Sending[]): Promise<void>;
   startWait(carrier: CarrierId, deadlineMs: number): Promise<number>;
+  endWait(carrier: CarrierId): Promise<number>;
+  oldestOpen(): Promise<MessageId | undefined>;
   due(nowMs: number, limit: number): Promise<UnknownOutcome[]>;
   open(carrier: CarrierId, limit: number): Promise<UnknownOutcome[]>;
   resolve(
@@ -50,7 +52,7 @@ export interface UnknownDeps {
   /** Sends it again, by the route as it now stands. */
   resend(job: Job): void;
   /** Ends the message: the carrier's resource says `expire`. */
-  expire(message: Message): void;
+  expire(message: Message, committed: () => void): void;
   /** An orphan receipt is this submit_sm's: book its id and weigh it as if it had been matched. */
   settleByOrphan(sending: Sending, arrival: Arrival): void;
 }
@@ -70,7 +72,11 @@ export interface UnknownDeps {
 export class UnknownOutcomes {
   readonly #deps: UnknownDeps;
   /** Lost with a link and not listed in the store yet. */
-  #toRecord: Sending[] = [];
+  readonly #toRecord: Sending[] = [];
+  /** An id not above that of any listed one, as the store said at the last tick. */
+  #openFloor: MessageId | undefined;
+  /** Being settled by an orphan or given up: resolved when that is committed. */
+  readonly #ending = new Set<string>();
   #recording = false;
   #working = false;
 
@@ -91,12 +97,23 @@ export class UnknownOutcomes {
       .catch(() => 0);
   }
 
+  /** The carrier is gone: no receipt can come, so that the wait begins anew when it is bound again. */
+  async onDown(carrier: CatalogCarrier): Promise<void> {
+    await this.#deps.store.endWait(carrier.id).catch(() => 0);
+  }
+
+  /** Reads the floor of what is listed: before any of it is resolved, and when a node's leases became unknown. */
+  async refreshFloor(): Promise<void> {
+    this.#openFloor = await this.#deps.store.oldestOpen();
+  }
+
   /** Once a second: lists what could not be listed, starts waits, resolves what is due. */
   async tick(): Promise<void> {
     if (this.#working) return;
     this.#working = true;
     try {
       await this.#record();
+      await this.refreshFloor();
       for (const carrier of this.#deps.catalog().carriers.values()) {
         if (this.#deps.carrierUp(carrier.id)) await this.onUp(carrier);
       }
@@ -110,23 +127,27 @@ export class UnknownOutcomes {
     }
   }
 
-  /** An id not above any that is lost and not listed yet. */
+  /** An id not above any that is lost or listed. */
   floor(): MessageId | undefined {
     return this.#toRecord.reduce<MessageId | undefined>(
       (floor, sending) => smaller(floor, sending.id),
-      undefined,
+      this.#openFloor,
     );
   }
 
   async #record(): Promise<void> {
     if (this.#recording || this.#toRecord.length === 0) return;
     this.#recording = true;
-    const sendings = this.#toRecord;
+    const sendings = [...this.#toRecord];
     try {
       for (const [carrier, ofCarrier] of Map.groupBy(sendings, (sending) => sending.carrier))
         await this.#deps.store.record(carrier, ofCarrier);
-      this.#toRecord = this.#toRecord.slice(sendings.length);
-      for (const sending of sendings) this.#deps.leases.settle(sending.lease);
+      // More may have been lost meanwhile: only what was listed goes.
+      this.#toRecord.splice(0, sendings.length);
+      for (const sending of sendings) {
+        this.#openFloor = smaller(this.#openFloor, sending.id);
+        this.#deps.leases.settle(sending.lease);
+      }
     } catch (error) {
       this.#deps.observer.note('warn', 'unknownOutcomesNotListed', {
         count: sendings.length,
@@ -139,10 +160,10 @@ export class UnknownOutcomes {
 
   async #resolve(carrierId: CarrierId, due: readonly UnknownOutcome[]): Promise<void> {
     const carrier = this.#deps.catalog().carriers.get(carrierId);
-    if (carrier === undefined) return;
+    if (carrier === undefined || !this.#deps.carrierUp(carrierId)) return;
     const open = await this.#deps.store.open(carrierId, OPEN_MAX + 1);
     const messages = new Map(
-      (await this.#deps.store.load(open.map((unknown) => unknown.id))).map((message) => [
+      (await this.#deps.store.load(idsOf([...open, ...due]))).map((message) => [
         message.id,
         message,
       ]),
@@ -157,27 +178,44 @@ export class UnknownOutcomes {
     const pairs = this.#pair(carrier, open, messages, orphans);
     const byKey = new Map([...pairs].map(([unknown, orphan]) => [keyOf(unknown), orphan]));
     for (const unknown of due) {
+      if (this.#ending.has(keyOf(unknown))) continue;
       const message = messages.get(unknown.id);
       const orphan = byKey.get(keyOf(unknown));
       if (message === undefined || message.ended !== undefined)
         await this.#deps.store.resolve([unknown], 'ended');
-      else if (orphan !== undefined) await this.#settle(unknown, message, orphan);
+      else if (orphan !== undefined) this.#settle(unknown, message, orphan);
       else await this.#giveUp(carrier, unknown, message);
     }
   }
 
-  async #settle(unknown: UnknownOutcome, message: Message, orphan: Orphan): Promise<void> {
-    const [taken] = await this.#deps.store.resolve([unknown], 'receipt');
-    if (taken === undefined) return;
-    await this.#deps.store.markMatched(orphan.parked, message.id);
-    this.#deps.settleByOrphan(this.#sendingOf(unknown, message), orphan.arrival);
+  /** The receipt is weighed first; only when its outcome is committed is the unknown one resolved. */
+  #settle(unknown: UnknownOutcome, message: Message, orphan: Orphan): void {
+    const answer = (): void => {
+      void this.#deps.store.markMatched(orphan.parked, message.id);
+      void this.#resolved(unknown, 'receipt');
+    };
+    this.#ending.add(keyOf(unknown));
+    this.#deps.settleByOrphan(this.#sendingOf(unknown, message), { ...orphan.arrival, answer });
+  }
+
+  async #resolved(unknown: UnknownOutcome, resolution: UnknownResolution): Promise<void> {
+    try {
+      await this.#deps.store.resolve([unknown], resolution);
+    } catch {
+      // Its message has ended: the next look at it says so.
+    } finally {
+      this.#ending.delete(keyOf(unknown));
+    }
   }
 
   async #giveUp(carrier: CatalogCarrier, unknown: UnknownOutcome, message: Message): Promise<void> {
     const resend =
       carrier.onUnknownOutcome.then === 'resend' && message.validUntilMs > this.#deps.now();
-    const [taken] = await this.#deps.store.resolve([unknown], resend ? 'resent' : 'expired');
-    if (taken === undefined) return;
+    // Before it is sent again it must stand as resent; a crash in between is covered by the floor.
+    if (resend) {
+      const [taken] = await this.#deps.store.resolve([unknown], 'resent');
+      if (taken === undefined) return;
+    } else this.#ending.add(keyOf(unknown));
     this.#deps.observer.note('warn', resend ? 'unknownOutcomeResent' : 'unknownOutcomeExpired', {
       message: message.id.toString(),
       carrier: carrier.name,
@@ -186,7 +224,7 @@ export class UnknownOutcomes {
     });
     if (resend)
       this.#deps.resend({ message, segment: unknown.segment, attempt: unknown.attempt + 1 });
-    else this.#deps.expire(message);
+    else this.#deps.expire(message, () => void this.#resolved(unknown, 'expired'));
   }
 
   /** Pairs each unknown with the one orphan that fits it, where that orphan fits no other. */
@@ -286,6 +324,10 @@ function textFits(receiptText: string | undefined, messageText: string): boolean
   // Characters outside ASCII are written in many ways; only what is plain on both sides can disagree.
   if (/[^\x20-\x7e]/.test(messageText)) return true;
   return messageText.trim().startsWith(said) || said.startsWith(messageText.trim());
+}
+
+function idsOf(unknowns: readonly UnknownOutcome[]): MessageId[] {
+  return [...new Set(unknowns.map((unknown) => unknown.id))];
 }
 
 function tail(destination: string): string {

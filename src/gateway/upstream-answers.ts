@@ -32,18 +32,22 @@ export class UpstreamAnswers {
     this.#deps.orphans.onAccepted(sending);
   }
 
-  /** The carrier refused it for good. */
+  /**
+   * The carrier refused it for good. The answer is stored (and its lease ends) after the end it makes: were it the
+   * other way round, a crash in between would leave a refused message that nobody looks at before its validity ends.
+   */
   refused(sending: Sending): void {
     const carrier = this.#deps.catalog().carriers.get(sending.carrier);
-    if (carrier !== undefined) this.#deps.receipts.onRefused(carrier, sending);
+    if (carrier === undefined) this.#deps.book(sending);
+    else this.#deps.receipts.onRefused(carrier, sending, () => this.#deps.book(sending));
   }
 
   /** It had been refused for good when its node died, before that was settled. */
-  refusedBefore(message: Message, commandStatus: number): void {
+  refusedBefore(message: Message, segment: number, commandStatus: number): void {
     this.refused({
       message,
       id: message.id,
-      segment: 1,
+      segment,
       attempt: 1,
       carrier: message.carrier,
       lease: NO_LEASE,

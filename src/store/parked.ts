@@ -112,7 +112,7 @@ export async function resolveParked(
 export interface NoteRow {
   readonly message: MessageId;
   readonly carrier: CarrierId | null;
-  readonly kind: 'repeated' | 'contradictory' | 'late';
+  readonly kind: 'repeated' | 'contradictory' | 'late' | 'unreadable';
   readonly state: number | null;
   readonly err: number | null;
   readonly detail: string | null;

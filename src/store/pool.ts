@@ -36,6 +36,8 @@ export function createStorePool(address: StoreAddress, max: number = POOL_MAX): 
     ...clientConfig(address),
     max,
     onConnect: async (client) => {
+      // The pool listens to idle clients only; one that is lost in use fails its query, which is enough.
+      client.on('error', ignore);
       await client.query(SESSION);
     },
   });

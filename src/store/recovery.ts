@@ -48,15 +48,10 @@ export interface QueuedMessage {
   readonly lane: number;
   readonly segments: number;
   readonly validUntilMs: number;
-  /** Segments (from 1) that no carrier has accepted. */
-  readonly missing: number[];
+  /** Segments (from 1) that no carrier has accepted and whose outcome is not unknown, with the last refusal's command_status (0: none). */
+  readonly missing: readonly { readonly segment: number; readonly lastStatus: number }[];
   /** Higher than any attempt before, of whatever segment. */
   readonly nextAttempt: number;
-  /**
-   * The last refusing command_status stored for it, 0 if none. A permanent one was to be settled (carrierRefused)
-   * when its node died: do that instead of sending.
-   */
-  readonly lastStatus: number;
 }
 
 /** Messages looked at in one step, whatever is found among them. */
@@ -84,7 +79,9 @@ export async function queuedOf(
     after,
     upto,
   ]);
-  return { messages: rows.map(queuedMessage), next: upto };
+  // Of some only the unknown segments are left: those are not for the queue.
+  const messages = rows.map(queuedMessage).filter((message) => message.missing.length > 0);
+  return { messages, next: upto };
 }
 
 interface QueuedColumns {
@@ -97,16 +94,17 @@ interface QueuedColumns {
   readonly next_attempt: number;
   readonly answered_segments: number[] | null;
   readonly answered_statuses: number[] | null;
+  readonly unknown_segments: number[] | null;
 }
 
 function queuedMessage(row: QueuedColumns): QueuedMessage {
-  const missing = new Set(Array.from({ length: row.segments }, (_, i) => i + 1));
-  let lastStatus = 0;
+  const missing = new Map(Array.from({ length: row.segments }, (_, i) => [i + 1, 0]));
   for (const [i, segment] of (row.answered_segments ?? []).entries()) {
     const status = row.answered_statuses?.[i] ?? 0;
     if (status === 0) missing.delete(segment);
-    else lastStatus = status;
+    else if (missing.has(segment)) missing.set(segment, status);
   }
+  for (const segment of row.unknown_segments ?? []) missing.delete(segment);
   return {
     id: messageId(row.id),
     account: accountId(row.account),
@@ -114,9 +112,8 @@ function queuedMessage(row: QueuedColumns): QueuedMessage {
     lane: row.lane,
     segments: row.segments,
     validUntilMs: row.valid_until.getTime(),
-    missing: [...missing],
+    missing: [...missing].map(([segment, lastStatus]) => ({ segment, lastStatus })),
     nextAttempt: row.next_attempt,
-    lastStatus,
   };
 }
 

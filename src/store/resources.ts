@@ -136,14 +136,17 @@ async function carriersInUse(client: ClientBase, diff: ResourceDiff): Promise<Di
   const { rows } = await client.query<{ name: string }>(
     `select name from carrier c where name = any ($1) and (
        exists (select from lease l where l.carrier = c.id)
-       or exists (select from unknown_outcome u where u.carrier = c.id and u.resolved_at is null))`,
+       or exists (select from unknown_outcome u where u.carrier = c.id and u.resolved_at is null)
+       or exists (select from message m where m.carrier = c.id and m.valid_until > now()
+         and m.id >= (select min(queue_floor) from node_epoch where adopted_by is null)
+         and not exists (select from outcome o where o.id = m.id)))`,
     [removed],
   );
   return rows.map(({ name }) => ({
     path: ['carriers', name],
     key: `carriers[${name}]`,
     message:
-      'cannot be removed while it may still answer for messages: pause it and wait for its unknown outcomes',
+      'cannot be removed while messages wait for it or it may still answer for some: let them go out or end first',
   }));
 }
 

@@ -48,6 +48,33 @@ export async function startUnknownWait(
   return rowCount ?? 0;
 }
 
+/** The carrier is gone: the wait of its unknown outcomes begins anew when it is bound again. */
+export async function endUnknownWait(
+  client: ClientBase,
+  epoch: EpochId,
+  carrier: CarrierId,
+): Promise<number> {
+  const { rowCount } = await client.query(
+    `update unknown_outcome set deadline = null
+     where epoch = $1 and carrier = $2 and resolved_at is null and deadline is not null`,
+    [epoch, carrier],
+  );
+  return rowCount ?? 0;
+}
+
+/** The smallest message id among this node's open unknown outcomes; undefined when there is none. */
+export async function oldestUnknown(
+  client: ClientBase,
+  epoch: EpochId,
+): Promise<MessageId | undefined> {
+  const { rows } = await client.query<{ id: bigint | null }>(
+    'select min(id) as id from unknown_outcome where epoch = $1 and resolved_at is null',
+    [epoch],
+  );
+  const id = rows[0]?.id ?? null;
+  return id === null ? undefined : messageId(id);
+}
+
 /** This node's unknown outcomes whose wait is over, oldest first. They stay until resolveUnknown. */
 export async function dueUnknown(
   client: ClientBase,

@@ -6,7 +6,8 @@ import type {
   LedgerMessage,
   LedgerOutcome,
 } from '../../src/bench/books.ts';
-import { type JudgeTerms, judge } from '../../src/bench/judge.ts';
+import { judge } from '../../src/bench/judge.ts';
+import type { JudgeTerms } from '../../src/bench/verdict.ts';
 
 const price = 50_000n; // 0.05 credits
 const opening = 1_000_000n;

@@ -71,7 +71,11 @@ describe('a node that dies (kill -9) beside another on the same database', () =>
     await sender.stop();
     const verdict = await stage.verdict([killedAt]);
     expect(verdict.faults).toEqual([]);
-    expect(verdict.counts).toMatchObject({ unknownOutcomes: 50, listedRepeats: 50, seenByCarrier: 100 });
+    expect(verdict.counts).toMatchObject({
+      unknownOutcomes: 50,
+      listedRepeats: 50,
+      seenByCarrier: 100,
+    });
     expect(
       await stage.value("select string_agg(distinct resolution, ' ') from unknown_outcome"),
     ).toBe('resent');
@@ -81,7 +85,12 @@ describe('a node that dies (kill -9) beside another on the same database', () =>
     // The receipts are there before the answers: the daemon never learns an id.
     const carrier = await stage.startCarrier({ receipts: { delayMs: 300 } });
     const resources = stage.resources({
-      carrier: { onUnknownOutcome: Object.fromEntries([['waitSeconds', 3], ['then', 'resend']]) },
+      carrier: {
+        onUnknownOutcome: Object.fromEntries([
+          ['waitSeconds', 3],
+          ['then', 'resend'],
+        ]),
+      },
     });
     const a = await stage.startDaemon({ resources });
     const b = await stage.startDaemon({ resources });
@@ -96,7 +105,11 @@ describe('a node that dies (kill -9) beside another on the same database', () =>
     await sender.stop();
     const verdict = await stage.verdict([killedAt]);
     expect(verdict.faults).toEqual([]);
-    expect(verdict.counts).toMatchObject({ unknownOutcomes: 50, listedRepeats: 0, seenByCarrier: 50 });
+    expect(verdict.counts).toMatchObject({
+      unknownOutcomes: 50,
+      listedRepeats: 0,
+      seenByCarrier: 50,
+    });
     expect(
       await stage.value("select string_agg(distinct resolution, ' ') from unknown_outcome"),
     ).toBe('receipt');

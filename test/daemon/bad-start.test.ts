@@ -119,16 +119,21 @@ describe('a start that cannot be', () => {
     const newer = await createDatabase();
     await withClient(newer.url, (client) =>
       client.query(
-        "insert into schema_migration (version, name, sha256) values (9999, '9999_later.sql', 'x')",
+        "insert into schema_migration (number, name, sha256) values (9999, '9999_later.sql', 'x')",
       ),
     );
-    expect(await refusal(1, { databaseUrl: newer.url })).toMatch(/9999.*newer|newer.*9999/);
+    expect(await refusal(1, { databaseUrl: newer.url })).toMatch(
+      /schema 9999 .*run the version that migrated it or a later one/,
+    );
     await newer.drop();
   });
 
   it('says line and key of a fault in RESOURCES_FILE', async () => {
     const file = join(guard.path, 'resources.yaml');
-    writeFileSync(file, 'tariffs:\n  flat:\n    "*": "0.05"\naccounts:\n  - name: acme\n    tarif: flat\n');
+    writeFileSync(
+      file,
+      'tariffs:\n  flat:\n    "*": "0.05"\naccounts:\n  - name: acme\n    tarif: flat\n',
+    );
     const line = await refusal(1, { env: { RESOURCES_FILE: file } });
     expect(line).toMatch(/line 6/);
     expect(line).toMatch(/tarif\b/);

@@ -1,10 +1,10 @@
 import { cpSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startSimulatedCustomer } from '../../src/simulator/customer.ts';
 import { ENTRY, killDaemons, postmasterOf, TestDaemon, until } from '../support/daemon.ts';
 import { type GuardedFolder, guardedFolder } from '../support/guard.ts';
 import { createDatabase, withClient } from '../support/postgres.ts';
-import { startSimulatedCustomer } from '../../src/simulator/customer.ts';
 
 /** As a fresh machine has it: no key and no token given. */
 const FRESH = { CRYPTO_KEY: undefined, ADMIN_TOKEN: undefined };
@@ -134,7 +134,9 @@ describe('the demo', () => {
       expect(daemon.log('serving')[0]?.smpp, what).toMatch(/^0\.0\.0\.0:/);
       expect((await daemon.stop()).code, what).toBe(0);
       expect(daemon.stdout, what).not.toContain('sample message');
-      expect(daemon.log('demo objects exist beside a listener that is not loopback'), what).toEqual([]);
+      expect(daemon.log('demo objects exist beside a listener that is not loopback'), what).toEqual(
+        [],
+      );
     }
   }, 60_000);
 

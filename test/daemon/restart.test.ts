@@ -68,7 +68,9 @@ describe('a restart after kill -9', () => {
     const verdict = await stage.verdict();
     expect(verdict.faults).toEqual([]);
     expect(verdict.counts).toMatchObject({ unknownOutcomes: 0, seenByCarrier: 500 });
-    expect(await second.metric('smppgate_receipts_unmatched_total', { reason: 'unknownId' })).toBe(0);
+    expect(await second.metric('smppgate_receipts_unmatched_total', { reason: 'unknownId' })).toBe(
+      0,
+    );
   }, 30_000);
 
   it('loses and doubles nothing when it is killed again while it recovers', async () => {

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { readCarrierBook, readCustomerBook } from '../../src/bench/books.ts';
-import { judge, type Verdict } from '../../src/bench/judge.ts';
+import { type CustomerBook, readCarrierBook, readCustomerBook } from '../../src/bench/books.ts';
+import { judge } from '../../src/bench/judge.ts';
 import { readLedgerBook } from '../../src/bench/ledger-book.ts';
 import { startSimulatedCarrier } from '../../src/simulator/carrier.ts';
 import type {
@@ -27,7 +27,9 @@ const UNSTORED_MS = 5_000;
 export interface StageResources {
   /** One system_id each, of the same name; the password is {@link PASSWORD}. */
   readonly accounts?: readonly string[];
+  /** Of every bind, and of the bind of one account. */
   readonly bind?: Readonly<Record<string, unknown>>;
+  readonly bindOf?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly carrier?: Readonly<Record<string, unknown>>;
   readonly terms?: Readonly<Record<string, unknown>>;
   readonly price?: string;
@@ -45,7 +47,8 @@ export class Stage {
   carrier: SimulatedCarrier | undefined;
   readonly #guard: GuardedFolder;
   readonly #customers: SimulatedCustomer[] = [];
-  readonly #accounts = new Set<string>();
+  /** File of a customer's book to its account. */
+  readonly #books = new Map<string, string>();
   #nodes = 0;
   readonly #daemons: TestDaemon[] = [];
 
@@ -62,7 +65,7 @@ export class Stage {
 
   /** A resources file: accounts that may send everywhere, over the one carrier. */
   resources(changes: StageResources = {}): object {
-    const { accounts = ['acme'], bind, carrier, terms, price = '0.05' } = changes;
+    const { accounts = ['acme'], bind, bindOf, carrier, terms, price = '0.05' } = changes;
     return {
       tariffs: { flat: { '*': price } },
       terms: { standard: { chargeOn: 'submit', refundAutomatic: ['platform'], ...terms } },
@@ -74,7 +77,14 @@ export class Stage {
         policy: 'open',
         credit: '1000',
         binds: [
-          { systemId: name, password: PASSWORD, bindsMax: 20, segmentsPerSecond: 100_000, ...bind },
+          {
+            systemId: name,
+            password: PASSWORD,
+            bindsMax: 20,
+            segmentsPerSecond: 100_000,
+            ...bind,
+            ...bindOf?.[name],
+          },
         ],
       })),
       carriers: [
@@ -101,7 +111,11 @@ export class Stage {
   ): Promise<TestDaemon> {
     const name = spec.name ?? `node${this.#nodes++}`;
     const database = this.databaseUrl === undefined ? {} : { databaseUrl: this.databaseUrl };
-    const daemon = await TestDaemon.start({ folder: join(this.folder, name), ...database, ...spec });
+    const daemon = await TestDaemon.start({
+      folder: join(this.folder, name),
+      ...database,
+      ...spec,
+    });
     this.#daemons.push(daemon);
     return daemon;
   }
@@ -122,8 +136,8 @@ export class Stage {
   }
 
   /**
-   * Starts a customer of an account. Destinations must differ over the whole stage: give a pattern. All of an
-   * account write one book, so only one of them may submit.
+   * Starts a customer of an account. Destinations must differ over the whole stage: give a pattern. Of those that
+   * write one book only one may submit: give others of the account a `log` of their own.
    */
   startCustomer(
     port: number,
@@ -131,13 +145,14 @@ export class Stage {
     options: Partial<SimulatedCustomerOptions> = {},
   ): SimulatedCustomer {
     mkdirSync(this.folder, { recursive: true });
-    this.#accounts.add(account);
+    const log = options.log ?? this.customerLog(account);
+    this.#books.set(log, account);
     const customer = startSimulatedCustomer({
       host: '127.0.0.1',
       port,
       systemId: account,
       password: PASSWORD,
-      log: this.customerLog(account),
+      log,
       receiptWaitMs: 20_000,
       answerTimeoutMs: 10_000,
       ...options,
@@ -189,11 +204,15 @@ export class Stage {
   }
 
   /** The three books' judgement. Call it when all is settled. */
-  async verdict(kills: readonly number[] = [], url = this.databaseUrl): Promise<Verdict> {
+  async verdict(
+    kills: readonly number[] = [],
+    url = this.databaseUrl,
+  ): Promise<ReturnType<typeof judge>> {
     const ledger = await this.sql((client) => readLedgerBook(client), url);
-    const customers = await Promise.all(
-      [...this.#accounts].map((account) => readCustomerBook(this.customerLog(account), account)),
+    const books = await Promise.all(
+      [...this.#books].map(([file, account]) => readCustomerBook(file, account)),
     );
+    const customers = [...Map.groupBy(books, (book) => book.account).values()].map(bound);
     return judge(customers, await readCarrierBook(this.carrierLog), ledger, {
       unitPrice: UNIT_PRICE,
       openingCredit: OPENING_CREDIT,
@@ -207,11 +226,30 @@ export class Stage {
   async close(): Promise<void> {
     await Promise.all(this.#customers.map((customer) => customer.stop().catch(() => {})));
     await killDaemons();
-    if (process.env.DAEMON_LOGS) for (const daemon of this.#daemons) console.error(daemon.stdout, daemon.stderr);
+    if (process.env.DAEMON_LOGS)
+      for (const daemon of this.#daemons) console.error(daemon.stdout, daemon.stderr);
     await this.carrier?.close();
     await this.#guard.release();
   }
 }
+
+/** The books of one account as one: any of its binds may get the receipts of another. */
+function bound(books: readonly CustomerBook[]): CustomerBook {
+  const one: CustomerBook = { account: '', submits: new Map(), receipts: new Map() };
+  for (const [i, book] of books.entries()) {
+    one.account = book.account;
+    for (const [n, submit] of book.submits) one.submits.set(n + i * BOOK_NUMBERS, submit);
+    for (const [id, receipts] of book.receipts)
+      one.receipts.set(
+        id,
+        [...(one.receipts.get(id) ?? []), ...receipts].sort((a, b) => a.at - b.at),
+      );
+  }
+  return one;
+}
+
+/** More than any book has. */
+const BOOK_NUMBERS = 1_000_000;
 
 const LEFT = `select concat_ws('/',
   (select count(*) from message m where not exists (select from outcome o where o.id = m.id)),

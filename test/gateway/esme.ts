@@ -58,6 +58,7 @@ export class Esme {
 
   private constructor(session: Session) {
     this.session = session;
+    session.setMaxListeners(0); // one for each submit under way
     session.on('error', () => session.destroy());
     session.on('close', () => {
       this.closed = true;

@@ -5,7 +5,7 @@ import { eventually, type StoredEnd, TestGateway } from '../support/gateway.ts';
 import { Esme } from './esme.ts';
 import { resources } from './resources.ts';
 
-let carrier: SimulatedCarrier;
+let carriers: SimulatedCarrier[];
 let gateway: TestGateway;
 const book: CarrierEvent[] = [];
 const customers = new Map<string, Esme>();
@@ -23,17 +23,20 @@ const TERMS = {
 type Terms = keyof typeof TERMS;
 
 beforeAll(async () => {
-  carrier = await startSimulatedCarrier({ onEvent: (event) => book.push(event) });
-  const graced = { port: carrier.port, receiptGraceHours: 0.0001 };
+  const start = () => startSimulatedCarrier({ onEvent: (event) => book.push(event) });
+  const [usual, mapped] = [await start(), await start()];
+  carriers = [usual, mapped];
+  const graced = { receiptGraceHours: 0.0001 };
   gateway = await TestGateway.start(
     resources({
       terms: TERMS,
       accounts: Object.fromEntries(Object.keys(TERMS).map((terms) => [terms, { terms }])),
       carriers: {
-        usual: { ...graced, prefix: '1' },
+        usual: { ...graced, port: usual.port, prefix: '1' },
         // The simulator's UNDELIV and REJECTD say err:001.
         mapped: {
           ...graced,
+          port: mapped.port,
           prefix: '2',
           faults: {
             byErr: { '1': 'customer' },
@@ -51,7 +54,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const esme of customers.values()) await esme.close();
   await gateway?.close();
-  await carrier?.close();
+  for (const carrier of carriers ?? []) await carrier.close();
 });
 
 /** Submits one message of one segment at 0.1, waits for its end, and gives what it did to the account. */

@@ -117,7 +117,7 @@ describe('unknownOf', () => {
 });
 
 describe('queuedOf', () => {
-  it('returns what was accepted and not sent, and nothing that was sent, ended or is unknown', async () => {
+  it('returns what was accepted and not sent, without what was sent or ended and without unknown segments', async () => {
     const { lost, rows } = await victim(5);
     const [fresh, wasSent, ended, unknown, throttled] = rows as [
       AcceptRow,
@@ -145,9 +145,9 @@ describe('queuedOf', () => {
     const adopted = await bury(lost);
     await unknownOf(node.client, lost.epoch, node.epoch);
     const queued = await allQueued(adopted);
-    expect(queued.map((one) => [one.id, one.missing, one.nextAttempt, one.lastStatus])).toEqual([
-      [fresh.id, [1], 1, 0],
-      [throttled.id, [1], 2, 0x58],
+    expect(queued.map((one) => [one.id, one.missing, one.nextAttempt])).toEqual([
+      [fresh.id, [{ segment: 1, lastStatus: 0 }], 1],
+      [throttled.id, [{ segment: 1, lastStatus: 0x58 }], 2],
     ]);
     expect(queued[0]).toMatchObject({
       account: fresh.account,
@@ -174,7 +174,14 @@ describe('queuedOf', () => {
     );
     const queued = await allQueued(await bury(lost));
     expect(queued).toMatchObject([
-      { id: row.id, missing: [2, 3], nextAttempt: 3, lastStatus: 0x14 },
+      {
+        id: row.id,
+        missing: [
+          { segment: 2, lastStatus: 0x14 },
+          { segment: 3, lastStatus: 0 },
+        ],
+        nextAttempt: 3,
+      },
     ]);
   });
 
@@ -193,7 +200,7 @@ describe('queuedOf', () => {
     expect(await resolveUnknown(node.client, keysOf(rows), 'resent')).toEqual(keysOf(rows));
     expect(await resolveUnknown(node.client, keysOf(rows), 'resent')).toEqual([]);
     expect(await allQueued(adopted)).toMatchObject([
-      { id: rows[0]?.id, missing: [1], nextAttempt: 2 },
+      { id: rows[0]?.id, missing: [{ segment: 1, lastStatus: 0 }], nextAttempt: 2 },
     ]);
   });
 

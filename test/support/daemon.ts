@@ -84,11 +84,17 @@ export class TestDaemon {
     const beganAt = performance.now();
     const child = launch(spec);
     const output = new Output(child);
-    const serving = await until('the daemon serves', () => {
-      if (child.exitCode !== null || child.signalCode !== null)
-        throw new Error(`the daemon ended with ${child.exitCode}: ${output.stderr}${output.stdout}`);
-      return output.log().find((line) => line.msg === 'serving');
-    }, START_MS);
+    const serving = await until(
+      'the daemon serves',
+      () => {
+        if (child.exitCode !== null || child.signalCode !== null)
+          throw new Error(
+            `the daemon ended with ${child.exitCode}: ${output.stderr}${output.stdout}`,
+          );
+        return output.log().find((line) => line.msg === 'serving');
+      },
+      START_MS,
+    );
     return new TestDaemon(child, output, serving, performance.now() - beganAt);
   }
 
@@ -254,7 +260,10 @@ export function descendants(pid: number): number[] {
 /** The embedded PostgreSQL of a data folder: its postmaster and its URL; undefined when there is no pid file. */
 export function postmasterOf(dataDir: string): { pid: number; url: string } | undefined {
   try {
-    const file = readFileSync(join(realpathSync(join(dataDir, 'postgres')), 'postmaster.pid'), 'utf8');
+    const file = readFileSync(
+      join(realpathSync(join(dataDir, 'postgres')), 'postmaster.pid'),
+      'utf8',
+    );
     const lines = file.split('\n');
     const host = encodeURIComponent(lines[4] ?? '');
     return { pid: Number(lines[0]), url: `postgresql://postgres@localhost/smppgate?host=${host}` };

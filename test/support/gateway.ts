@@ -185,11 +185,11 @@ export class TestGateway {
     return { credits: decimal(row.credits), reserved: decimal(row.reserved) };
   }
 
-  /** The ledger of an account in order: "charge -0.05", for reservations "reserve +0.05r". */
+  /** The ledger of an account in order: "charge -0.05", for reservations "reserve +0.05r"; without entries of nothing. */
   async entries(account: string): Promise<string[]> {
     const rows = await this.sql<{ kind: string; amount: bigint; reserved_delta: bigint }>(
       `select kind, amount, reserved_delta from ledger_entry l join account a on a.id = l.account
-       where a.name = $1 order by l.id`,
+       where a.name = $1 and (amount <> 0 or reserved_delta <> 0) order by l.id`,
       [account],
     );
     return rows.map(({ kind, amount, reserved_delta }) =>
