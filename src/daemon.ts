@@ -167,7 +167,27 @@ class Daemon {
   ): Promise<void> {
     const authenticator = new Authenticator({ pepper: this.#keys.pepper, now: Date.now });
     for (let lives = 0; !this.#draining; lives++) {
-      const node = await GatewayNode.start({
+      const node = await this.#begin(catalog, authenticator, lives > 0);
+      if (node === undefined) continue;
+      this.#node = node;
+      catalog.watch((next) => node.onCatalog(next));
+      if (lives === 0) await onFirst();
+      const lost = await Promise.race([node.lost.then(() => true), stopped.then(() => false)]);
+      this.#node = undefined;
+      if (!lost) return node.drain(DRAIN_MS);
+      await node.abandon();
+      await pause(RESTART_MS);
+    }
+  }
+
+  /** Begins a life of the node. A later one that cannot begin yet (the database is away) is tried again. */
+  async #begin(
+    catalog: CatalogSource,
+    authenticator: Authenticator,
+    again: boolean,
+  ): Promise<GatewayNode | undefined> {
+    try {
+      return await GatewayNode.start({
         name: this.#config.node.name,
         pool: this.#pool,
         connect: (name) => this.#connect(name),
@@ -179,14 +199,11 @@ class Daemon {
         doors: doorsOf(this.#config),
         catalog: () => catalog.current,
       });
-      this.#node = node;
-      catalog.watch((next) => node.onCatalog(next));
-      if (lives === 0) await onFirst();
-      const lost = await Promise.race([node.lost.then(() => true), stopped.then(() => false)]);
-      this.#node = undefined;
-      if (!lost) return node.drain(DRAIN_MS);
-      await node.abandon();
-      await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
+    } catch (error) {
+      if (!again) throw error;
+      this.#log.error('node not started', { reason: String(error) });
+      await pause(RESTART_MS);
+      return undefined;
     }
   }
 
@@ -331,6 +348,10 @@ function refuseUnsupported(config: Config): void {
     throw new SettingError(
       'smpp.proxyProtocol.trusted is not in this version: let customers connect directly',
     );
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 async function holdsDemo(pool: Pool): Promise<boolean> {

@@ -364,7 +364,7 @@ export class Dispatcher {
       () => {
         this.#paging = [];
         this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
-        for (const id of ids) this.queue.pushId(lane, id);
+        this.queue.putBack(lane, ids);
       },
     );
   }

@@ -1,6 +1,6 @@
 import type { Client, Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
-import { firstIdAt } from '../domain/ids.ts';
+import { messageId } from '../domain/ids.ts';
 import {
   EsmeListener,
   type EsmeListenerHandler,
@@ -63,7 +63,8 @@ export class GatewayNode {
       name: options.name,
       connect: () => options.connect('epoch'),
       now: Date.now,
-      progress: () => gateway?.progress() ?? { queueFloor: firstIdAt(0), checkpointMs: 0 },
+      // Before there is a pipeline: nothing was accepted or settled, and older marks hold.
+      progress: () => gateway?.progress() ?? { queueFloor: messageId(0n), checkpointMs: 0 },
       onLost: (error) => {
         options.observer.note('error', 'epochLost', { reason: error.message });
         lose();

@@ -72,6 +72,8 @@ interface LaneQueue {
   /** Index of the oldest of `hot` that is still queued (a shift of a long array costs its length). */
   hotHead: number;
   cold: IdFifo;
+  /** A page of `cold` is being read: what comes now goes behind it. */
+  paging: boolean;
 }
 
 /**
@@ -89,7 +91,7 @@ export class CarrierQueue {
   constructor(hotMax: number) {
     this.#hotMax = hotMax;
     for (let lane = 0; lane < LANES; lane++) {
-      this.#lanes.push({ hot: [], hotHead: 0, cold: new IdFifo() });
+      this.#lanes.push({ hot: [], hotHead: 0, cold: new IdFifo(), paging: false });
     }
   }
 
@@ -106,7 +108,8 @@ export class CarrierQueue {
   /** Adds a message at the end of its lane; its content is let go of when the lane is long. */
   push(message: Message): void {
     const q = this.#laneOf(message.lane);
-    if (q.cold.length > 0 || q.hot.length - q.hotHead >= this.#hotMax) q.cold.push(message.id);
+    const isLong = q.cold.length > 0 || q.hot.length - q.hotHead >= this.#hotMax;
+    if (isLong || q.paging) q.cold.push(message.id);
     else q.hot.push(message);
   }
 
@@ -138,14 +141,25 @@ export class CarrierQueue {
     return undefined;
   }
 
-  /** Takes up to `most` cold ids of a lane; hand them back with content through `warm`. */
+  /** Takes up to `most` cold ids of a lane; hand them back with content through `warm`, or else through `putBack`. */
   takeCold(lane: number, most: number): MessageId[] {
-    return this.#laneOf(lane).cold.take(most);
+    const q = this.#laneOf(lane);
+    q.paging = true;
+    return q.cold.take(most);
+  }
+
+  /** These could not be read: they go to the end of their lane. */
+  putBack(lane: number, ids: readonly MessageId[]): void {
+    const q = this.#laneOf(lane);
+    q.paging = false;
+    for (const id of ids) q.cold.push(id);
   }
 
   /** Adds messages just read from the store behind the hot ones of their lane. */
   warm(lane: number, messages: readonly Message[]): void {
-    this.#laneOf(lane).hot.push(...messages);
+    const q = this.#laneOf(lane);
+    q.paging = false;
+    q.hot.push(...messages);
   }
 
   /** An id not above any that waits in a lane (by default in any): recovery reads from it on. */

@@ -3,6 +3,8 @@ import type { SubmitResult } from '../gateway/observer.ts';
 import { MetricsObserver } from './observer.ts';
 import type { ThroughputView } from './runtime.ts';
 
+/** Lines of one event a second in the log; a flood of refused binds must not fill the disk. */
+const LINES_PER_SECOND = 20;
 /** Rates are taken over this long. */
 const SPAN_MS = 2_000;
 
@@ -20,6 +22,8 @@ export class LiveCounts extends MetricsObserver {
   #segments = 0;
   #receipts = 0;
   readonly #byCarrier = new Map<string, number>();
+  /** Lines of each event since the last sample. */
+  readonly #lines = new Map<string, number>();
   #older: Sample | undefined;
   #newer: Sample | undefined;
 
@@ -48,8 +52,24 @@ export class LiveCounts extends MetricsObserver {
     super.receiptSettled(carrier, stat, fault, seconds);
   }
 
+  /** As in the log, but no more than LINES_PER_SECOND of one event; how many were left out is said a second later. */
+  override note(
+    level: 'info' | 'warn' | 'error',
+    event: string,
+    fields: Readonly<Record<string, string | number | boolean>>,
+  ): void {
+    const lines = (this.#lines.get(event) ?? 0) + 1;
+    this.#lines.set(event, lines);
+    if (lines <= LINES_PER_SECOND) super.note(level, event, fields);
+  }
+
   /** To be called once a second. */
   sample(nowMs: number): void {
+    for (const [event, lines] of this.#lines) {
+      if (lines > LINES_PER_SECOND)
+        super.note('warn', 'linesLeftOut', { event, lines: lines - LINES_PER_SECOND });
+    }
+    this.#lines.clear();
     if (this.#newer !== undefined && nowMs - this.#newer.atMs < SPAN_MS / 2) return;
     this.#older = this.#newer;
     this.#newer = {

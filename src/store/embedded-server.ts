@@ -212,7 +212,8 @@ async function closeQuietly(client: Client): Promise<void> {
   }
 }
 
-async function until(condition: () => boolean, patienceMs: number): Promise<boolean> {
+/** Waits until a condition holds; false when it does not within `patienceMs`. */
+export async function until(condition: () => boolean, patienceMs: number): Promise<boolean> {
   const deadline = Date.now() + patienceMs;
   while (!condition()) {
     if (Date.now() > deadline) return false;
@@ -221,7 +222,8 @@ async function until(condition: () => boolean, patienceMs: number): Promise<bool
   return true;
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
+/** Sends a signal to a process that may be gone by now. */
+export function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {

@@ -6,6 +6,7 @@ import { type DataFolderLock, lockDataFolder } from './data-folder-lock.ts';
 import { type Binaries, packageRoot, prepareBinaries } from './embedded-binaries.ts';
 import { errorLine } from './embedded-error.ts';
 import { checkVersion, initialize, writeSettings } from './embedded-init.ts';
+import { endLeftovers } from './embedded-leftovers.ts';
 import { findPlace, makeSocketFolder, openDataFolder, type ServerUser } from './embedded-place.ts';
 import {
   adoptServer,
@@ -148,7 +149,7 @@ class Supervisor implements EmbeddedPostgres {
       this.#options.log.info(`took over the PostgreSQL left running (pid ${adopted.pid})`);
     } else {
       writeSettings(base, user, this.#options.settings);
-      this.#server = await startServer(this.#spec, makeSocketFolder(base, user));
+      this.#server = await this.#launch(makeSocketFolder(base, user));
     }
     try {
       await ensureDatabase(this.#server.socketDir);
@@ -157,6 +158,15 @@ class Supervisor implements EmbeddedPostgres {
       throw error;
     }
     this.#watchServer();
+  }
+
+  async #launch(socketDir: string): Promise<RunningServer> {
+    const killed = await endLeftovers(this.#spec);
+    if (killed.length > 0) {
+      const pids = `pid ${killed.join(', ')}`;
+      this.#options.log.warn(`ended what the dead PostgreSQL left behind and was stuck (${pids})`);
+    }
+    return startServer(this.#spec, socketDir);
   }
 
   stop(): Promise<void> {
@@ -192,7 +202,7 @@ class Supervisor implements EmbeddedPostgres {
     ) {
       try {
         await adoptServer(this.#spec.base);
-        this.#server = await startServer(this.#spec, this.#server.socketDir);
+        this.#server = await this.#launch(this.#server.socketDir);
         log.info(`the embedded PostgreSQL runs again (pid ${this.#server.pid})`);
         this.#watchServer();
         return;

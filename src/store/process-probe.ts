@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** A process that cannot be confused with a later one that got the same number. */
 export interface ProcessIdentity {
@@ -34,6 +34,17 @@ export function processArguments(pid: number): string[] {
   return (read(`/proc/${pid}/cmdline`) ?? '').split('\0').slice(0, -1);
 }
 
+/** The pids of all processes; [] where there is no /proc. */
+export function processIds(): number[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc').map(Number).filter(Number.isInteger);
+}
+
+/** The pid of a process' parent, 0 when it is gone or there is no /proc. */
+export function processParent(pid: number): number {
+  return process.platform === 'linux' ? Number(statFields(pid)?.[1] ?? 0) : 0;
+}
+
 interface Seen {
   readonly state: string;
   readonly started: string;
@@ -44,13 +55,17 @@ function look(pid: number): Seen | undefined {
 }
 
 function lookInProc(pid: number): Seen | undefined {
-  const stat = read(`/proc/${pid}/stat`);
-  if (stat === undefined) return undefined;
-  // proc(5): the name, in brackets, may itself hold brackets and spaces: the fields begin after
-  // the last one. State is field 3, starttime (ticks since boot) is field 22.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = statFields(pid);
+  if (fields === undefined) return undefined;
   const boot = (read('/proc/sys/kernel/random/boot_id') ?? '').trim();
   return { state: fields[0] ?? 'X', started: `${boot}/${fields[22 - 3] ?? ''}` };
+}
+
+// proc(5): the name, in brackets, may itself hold brackets and spaces: the fields begin after the
+// last one. State is field 3, ppid field 4, starttime (ticks since boot) field 22.
+function statFields(pid: number): string[] | undefined {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function lookWithPs(pid: number): Seen | undefined {

@@ -3,17 +3,17 @@ import { Backpressure } from '../../src/gateway/backpressure.ts';
 
 /** A store whose depths the test sets, and what was held and let go because of them. */
 function store() {
-  const state = { depth: 0, behind: false };
+  const state = { depth: 0, others: 0, behind: false };
   const said: string[] = [];
   const pressure = new Backpressure({
     settleDepth: () => state.depth,
+    receiptDepth: () => state.depth + state.others,
     lookUpsBehind: () => state.behind,
     holdAccept: (hold) => said.push(hold ? 'hold accept' : 'free accept'),
     holdCarriers: (hold) => said.push(hold ? 'hold carriers' : 'free carriers'),
   });
-  const at = (depth: number, behind = false) => {
-    state.depth = depth;
-    state.behind = behind;
+  const at = (depth: number, behind = false, others = 0) => {
+    Object.assign(state, { depth, behind, others });
     pressure.check();
     return said.splice(0);
   };
@@ -37,6 +37,12 @@ describe('Backpressure', () => {
     expect(at(5001)).toEqual(['hold carriers']);
     expect(at(4999)).toEqual(['free carriers']);
     expect(at(0)).toEqual(['free accept']);
+  });
+
+  it('counts receipts of segments and repeated ones against carriers, but not against accept', () => {
+    const { at } = store();
+    expect(at(0, false, 5_001)).toEqual(['hold carriers']);
+    expect(at(0, false, 0)).toEqual(['free carriers']);
   });
 
   it('does not read from carriers while too many receipts are looked up', () => {

@@ -122,7 +122,7 @@ describe('sameDestination', () => {
     ['966500000001', '0000001', true],
     ['966500000001', '', true],
     ['966500000001', '966500000002', false],
-    ['966500000001', '966510000001', false],
+    ['966500000001', '966501000001', false],
     ['12345', '999912345', true],
   ])('of %s and %s is %s', (a, b, same) => {
     expect(sameDestination(a, b)).toBe(same);

@@ -141,6 +141,36 @@ describe('CarrierQueue', () => {
     expect(all).toEqual([2, 3, 4, 5, 6]);
   });
 
+  it('keeps the order of what comes while a page is being read', () => {
+    const queue = new CarrierQueue(2);
+    for (let n = 1; n <= 4; n++) queue.push(queued(n));
+    const first = drained(queue);
+    const page = queue.takeCold(1, 500);
+    queue.push(queued(5));
+    queue.warm(
+      1,
+      page.map((one) => queued(Number(one))),
+    );
+    const all = [...first, ...drained(queue)];
+    pageIn(queue, 500);
+    expect([...all, ...drained(queue)]).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('puts a page that could not be read at the end, and goes on', () => {
+    const queue = new CarrierQueue(2);
+    for (let n = 1; n <= 4; n++) queue.push(queued(n));
+    expect(drained(queue)).toEqual([1, 2]);
+    queue.putBack(1, queue.takeCold(1, 500));
+    expect(queue.length).toBe(2);
+    pageIn(queue, 500);
+    queue.push(queued(5));
+    expect(drained(queue)).toEqual([3, 4]);
+    pageIn(queue, 500);
+    expect(drained(queue)).toEqual([5]);
+    queue.push(queued(6));
+    expect(drained(queue)).toEqual([6]);
+  });
+
   it('reads the hastiest lane first', () => {
     const queue = new CarrierQueue(2);
     for (const lane of [2, 1, 0] as const) queue.pushId(lane, id(lane + 1));

@@ -42,7 +42,8 @@ describe('spellings', () => {
 
   it('of a word that is no number are that word', () => {
     const forms = { response: 'auto', receipt: 'auto' } as const;
-    expect(ways('S-1a2b', forms)).toEqual(['S-1a2b']);
+    expect(ways('S-1a2b', forms)).toContain('S-1a2b');
+    expect(ways('S-1a2b', forms).every((way) => way.toLowerCase() === 's-1a2b')).toBe(true);
   });
 
   it('are few: what the store is asked for with each receipt', () => {
