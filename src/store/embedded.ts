@@ -160,6 +160,11 @@ class Supervisor implements EmbeddedPostgres {
     this.#watchServer();
   }
 
+  stop(): Promise<void> {
+    this.#stop ??= this.#shutDown();
+    return this.#stop;
+  }
+
   async #launch(socketDir: string): Promise<RunningServer> {
     const killed = await endLeftovers(this.#spec);
     if (killed.length > 0) {
@@ -167,11 +172,6 @@ class Supervisor implements EmbeddedPostgres {
       this.#options.log.warn(`ended what the dead PostgreSQL left behind and was stuck (${pids})`);
     }
     return startServer(this.#spec, socketDir);
-  }
-
-  stop(): Promise<void> {
-    this.#stop ??= this.#shutDown();
-    return this.#stop;
   }
 
   async #shutDown(): Promise<void> {

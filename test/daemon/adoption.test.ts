@@ -54,67 +54,6 @@ describe('a node that dies (kill -9) beside another on the same database', () =>
     expect(await b.get('/v1/reconciliation')).toMatchObject({ ok: true, mismatches: [] });
   }, 45_000);
 
-  it('lists what the carrier never answered as unknown and sends it again after waitSeconds', async () => {
-    const carrier = await stage.startCarrier();
-    const resources = stage.resources();
-    const a = await stage.startDaemon({ resources });
-    const b = await stage.startDaemon({ resources });
-    carrier.setBehaviour({ silent: true });
-    const sender = stage.startCustomer(a.smppPort, 'acme', { messages: 50, windowMax: 50 });
-    await until('the carrier has them all', () => carrier.stats().submits === 50);
-    await until('the customer has his answers', () => sender.summary().accepted === 50);
-    const killedAt = Date.now();
-    await a.kill();
-    carrier.setBehaviour({});
-    stage.startCustomer(b.smppPort, 'acme', { bindAs: 'receiver' });
-    await stage.settled();
-    await sender.stop();
-    const verdict = await stage.verdict([killedAt]);
-    expect(verdict.faults).toEqual([]);
-    expect(verdict.counts).toMatchObject({
-      unknownOutcomes: 50,
-      listedRepeats: 50,
-      seenByCarrier: 100,
-    });
-    expect(
-      await stage.value("select string_agg(distinct resolution, ' ') from unknown_outcome"),
-    ).toBe('resent');
-  }, 30_000);
-
-  it('settles what the carrier took and answered too late by its orphan receipts, and sends none again', async () => {
-    // The receipts are there before the answers: the daemon never learns an id.
-    const carrier = await stage.startCarrier({ receipts: { delayMs: 300 } });
-    const resources = stage.resources({
-      carrier: {
-        onUnknownOutcome: Object.fromEntries([
-          ['waitSeconds', 3],
-          ['then', 'resend'],
-        ]),
-      },
-    });
-    const a = await stage.startDaemon({ resources });
-    const b = await stage.startDaemon({ resources });
-    carrier.setBehaviour({ answerDelayMs: 2_000 });
-    const sender = stage.startCustomer(a.smppPort, 'acme', { messages: 50, windowMax: 50 });
-    await until('the carrier has them all', () => carrier.stats().submits === 50);
-    await until('the customer has his answers', () => sender.summary().accepted === 50);
-    const killedAt = Date.now();
-    await a.kill();
-    stage.startCustomer(b.smppPort, 'acme', { bindAs: 'receiver' });
-    await stage.settled();
-    await sender.stop();
-    const verdict = await stage.verdict([killedAt]);
-    expect(verdict.faults).toEqual([]);
-    expect(verdict.counts).toMatchObject({
-      unknownOutcomes: 50,
-      listedRepeats: 0,
-      seenByCarrier: 50,
-    });
-    expect(
-      await stage.value("select string_agg(distinct resolution, ' ') from unknown_outcome"),
-    ).toBe('receipt');
-  }, 30_000);
-
   it('gives a customer bound to the other node the receipts that nobody took, once each', async () => {
     await stage.startCarrier();
     const resources = stage.resources();

@@ -12,6 +12,8 @@ const ROOT = dirname(dirname(ENTRY));
 const LAST_LINE = 'Ctrl-C drains and stops';
 
 let guard: GuardedFolder;
+/** What the first demo said. */
+let shownFirst = '';
 
 beforeEach(() => {
   guard = guardedFolder();
@@ -57,9 +59,9 @@ describe('the demo', () => {
     const [serving] = first.log('serving');
     expect(serving?.smpp).toMatch(/^127\.0\.0\.1:/);
     expect(serving?.http).toMatch(/^http:\/\/127\.0\.0\.1:/);
-    for (const event of ['accepted', 'charged', 'sent', 'delivered', 'settled'])
-      expect(said).toMatch(new RegExp(`^ .*\\b${event}\\b`, 'm'));
     expect(said).toContain('Balance before 1000, after 999.95 credits.');
+    expect(said).toMatch(/^ .*\bstate=DELIVRD\b/m);
+    shownFirst = said;
     for (const name of ['demo-smpp-password', 'admin-token', 'crypto-key']) {
       expect(statSync(data(name)).mode & 0o777, name).toBe(0o600);
       expect(secret(name).length, name).toBeGreaterThanOrEqual(8);
@@ -97,6 +99,11 @@ describe('the demo', () => {
     });
     await second.stop();
   }, 60_000);
+
+  it('tells the message in the words of the documentation', () => {
+    for (const word of ['accepted', 'charged', 'sent', 'delivered', 'settled'])
+      expect(shownFirst).toMatch(new RegExp(`^ .*\\b${word}\\b`, 'm'));
+  });
 
   it('charges by its tariff: another price in config/demo.yaml prints another sum', async () => {
     const copy = join(guard.path, 'checkout');

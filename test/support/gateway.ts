@@ -146,8 +146,8 @@ export class TestGateway {
     await this.#catalog?.reload();
   }
 
-  /** As POST /v1/accounts/{name}/suspend or /resume: the status, then the end of what is queued. */
-  async setStatus(name: string, status: 'active' | 'suspended'): Promise<void> {
+  /** As POST /v1/accounts/{name}/suspend, /resume or /terminate: the status, then the end of what is queued. */
+  async setStatus(name: string, status: 'active' | 'suspended' | 'terminated'): Promise<void> {
     await setAccountStatus(this.pool, { name, status, reason: 'test', actor: 'test' });
     await this.#catalog?.reload();
     if (status !== 'active') await this.node.gateway.endQueuedOf(await this.accountId(name));
