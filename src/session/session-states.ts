@@ -175,6 +175,11 @@ export abstract class SessionStates extends PduConnection {
     return this.#state !== 'open' && this.#peerUnbindSequence === NONE;
   }
 
+  /** Whether we are ending it: from here on our answer to a new request might not reach the peer any more. */
+  protected get leaving(): boolean {
+    return this.#state === 'unbinding' && this.#peerUnbindSequence === NONE;
+  }
+
   /** Whether the session is over but for what is still under way. */
   protected get ending(): boolean {
     return this.#state === 'closing' || this.#state === 'closed';

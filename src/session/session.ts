@@ -1,6 +1,12 @@
 import type { Socket } from 'node:net';
 import { newResponse, type RequestPdu, type ResponsePdu, responseNameOf } from '../smpp/pdu.ts';
-import { ESME_RALYBND, ESME_RBINDFAIL, ESME_RINVBNDSTS, ESME_ROK } from '../smpp/status.ts';
+import {
+  ESME_RALYBND,
+  ESME_RBINDFAIL,
+  ESME_RINVBNDSTS,
+  ESME_ROK,
+  ESME_RSYSERR,
+} from '../smpp/status.ts';
 import { illegalStatus, isBind } from './legal.ts';
 import type { PeerAddress } from './pdu-connection.ts';
 import { answers, SessionStates } from './session-states.ts';
@@ -204,6 +210,8 @@ export class Session extends SessionStates {
       if (side === 'esme') return ESME_RINVBNDSTS;
       return this.holdBind(pdu) ? ESME_ROK : ESME_RALYBND;
     }
+    // Taken and charged, his answer would be lost with the session: he is to ask elsewhere.
+    if (side === 'smsc' && this.leaving) return ESME_RSYSERR;
     const boundAs = this.peerMayAsk ? this.boundAs : undefined;
     return illegalStatus(pdu.command, side === 'smsc' ? 'esme' : 'smsc', boundAs);
   }

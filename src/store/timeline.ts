@@ -18,7 +18,8 @@ export type TimelineEventKind =
   | 'receiptParked'
   | 'receiptMatched'
   | 'segmentReceipt'
-  | 'final'
+  | 'delivered'
+  | 'settled'
   | 'refunded'
   | 'chargedAtEnd'
   | 'released'
@@ -141,16 +142,19 @@ const EVENTS = `
       'segmentReceipt', s.state, null, null, null, s.segment, s.attempt, s.fault, null, s.err, s.done_at, null
       from segment_receipt s where s.id = $1
     union all
-    select 8, settled_at, 'final', state, carrier, null, null, null, null, fault, cause, err, done_at, null
+    select 8, settled_at, 'delivered', state, carrier, null, null, null, null, null, null, null, done_at, null
+      from outcome where id = $1 and state = 2
+    union all
+    select 9, settled_at, 'settled', state, carrier, null, null, null, null, fault, cause, err, done_at, null
       from outcome where id = $1
     union all
-    select 10, at, 'returned', null, null, null, status, null, null, null, null, null, null, null
+    select 11, at, 'returned', null, null, null, status, null, null, null, null, null, null, null
       from returned where id = $1
     union all
-    select 11, at, 'receiptNoted', state, carrier, null, null, null, null, null, kind, err, null, detail
+    select 12, at, 'receiptNoted', state, carrier, null, null, null, null, null, kind, err, null, detail
       from receipt_note where message = $1
   ), money (pos, at, event, money, entry) as (
-    select 9, o.settled_at, m.event, m.money, (select l.id from ledger_entry l
+    select 10, o.settled_at, m.event, m.money, (select l.id from ledger_entry l
         where l.batch = o.batch and l.account = o.account and l.side = 1 and l.kind = m.kind)
       from outcome o, lateral (values ('refunded', 'refund', o.refund), ('chargedAtEnd', 'charge', -o.charge),
         ('released', 'release', o.release)) as m (event, kind, money)

@@ -226,6 +226,7 @@ export class Stage {
   async close(): Promise<void> {
     await Promise.all(this.#customers.map((customer) => customer.stop().catch(() => {})));
     await killDaemons();
+    // DAEMON_LOGS=1 shows what they said.
     if (process.env.DAEMON_LOGS)
       for (const daemon of this.#daemons) console.error(daemon.stdout, daemon.stderr);
     await this.carrier?.close();

@@ -145,3 +145,13 @@ function textOf(pdu: Pdu): string {
   if (short === undefined || typeof short === 'string') return short ?? '';
   return Buffer.isBuffer(short) ? short.toString('latin1') : String(short.message);
 }
+
+/** Fields of a submit_sm with a text of any length, in message_payload. */
+export function payload(text: string, encoding: 'latin1' | 'ucs2'): PduInput {
+  const octets = Buffer.from(text, encoding === 'ucs2' ? 'utf16le' : 'latin1');
+  return {
+    short_message: Buffer.alloc(0),
+    message_payload: encoding === 'ucs2' ? octets.swap16() : octets,
+    data_coding: encoding === 'ucs2' ? 8 : 0,
+  };
+}

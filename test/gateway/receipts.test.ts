@@ -110,6 +110,34 @@ describe('a final receipt', () => {
     expect((await esme.receiptOf(id)).text).toContain('stat:UNDELIV err:027');
   });
 
+  it('may come in a data_sm', async () => {
+    const { id, submit } = await sent('plain', '12025550107');
+    const [session] = carriers.plain.sessions;
+    const status = await new Promise<number | undefined>((resolve) =>
+      session?.data_sm(
+        {
+          source_addr: submit.destination,
+          destination_addr: 'Shop',
+          esm_class: 0x04,
+          receipted_message_id: submit.id,
+          message_state: 2,
+        },
+        (answer) => resolve(answer.command_status),
+      ),
+    );
+    expect(status).toBe(0);
+    await gateway.ended(id, { state: 'DELIVRD' });
+  });
+
+  it('whose state is no word of the specification is kept, and changes nothing', async () => {
+    const { id, submit } = await sent('plain', '12025550108');
+    expect(await carriers.plain.receipt(submit, { stat: 'LOST' })).toBe(0);
+    await eventually(async () => expect(await notes(id)).toEqual(['unreadable']));
+    expect(await gateway.end(id)).toMatchObject({ state: undefined });
+    await carriers.plain.receipt(submit);
+    await gateway.ended(id, { state: 'DELIVRD' });
+  });
+
   it('changes nothing while it is intermediate', async () => {
     const { id, submit } = await sent('plain', '12025550105');
     await carriers.plain.receipt(submit, { stat: 'ENROUTE', esmClass: 0x20 });

@@ -34,6 +34,7 @@ beforeAll(async () => {
         narrow: { bind: { windowMax: 2 } },
         few: { bind: { bindsMax: 2 } },
         stopped: {},
+        late: {},
         broke: { credit: '0.1' },
       },
       tariffs: { standard: { '1': '0.1', '2': '0.1', '44': '0.2' } },
@@ -123,6 +124,12 @@ describe('a submit_sm that is refused', () => {
     });
     expect(await gateway.entries('byReceipt')).toEqual(['top_up +10']);
     expect(carrier.to('12025550101')).toEqual([]);
+    const others = [{ destination_addr: 'abc' }, { source_addr: 'a name too long' }];
+    for (const fields of others) {
+      const other = await esme.accepted({ destination_addr: '12025550101', ...fields });
+      expect(await esme.receiptOf(other)).toMatchObject({ state: 'REJECTD' });
+    }
+    expect(await gateway.money('byReceipt')).toEqual({ credits: '10', reserved: '0' });
     // What is not about the message is answered at once all the same.
     await gateway.setStatus('byReceipt', 'suspended');
     expect(await statusOf(esme, { short_message: 'casino' })).toBe(0x403);
@@ -144,6 +151,17 @@ describe('a submit_sm that is refused', () => {
     expect(await statusOf(esme, {})).toBe(0);
     expect(await statusOf(esme, {})).toBe(0x401);
     expect(await gateway.money('broke')).toMatchObject({ credits: '0' });
+  });
+
+  it('for expired credit gets 0x402, whatever is left', async () => {
+    const esme = await bind('late');
+    expect(await statusOf(esme, {})).toBe(0);
+    await gateway.sql(
+      `update balance set expires_at = now() - interval '1 second'
+       where account = (select id from account where name = 'late') and side = 0`,
+    );
+    expect(await statusOf(esme, {})).toBe(0x402);
+    expect(await gateway.money('late')).toMatchObject({ credits: '9.9' });
   });
 
   it('gets 0x58 over the rate of its bind', async () => {

@@ -196,3 +196,24 @@ export function contentOf(pdu: Pdu): string | Buffer {
 function stamp(unixMs: number): string {
   return new Date(unixMs).toISOString().replace(/\D/g, '').slice(2, 12);
 }
+
+/** Which part of how many a submit is, by its header or its TLVs. */
+export function partOf(pdu: Pdu): { reference: number; total: number; number: number } | undefined {
+  const short = pdu.short_message;
+  const udh = typeof short === 'object' && 'udh' in short ? short.udh : undefined;
+  const element = udh?.find((one) => one[0] === 0x00 || one[0] === 0x08);
+  if (element?.[0] === 0x00)
+    return { reference: element[2] ?? -1, total: element[3] ?? -1, number: element[4] ?? -1 };
+  if (element !== undefined)
+    return {
+      reference: element.readUInt16BE(2),
+      total: element[4] ?? -1,
+      number: element[5] ?? -1,
+    };
+  if (pdu.sar_total_segments === undefined) return undefined;
+  return {
+    reference: pdu.sar_msg_ref_num ?? -1,
+    total: pdu.sar_total_segments,
+    number: pdu.sar_segment_seqnum ?? -1,
+  };
+}

@@ -50,7 +50,8 @@ describe('readTimeline', () => {
       'accepted ACCEPTD',
       'charged -0.05',
       'sent ENROUTE',
-      'final DELIVRD',
+      'delivered DELIVRD',
+      'settled DELIVRD',
       'returned',
     ]);
     expect(timeline?.events[2]).toMatchObject({
@@ -70,7 +71,7 @@ describe('readTimeline', () => {
       'charged -0.1',
       'sent ENROUTE',
       'sent ENROUTE',
-      'final UNDELIV',
+      'settled UNDELIV',
       'refunded 0.1',
     ]);
     const entries = timeline?.events.flatMap((event) => event.entry?.toString() ?? []);
@@ -87,7 +88,8 @@ describe('readTimeline', () => {
       'accepted ACCEPTD',
       'reserved -0.05',
       'sent ENROUTE',
-      'final DELIVRD',
+      'delivered DELIVRD',
+      'settled DELIVRD',
       'chargedAtEnd -0.05',
     ]);
   });

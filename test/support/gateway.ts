@@ -61,9 +61,12 @@ export class TestGateway {
   #catalog: CatalogSource | undefined;
   #node: GatewayNode | undefined;
 
-  /** Starts it with these resources (YAML or JSON). Call `close` in afterAll. */
-  static async start(resources: string): Promise<TestGateway> {
-    const gateway = new TestGateway(await createDatabase());
+  /**
+   * Starts it with these resources (YAML or JSON). Call `close` in afterAll.
+   * @param database in place of a fresh one; `close` drops it
+   */
+  static async start(resources: string, database?: TestDatabase): Promise<TestGateway> {
+    const gateway = new TestGateway(database ?? (await createDatabase()));
     try {
       await gateway.apply(resources);
       await gateway.up();
@@ -71,6 +74,14 @@ export class TestGateway {
       await gateway.close();
       throw error;
     }
+    return gateway;
+  }
+
+  /** Another node on the same database; close it before this one. */
+  async beside(): Promise<TestGateway> {
+    const { url } = this.#database;
+    const gateway = new TestGateway({ url, drop: async () => {} });
+    await gateway.up();
     return gateway;
   }
 

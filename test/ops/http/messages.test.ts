@@ -35,7 +35,8 @@ describe('GET /v1/messages/{id}', () => {
       { event: 'accepted', state: 'ACCEPTD' },
       { event: 'charged', money: '-0.05', entry: expect.stringMatching(/^\d+$/) },
       { event: 'sent', carrier: 'sim', upstreamId: `up-${delivered.id}-1`, status: '0x00000000' },
-      { event: 'final', state: 'DELIVRD', fault: 'none', cause: 'receipt' },
+      { event: 'delivered', state: 'DELIVRD' },
+      { event: 'settled', state: 'DELIVRD', fault: 'none', cause: 'receipt' },
     ]);
     expect(answer.text).not.toContain('966500000001');
   });
