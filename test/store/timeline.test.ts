@@ -61,7 +61,7 @@ describe('readTimeline', () => {
       segment: 1,
       attempt: 1,
     });
-    expect(timeline?.events[3]).toMatchObject({ fault: 'none', cause: 'receipt' });
+    expect(timeline?.events[4]).toMatchObject({ fault: 'none', cause: 'receipt' });
   });
 
   it('names the ledger entries that the money is part of', async () => {
