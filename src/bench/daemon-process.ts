@@ -24,6 +24,9 @@ export interface DaemonSettings {
   readyMs?: number;
 }
 
+/** As `npm start` has them: a young generation of 16 MiB halves keeps memory 100 MB lower at the same CPU. */
+const nodeFlags = ['--max-semi-space-size=16'];
+
 /**
  * `smppgate serve` as a child process, on free ports of loopback and an
  * embedded PostgreSQL in a folder of its own; started, killed and started
@@ -70,7 +73,7 @@ export class DaemonProcess {
     const log = openSync(this.logFile, 'a');
     const { folder, profile, resourcesFile } = this.#settings;
     const profiling = profile ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : [];
-    const child = spawn(process.execPath, [...profiling, entryPoint, 'serve'], {
+    const child = spawn(process.execPath, [...nodeFlags, ...profiling, entryPoint, 'serve'], {
       stdio: ['ignore', log, log],
       cwd: this.#settings.folder,
       env: {

@@ -12,6 +12,10 @@ import { upstreamParts } from './upstream-pdu.ts';
 const HOT_MESSAGES = 4_000;
 /** Messages read from the store at once when memory runs low. */
 const PAGE_MESSAGES = 500;
+/** A few messages wait this long for company before they are leased: each lease is a commit. */
+const LEASE_LINGER_MS = 3;
+/** So many are leased at once. */
+const LEASE_AT_ONCE = 64;
 /** Keys in one lease at most: one batch. */
 const LEASE_KEYS_MAX = 500;
 /** Jobs that wait to be tried again; above it no new message is taken from the queue. */
@@ -112,6 +116,9 @@ export class Dispatcher {
   /** Whose content is being read; empty when none is. */
   #paging: readonly MessageId[] = [];
   #storeRetryAtMs = 0;
+  #lingerTimer: NodeJS.Timeout | undefined;
+  /** The few that wait have waited long enough. */
+  #lingered = false;
   #paused = false;
 
   constructor(deps: DispatchDeps) {
@@ -258,6 +265,8 @@ export class Dispatcher {
     const room = ahead - leased;
     // Half of it at a time: the fewer commits, the cheaper each message. An idle link takes what there is.
     if (this.#leasing.length > 0 || (leased > 0 && room < ahead / 2)) return;
+    if (this.#queued() < Math.min(room, LEASE_AT_ONCE) && !this.#lingered) return this.#linger();
+    this.#lingered = false;
     if (this.#deps.behind() || this.#deps.now() < this.#storeRetryAtMs) return;
     const sendings = this.#gather(room);
     if (sendings.length === 0) return;
@@ -284,6 +293,20 @@ export class Dispatcher {
   #giveBack({ lease, message, segment, attempt }: Sending): void {
     this.#deps.leases.settle(lease);
     this.#again.push({ message, segment, attempt });
+  }
+
+  /** Messages that could be leased now. */
+  #queued(): number {
+    return this.queue.length + this.#again.length;
+  }
+
+  #linger(): void {
+    if (this.#queued() === 0) return;
+    this.#lingerTimer ??= setTimeout(() => {
+      this.#lingerTimer = undefined;
+      this.#lingered = true;
+      this.pump();
+    }, LEASE_LINGER_MS);
   }
 
   #gather(room: number): Sending[] {

@@ -39,6 +39,9 @@ export interface CarrierLinkOptions extends CarrierAddress {
  */
 export const LINK_TICK_MS = 20;
 
+/** Requests in a row to one session: a write for each session and turn costs more than what it carries. */
+const RUN_REQUESTS = 64;
+
 /** Retries and sessions' timers are looked at this often: a fifth of the shortest backoff. */
 const BIND_TICK_MS = 100;
 
@@ -90,6 +93,9 @@ export class CarrierLink {
   #readingHeldFor: string[] = [];
   #bindTickMs = Number.NEGATIVE_INFINITY;
   #stopped: (() => void) | undefined;
+  /** The session that gets the next requests, and how many more. */
+  #running: Session | undefined;
+  #runLeft = 0;
 
   constructor(options: CarrierLinkOptions, handler: CarrierLinkHandler) {
     this.options = options;
@@ -144,12 +150,12 @@ export class CarrierLink {
   }
 
   /**
-   * Sends on the session with most room.
+   * Sends in runs, each on the session with most room.
    * @param segments what it counts for the rate
    * @returns false when there is none; onWindowOpen follows
    */
   send(pdu: RequestPdu, context: unknown, segments = 1): boolean {
-    const session = this.#paused ? undefined : this.#roomiest();
+    const session = this.#paused ? undefined : this.#nextSession();
     if (session === undefined || !this.#rate.take(segments, this.options.session.now())) {
       this.#awaited = true;
       return false;
@@ -222,6 +228,17 @@ export class CarrierLink {
     let free = 0;
     for (const { session } of this.#binds) free += session?.windowFree() ?? 0;
     return free === 0 ? 0 : Math.min(free, this.#rate.available(this.options.session.now()));
+  }
+
+  /** The session of the present run while it has room, so that a run leaves as one write; then the one with most room. */
+  #nextSession(): Session | undefined {
+    if (this.#runLeft > 0 && this.#running !== undefined && this.#running.windowFree() > 0) {
+      this.#runLeft--;
+      return this.#running;
+    }
+    this.#running = this.#roomiest();
+    this.#runLeft = RUN_REQUESTS - 1;
+    return this.#running;
   }
 
   #roomiest(): Session | undefined {

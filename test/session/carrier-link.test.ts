@@ -166,9 +166,11 @@ describe('CarrierLink', () => {
     expect(link.windowFree()).toBe(200);
   });
 
-  it('spreads requests over its sessions and brings each answer to its context', async () => {
+  it('spreads requests over its sessions, in runs, and brings each answer to its context', async () => {
     const carrier = await carrierUp();
-    const { link, handler } = await upLink(carrier, { binds: 2 });
+    // A run ends with the window of its session.
+    const session = testOptions(new TestClock(), { windowMax: 2 });
+    const { link, handler } = await upLink(carrier, { binds: 2, session });
     for (const context of ['a', 'b', 'c', 'd']) expect(link.send(submitSm(), context)).toBe(true);
     const [first, second] = carrier.peers;
     for (const peer of [first, second]) {
