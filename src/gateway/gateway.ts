@@ -9,9 +9,7 @@ import type { EpochKeeper } from '../store/epoch-keeper.ts';
 import { dropLeases } from '../store/lease.ts';
 import { withClient } from '../store/pool.ts';
 import type { Sealing } from '../store/sealing.ts';
-import { withAllSegments } from '../store/segment-receipts.ts';
 import type { SettleVerdict } from '../store/settle.ts';
-import { accountsWaiting, takeWaiting } from '../store/waiting.ts';
 import type { Authenticator } from './authenticate.ts';
 import { Backpressure } from './backpressure.ts';
 import { Carriers } from './carriers.ts';
@@ -25,11 +23,10 @@ import { Janitor } from './janitor.ts';
 import { type Lanes, openLanes } from './lanes.ts';
 import { LeaseBook } from './lease-book.ts';
 import { MessageLoader } from './loader.ts';
-import type { Message } from './message.ts';
 import { NodeIds } from './node-ids.ts';
 import type { GatewayObserver } from './observer.ts';
 import { Orphans } from './orphans.ts';
-import { type CustomerReceipt, Outbox } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import { smaller } from './queue.ts';
 import type { BindLimits, RateLimits } from './rates.ts';
 import { ReceiptPath } from './receipt.ts';
@@ -39,13 +36,12 @@ import { SubmitPath } from './submit.ts';
 import { UnknownOutcomes } from './unknown.ts';
 import { unknownStore } from './unknown-store.ts';
 import { UpstreamAnswers } from './upstream-answers.ts';
+import { WaitingReceipts } from './waiting-receipts.ts';
 
 /** Answers waiting to be stored above which nothing more is sent. */
 const SENT_MAX = 4_000;
 /** accept refuses ids over 20 s old, so nothing below this age is still being accepted. */
 const ACCEPT_AGE_MS = 30_000;
-/** A receipt whose message cannot be read now is tried again after this. */
-const UNREADABLE_MS = 600_000;
 /** Storing the last answers gets this long when we stop, whatever the carriers took. */
 const DRAIN_LANES_MS = 5_000;
 /** How often what only time can move is looked at. */
@@ -98,6 +94,7 @@ export class Gateway {
   readonly #endings: Endings;
   readonly #recovery: Recovery;
   readonly #janitor: Janitor;
+  readonly #waiting: WaitingReceipts;
   readonly #backpressure: Backpressure;
   #timers: NodeJS.Timeout[] = [];
 
@@ -111,6 +108,7 @@ export class Gateway {
     this.lanes = this.#openLanes();
     this.#endings = this.#newEndings();
     this.outbox = this.#newOutbox();
+    this.#waiting = this.#newWaitingReceipts();
     this.#receipts = this.#newReceiptPath();
     this.#orphans = new Orphans({
       ...this.#common,
@@ -251,8 +249,15 @@ export class Gateway {
 
   #newOutbox(): Outbox {
     const { returned, deferred } = this.lanes;
-    const take = (account: AccountId, most: number) => this.#takeWaiting(account, most);
+    const take = (account: AccountId, most: number) => this.#waiting.take(account, most);
     return new Outbox({ ...this.#common, returned, deferred, takeWaiting: take });
+  }
+
+  #newWaitingReceipts(): WaitingReceipts {
+    const { pool, keeper } = this.#options;
+    const stored = () => this.lanes.deferred.drain();
+    const outbox = () => this.outbox;
+    return new WaitingReceipts({ pool, keeper, loader: this.#loader, outbox, stored });
   }
 
   #newReceiptPath(): ReceiptPath {
@@ -264,7 +269,7 @@ export class Gateway {
       segments,
       notes,
       lookUp: (arrival) => this.#orphans.lookUp(arrival),
-      endedElsewhere: (messages) => void this.#endCompleted(messages),
+      endedElsewhere: (messages) => void this.#janitor.endCompleted(messages),
       returnToCustomer: (end) => this.outbox.offerSettled(end, this.#oldestSettlingDbMs()),
       learnClock: (carrier, fields, sentAtMs) => this.#clocks.learn(carrier, fields, sentAtMs),
     });
@@ -354,7 +359,7 @@ export class Gateway {
       refusedBefore: (message, segment, status) =>
         this.#answers.refusedBefore(message, segment, status),
       isPermanent: (commandStatus) => commandStatus !== 0 && !isTemporary(commandStatus),
-      defer: (rows) => this.#deferUnseen(rows),
+      defer: (rows) => this.#waiting.add(rows),
     });
   }
 
@@ -366,6 +371,7 @@ export class Gateway {
       load: (ids) => this.#loader.load(ids),
       endUnsent: (message) => this.#endings.neverSent(message),
       endWithoutReceipt: (message) => this.#endings.withoutReceipt(message),
+      endBySegments: (message) => this.#endings.bySegments(message),
     });
   }
 
@@ -429,42 +435,6 @@ export class Gateway {
     });
   }
 
-  async #takeWaiting(account: AccountId, most: number): Promise<CustomerReceipt[]> {
-    const { pool, keeper } = this.#options;
-    const ids = await takeWaiting(pool, keeper.epoch, account, most);
-    const giveBack = (id: MessageId) => this.outbox.deferUnseen({ id, account }, UNREADABLE_MS);
-    const messages = await this.#loader.load(ids).catch((error) => {
-      // Claimed and not to be had: back on the list, or nobody would ever take them again.
-      for (const id of ids) this.outbox.deferUnseen({ id, account }, 0);
-      throw error;
-    });
-    const readable = new Set(messages.map((message) => message.id));
-    for (const id of ids) if (!readable.has(id)) giveBack(id);
-    return messages.flatMap((message) => this.outbox.waitingReceipt(message, keeper.dbNowMs) ?? []);
-  }
-
-  /** Puts an adopted node's unreturned receipts on the waiting list. */
-  #deferUnseen(
-    rows: readonly { readonly id: MessageId; readonly account: AccountId }[],
-  ): Promise<void> {
-    for (const row of rows) this.outbox.deferUnseen(row, 0);
-    return this.lanes.deferred.drain();
-  }
-
-  /** Two copies of a message may each have seen a part of its segments end: the store has them all. */
-  async #endCompleted(messages: readonly Message[]): Promise<void> {
-    try {
-      const ids = await withClient(this.#options.pool, (client) =>
-        withAllSegments(client, messages),
-      );
-      if (ids.length === 0) return;
-      for (const message of await this.#loader.load(ids)) this.#endings.bySegments(message);
-    } catch (error) {
-      // The janitor ends them when validity and grace are over.
-      this.#common.observer.note('warn', 'segmentsNotCounted', { reason: String(error) });
-    }
-  }
-
   /** Leases without an answer to store (the link was lost before they were written) end apart from the sent lane. */
   async #dropLeases(): Promise<void> {
     if (this.lanes.sent.depth() > 0) return;
@@ -480,7 +450,7 @@ export class Gateway {
     void this.#dropLeases();
     void this.#resolveUnknown();
     void this.#orphans.sweep();
-    void this.#wakeOutbox();
+    void this.#waiting.tick();
     void this.#janitor.tick();
     this.#backpressure.check();
   }
@@ -489,12 +459,6 @@ export class Gateway {
   async #resolveUnknown(): Promise<void> {
     await this.#recovery.tick();
     if (this.#recovery.isFinished) await this.#unknown.tick();
-  }
-
-  async #wakeOutbox(): Promise<void> {
-    const bound = this.outbox.boundAccounts();
-    if (bound.length === 0) return;
-    this.outbox.wake(await accountsWaiting(this.#options.pool, bound).catch(() => []));
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../store/partitions.ts';
 import { withClient } from '../store/pool.ts';
 import { queuedOfAccount } from '../store/queued-of-account.ts';
+import { withAllSegments } from '../store/segment-receipts.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 
@@ -35,6 +36,7 @@ export interface JanitorDeps {
   load(ids: readonly MessageId[]): Promise<Message[]>;
   endUnsent(message: Message): void;
   endWithoutReceipt(message: Message): void;
+  endBySegments(message: Message): void;
 }
 
 /**
@@ -72,6 +74,17 @@ export class Janitor {
       const last = ids.at(-1);
       if (last === undefined) return;
       after = last;
+    }
+  }
+
+  /** Two copies of a message may each have seen a part of its segments end: the store has them all. */
+  async endCompleted(messages: readonly Message[]): Promise<void> {
+    try {
+      const ids = await withClient(this.#deps.pool, (client) => withAllSegments(client, messages));
+      for (const message of await this.#deps.load(ids)) this.#deps.endBySegments(message);
+    } catch (error) {
+      // They end when their validity and grace are over.
+      this.#deps.observer.note('warn', 'segmentsNotCounted', { reason: String(error) });
     }
   }
 

@@ -130,16 +130,6 @@ export class ContentKeys {
     return plain;
   }
 
-  /** Seals a record that stands by itself, such as a parked receipt, under crypto.key. */
-  sealSecret(plain: Buffer): Buffer {
-    return this.#spec.sealing.sealRecord(plain);
-  }
-
-  /** @throws SealError when no key at hand opens it */
-  openSecret(sealed: Buffer): Buffer {
-    return this.#spec.sealing.openRecord(sealed);
-  }
-
   #ivOf(id: MessageId, version: number): Buffer {
     this.#iv.writeBigInt64BE(id, 0);
     this.#iv.writeUInt32BE(version, 8);

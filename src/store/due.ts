@@ -34,7 +34,8 @@ export interface DueMessage {
  * all have their outcome and need no row, for the others. Each message's row is so written in good time.
  */
 const WALKS = [
-  { job: 'due-soon', ageMs: 60_000, aheadMs: 7_200_000 },
+  // accept takes ids of up to 20 s, so that at 30 s none can come any more.
+  { job: 'due-soon', ageMs: 30_000, aheadMs: 7_200_000 },
   { job: 'due-later', ageMs: 3_600_000, aheadMs: Number.POSITIVE_INFINITY },
 ] as const;
 /** The walk waits while a writing transaction is older than this: it could still bring a message of a walk's age. */

@@ -26,11 +26,12 @@ describe('processState', () => {
 
   it('takes a zombie for dead', async () => {
     // A parent that never waits for its child; the name holds what would fool a careless parser.
-    const script = 'sleep 0 & echo $!; exec -a "a) R 1 (b" sleep 60';
+    // It ends only when bash, which would, has become a program that does not wait.
+    const script = 'sleep 1 & echo $!; exec -a "a) R 1 (b" sleep 60';
     const parent = spawn('bash', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = await once(createInterface({ input: parent.stdout }), 'line');
     const zombie = Number(line);
-    await expect.poll(() => processState(zombie)).toBe('zombie');
+    await expect.poll(() => processState(zombie), { timeout: 10_000 }).toBe('zombie');
     expect(processIdentity(zombie)).toBeUndefined();
     expect(processState(parent.pid ?? 0)).toBe('running');
     const exited = once(parent, 'exit');
