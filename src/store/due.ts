@@ -34,12 +34,14 @@ export interface DueMessage {
  * all have their outcome and need no row, for the others. Each message's row is so written in good time.
  */
 const WALKS = [
-  // accept takes ids of up to 20 s, so that at 30 s none can come any more.
   { job: 'due-soon', ageMs: 30_000, aheadMs: 7_200_000 },
   { job: 'due-later', ageMs: 3_600_000, aheadMs: Number.POSITIVE_INFINITY },
 ] as const;
-/** The walk waits while a writing transaction is older than this: it could still bring a message of a walk's age. */
-const RUNNING_MS = 30_000;
+/**
+ * The walk waits while a writing transaction is older than this: accept takes ids of up to 20 s when it begins, so
+ * that none of the first walk's age can come any more.
+ */
+const RUNNING_MS = 8_000;
 /** Messages of one step: some 20 ms of the database. */
 const WALK_WINDOW = 20_000;
 

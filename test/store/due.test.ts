@@ -43,7 +43,7 @@ async function noted(): Promise<bigint[]> {
 
 describe('walkDue', () => {
   it('notes unfinished messages once, those of long validity not before an hour', async () => {
-    const young = await past(30_000, 60_000);
+    const young = await past(15_000, 60_000);
     const short = await past(90_000, 120_000);
     const long = await past(90_000, 48 * 3_600_000);
     const longOld = await past(2 * 3_600_000, 48 * 3_600_000);
