@@ -11,9 +11,9 @@ import { applyText, faultText } from './ops/apply.ts';
 import { type Database, openDatabase } from './ops/database.ts';
 import {
   demoCarrierOf,
-  demoPasswordPath,
   hasDemoObjects,
   keepDemoPassword,
+  printHowToGoOn,
   showSample,
   withDemoPort,
 } from './ops/demo.ts';
@@ -287,22 +287,17 @@ class Daemon {
       this.#log.warn('demo objects exist beside a listener that is not loopback', {
         smpp: addressText(smpp),
       });
+    const { dataDir } = this.#config;
     if (firstDemoStart) {
+      const target = { host: '127.0.0.1', port: smpp.port };
       await showSample({
-        sendSample: (password) => sendSample({ host: '127.0.0.1', port: smpp.port, password }),
+        sendSample: (password) => sendSample({ ...target, password }),
         get: (path) => getJson(`${http.address}${path}`, http.token),
         print,
-        dataDir: this.#config.dataDir,
-      });
+        dataDir,
+      }).catch((error) => this.#log.warn('the sample message failed', { reason: String(error) }));
     }
-    print('');
-    print(
-      `Bind by SMPP at ${addressText(smpp)}, system_id demo, password in ${demoPasswordPath(this.#config.dataDir)}`,
-    );
-    print(
-      `HTTP API and page at ${http.address}, documentation at ${http.address}/docs, admin token in ${http.tokenPath ?? 'ADMIN_TOKEN'}`,
-    );
-    print('Ctrl-C drains and stops; the next start keeps the data.');
+    printHowToGoOn(print, { smpp: addressText(smpp), ...http, dataDir });
   }
 
   async #apply(

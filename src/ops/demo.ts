@@ -45,6 +45,27 @@ export function hasDemoObjects(catalog: Catalog): boolean {
   return [...catalog.accounts.values(), ...catalog.carriers.values()].some((object) => object.demo);
 }
 
+/** Prints how to bind, where the API is, and where password and token lie (never the values). */
+export function printHowToGoOn(
+  print: (line: string) => void,
+  at: {
+    readonly smpp: string;
+    readonly address: string;
+    readonly tokenPath: string | undefined;
+    readonly dataDir: string;
+  },
+): void {
+  const { smpp, address, tokenPath, dataDir } = at;
+  const password = demoPasswordPath(dataDir);
+  const token = tokenPath ?? 'ADMIN_TOKEN';
+  print('');
+  print(`Bind by SMPP at ${smpp}, system_id ${DEMO_SYSTEM_ID}, password in ${password}`);
+  print(
+    `HTTP API and page at ${address}, documentation at ${address}/docs, admin token in ${token}`,
+  );
+  print('Ctrl-C drains and stops; the next start keeps the data.');
+}
+
 /** What the demo needs of the running daemon, all of it from outside: the HTTP API and a port to bind to. */
 export interface DemoTour {
   /** Sends one message by a real SMPP bind; settles with its message_id when its receipt came back. */
