@@ -24,7 +24,7 @@ export interface DaemonSettings {
   readyMs?: number;
 }
 
-/** As `npm start` has them: a young generation of 16 MiB halves keeps memory 100 MB lower at the same CPU. */
+/** As `npm start` has them: see docs/performance.md. */
 const nodeFlags = ['--max-semi-space-size=16'];
 
 /**
