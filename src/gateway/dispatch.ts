@@ -73,7 +73,7 @@ export interface DispatchDeps {
     carrier: CarrierId,
     keys: readonly Sending[],
   ): Promise<{ lease: bigint; refused: ReadonlySet<MessageId> }>;
-  /** Reads messages with their content; one without (erased, ended) is absent. */
+  /** Reads messages with their content. */
   load(ids: readonly MessageId[]): Promise<Message[]>;
   /** Stores an answer (sent lane). */
   book(sending: Sending): void;
@@ -318,7 +318,8 @@ export class Dispatcher {
       if (job === undefined) break;
       const { message } = job;
       if (message.validUntilMs <= nowMs) this.#deps.expired(message);
-      else
+      // Its content is gone: the janitor ends it when its validity is over.
+      else if (message.submit !== undefined)
         upstreamParts(message, carrier, nowMs, (pdu, segment, parts) => {
           if (parts > 1) message.parts ??= new Array(parts).fill(undefined);
           if (job.segment !== 0 && job.segment !== segment) return;

@@ -21,6 +21,7 @@ import { isTemporary, type Job, type Sending } from './dispatch.ts';
 import { Endings } from './endings.ts';
 import { Janitor } from './janitor.ts';
 import { type Lanes, openLanes } from './lanes.ts';
+import { LateOrphans } from './late-orphans.ts';
 import { LeaseBook } from './lease-book.ts';
 import { MessageLoader } from './loader.ts';
 import { NodeIds } from './node-ids.ts';
@@ -56,6 +57,8 @@ export interface GatewayOptions {
   readonly authenticator: Authenticator;
   readonly limits: { readonly rates: RateLimits; readonly binds: BindLimits };
   readonly maxPduOctets: number;
+  /** A customer waits this long for an answer of ours; then his session is closed. */
+  readonly responseTimeoutMs: number;
   catalog(): Catalog;
   connect(applicationName: string): Promise<Client>;
 }
@@ -89,6 +92,7 @@ export class Gateway {
   readonly #submit: SubmitPath;
   readonly #receipts: ReceiptPath;
   readonly #orphans: Orphans;
+  readonly #late: LateOrphans;
   readonly #answers: UpstreamAnswers;
   readonly #unknown: UnknownOutcomes;
   readonly #endings: Endings;
@@ -116,7 +120,9 @@ export class Gateway {
       loader: this.#loader,
       receipts: this.#receipts,
       onBehind: () => this.#backpressure.check(),
+      unmatched: (carrier, orphans) => void this.#late.onUnmatched(carrier, orphans),
     });
+    this.#late = this.#newLateOrphans();
     this.#answers = this.#newUpstreamAnswers();
     this.#unknown = this.#newUnknownOutcomes();
     this.carriers = this.#newCarriers();
@@ -212,7 +218,7 @@ export class Gateway {
   }
 
   #openLanes(): Lanes {
-    const { keeper, observer, connect } = this.#options;
+    const { keeper, observer, connect, responseTimeoutMs } = this.#options;
     return openLanes({
       epoch: keeper.epoch,
       connect,
@@ -220,9 +226,11 @@ export class Gateway {
       now: Date.now,
       observer,
       leases: this.#leases,
+      doubtMaxMs: responseTimeoutMs,
       handlers: {
         onAccepted: (items, verdicts) => this.#submit.onCommitted(items, verdicts),
         onNotAccepted: (items) => this.#submit.onNotCommitted(items),
+        onAcceptInDoubt: (items) => this.#submit.onLongDoubt(items),
         onSent: (items) => {
           for (const sending of items) this.#leases.settle(sending.lease);
           this.carriers.pump();
@@ -279,6 +287,17 @@ export class Gateway {
     const book = (sending: Sending) => this.lanes.sent.push(sending);
     const parts = { receipts: this.#receipts, orphans: this.#orphans };
     return new UpstreamAnswers({ ...this.#common, ...parts, book });
+  }
+
+  #newLateOrphans(): LateOrphans {
+    return new LateOrphans({
+      ...this.#common,
+      sealing: this.#options.sealing,
+      loader: this.#loader,
+      clocks: this.#clocks,
+      note: (note) => this.lanes.notes.push(note),
+      markMatched: (parked, message) => void this.#orphans.markMatched(parked, message),
+    });
   }
 
   #newUnknownOutcomes(): UnknownOutcomes {

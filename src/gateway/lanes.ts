@@ -36,6 +36,7 @@ export interface LeaseRequest {
 export interface LaneHandlers {
   onAccepted(items: Submission[], verdicts: AcceptVerdict[]): void;
   onNotAccepted(items: Submission[]): void;
+  onAcceptInDoubt(items: Submission[]): void;
   onSent(items: Sending[]): void;
   onSettled(items: Settlement[], verdicts: SettleVerdict[]): void;
   onEndedUnsent(items: Settlement[], verdicts: SettleVerdict[]): void;
@@ -51,6 +52,8 @@ export interface LanesSpec {
   readonly now: () => number;
   readonly observer: GatewayObserver;
   readonly leases: LeaseBook;
+  /** A customer waits this long for an answer whose commit is in doubt. */
+  readonly doubtMaxMs: number;
   readonly handlers: LaneHandlers;
 }
 
@@ -84,6 +87,8 @@ function submitLanes(spec: LanesSpec): Pick<Lanes, 'accept' | 'lease' | 'sent'> 
       },
       onCommitted: handlers.onAccepted,
       onNotCommitted: handlers.onNotAccepted,
+      onLongDoubt: handlers.onAcceptInDoubt,
+      doubtMaxMs: spec.doubtMaxMs,
     }),
     lease: open<LeaseRequest, readonly MessageId[]>(spec, 'lease', {
       maxBatch: 1,

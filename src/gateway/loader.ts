@@ -10,7 +10,14 @@ import type { ContentKeys } from '../store/content-keys.ts';
 import { withClient } from '../store/pool.ts';
 import { loadSegmentReceipts } from '../store/segment-receipts.ts';
 import { loadMessages, type StoredMessage } from '../store/stored-message.ts';
-import { DEFAULT_ALPHABET, echoOf, type Message, NOTHING, type PartEnd } from './message.ts';
+import {
+  DEFAULT_ALPHABET,
+  echoOf,
+  type Message,
+  NO_ECHO,
+  NOTHING,
+  type PartEnd,
+} from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 
 export interface LoaderDeps {
@@ -28,7 +35,10 @@ export class MessageLoader {
     this.#deps = deps;
   }
 
-  /** The messages of these ids, in their order; one whose account or content is gone is absent. */
+  /**
+   * The messages of these ids, in their order; unknown ids are absent. One whose content is gone (erased, altered)
+   * has neither submit_sm nor addresses: it can still end, be settled and be receipted, but not be sent.
+   */
   async load(ids: readonly MessageId[]): Promise<Message[]> {
     // The connection is given back before revive asks for another: eight loads at once would wait for each other.
     const stored = await withClient(this.#deps.pool, (client) => loadMessages(client, ids));
@@ -36,7 +46,7 @@ export class MessageLoader {
     return this.revive(ids.flatMap((id) => byId.get(id) ?? []));
   }
 
-  /** Decrypts stored messages; one whose account or content is gone is absent. */
+  /** Decrypts stored messages; what of them cannot be read is as in `load`. */
   async revive(stored: readonly StoredMessage[]): Promise<Message[]> {
     await this.#deps.keys.load([...new Set(stored.map((message) => message.contentKey))]);
     const long = stored.filter((message) => message.segments > 1).map((message) => message.id);
@@ -56,16 +66,10 @@ export class MessageLoader {
     ends: ReadonlyMap<number, PartEnd> | undefined,
   ): Message | undefined {
     const owner = this.#deps.catalog().accounts.get(stored.account);
+    if (owner === undefined) return undefined; // not in this node's catalog yet: asked for again
     const submit = this.#openSubmit(stored);
-    if (owner === undefined || submit === undefined) {
+    if (submit === undefined)
       this.#deps.observer.note('warn', 'messageNotReadable', { message: stored.id.toString() });
-      return undefined;
-    }
-    const destination = normaliseDestination(
-      submit.destination_addr,
-      submit.dest_addr_ton,
-      submit.dest_addr_npi,
-    );
     const {
       id,
       account,
@@ -102,9 +106,9 @@ export class MessageLoader {
       contentKey: stored.contentKey,
       content: NOTHING,
       owner,
-      destination: 'msisdn' in destination ? destination.msisdn : submit.destination_addr,
+      destination: submit === undefined ? '' : destinationOf(submit),
       submit,
-      echo: echoOf(submit, textOf(submit, DEFAULT_ALPHABET)),
+      echo: submit === undefined ? NO_ECHO : echoOf(submit, textOf(submit, DEFAULT_ALPHABET)),
       parts,
       ended: stored.end,
     };
@@ -133,4 +137,13 @@ export class MessageLoader {
       return undefined; // the content was altered: the note of the caller says so
     }
   }
+}
+
+function destinationOf(submit: SubmitSm): string {
+  const destination = normaliseDestination(
+    submit.destination_addr,
+    submit.dest_addr_ton,
+    submit.dest_addr_npi,
+  );
+  return 'msisdn' in destination ? destination.msisdn : submit.destination_addr;
 }

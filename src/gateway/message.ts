@@ -44,7 +44,7 @@ export interface Message {
   readonly owner: CatalogAccount;
   /** E.164 digits of the destination. */
   readonly destination: string;
-  /** The customer's submit_sm until its last segment was answered. */
+  /** The customer's submit_sm until its last segment was answered; undefined as well when its content is gone. */
   submit: SubmitSm | undefined;
   /** What its receipt repeats. */
   readonly echo: ReceiptEcho;
@@ -65,6 +65,18 @@ export interface ReceiptEcho {
   readonly destination_addr: string;
   readonly text: string;
 }
+
+/** Of a message whose content is gone: the customer's receipt has its message_id and no addresses. */
+export const NO_ECHO: ReceiptEcho = {
+  service_type: '',
+  source_addr_ton: 0,
+  source_addr_npi: 0,
+  source_addr: '',
+  dest_addr_ton: 0,
+  dest_addr_npi: 0,
+  destination_addr: '',
+  text: '',
+};
 
 /** How one segment ended; the numbers are those of domain/message-state.ts. */
 export interface PartEnd {

@@ -6,7 +6,7 @@ import {
   type EsmeListenerHandler,
   type EsmeListenerOptions,
 } from '../session/esme-listener.ts';
-import { sessionOptions } from '../session/session-types.ts';
+import { SESSION_DEFAULTS, sessionOptions } from '../session/session-types.ts';
 import { ESME_RMSGQFUL } from '../smpp/status.ts';
 import { EpochKeeper } from '../store/epoch-keeper.ts';
 import type { Sealing } from '../store/sealing.ts';
@@ -35,6 +35,8 @@ export interface NodeOptions {
   readonly authenticator: Authenticator;
   readonly redisUrl: string | undefined;
   readonly maxPduOctets: number;
+  /** Ms that a request may stay unanswered, in either direction; default SESSION_DEFAULTS. */
+  readonly responseTimeoutMs?: number;
   readonly doors: readonly Door[];
   catalog(): Catalog;
 }
@@ -82,7 +84,8 @@ export class GatewayNode {
         options.observer.note(up ? 'info' : 'warn', up ? 'redisUp' : 'redisDown', { reason }),
     });
     limits.onCatalog(options.catalog());
-    gateway = new Gateway({ ...options, keeper, limits });
+    const { responseTimeoutMs = SESSION_DEFAULTS.responseTimeoutMs } = options;
+    gateway = new Gateway({ ...options, responseTimeoutMs, keeper, limits });
     const node = new GatewayNode({ options, gateway, keeper, limits, lost, live });
     try {
       gateway.start();
@@ -183,6 +186,7 @@ function openDoor(door: Door, options: NodeOptions, gateway: Gateway): EsmeListe
     now: () => performance.now(),
     maxPduOctets: options.maxPduOctets,
     overWindowStatus: ESME_RMSGQFUL,
+    responseTimeoutMs: options.responseTimeoutMs ?? SESSION_DEFAULTS.responseTimeoutMs,
     observer: { malformed: () => options.observer.malformedPdu('customer') },
   });
   return new EsmeListener({ ...door, session }, handler);

@@ -41,6 +41,8 @@ export interface OrphansDeps {
   readonly receipts: ReceiptPath;
   /** More wait to be looked up than may: the carriers are to be held. */
   onBehind(): void;
+  /** Parked, looked up after that, and of no dispatch: it may be of a submit_sm that was sent again since. */
+  unmatched(carrier: CatalogCarrier, orphans: readonly Orphan[]): void;
 }
 
 /**
@@ -53,7 +55,8 @@ export interface OrphansDeps {
  *   park (committed, carrier answered) ── look up once more ── found ──> weigh
  *        │ not found                                       ^
  *        └── the answer comes to this node ────────────────┤
- *        └── swept each second, then ever more seldom ─────┘
+ *        ├── swept each second, then ever more seldom ─────┘
+ *        └── fits a submit_sm that was sent again: noted there (unknown.ts)
  * ```
  * Storing a dispatch and parking each look for the other after their own commit, so one of the two sees the other.
  */
@@ -97,14 +100,7 @@ export class Orphans {
       const due = await withClient(this.#deps.pool, (client) =>
         takeParkedDue(client, this.#deps.now(), BATCH),
       );
-      const orphans = due.flatMap((parked) => this.#unseal(parked) ?? []);
-      const found = await this.#find(orphans.map((orphan) => orphan.arrival));
-      for (const [i, orphan] of orphans.entries()) {
-        const sending = found[i];
-        if (sending === undefined) continue;
-        this.#forget(orphan.arrival);
-        this.#weighParked(orphan, sending);
-      }
+      await this.#lookUpParked(due.flatMap((parked) => this.#unseal(parked) ?? []));
     } catch (error) {
       this.#deps.observer.note('warn', 'parkedReceiptsNotSwept', { reason: String(error) });
     } finally {
@@ -184,13 +180,22 @@ export class Orphans {
         this.#remember(orphan);
       }
     }
+    await this.#lookUpParked(orphans);
+  }
+
+  async #lookUpParked(orphans: readonly Orphan[]): Promise<void> {
     const found = await this.#find(orphans.map((orphan) => orphan.arrival));
+    const unmatched: Orphan[] = [];
     for (const [i, orphan] of orphans.entries()) {
       const sending = found[i];
-      if (sending === undefined) continue;
-      this.#forget(orphan.arrival);
-      this.#weighParked(orphan, sending);
+      if (sending === undefined) unmatched.push(orphan);
+      else {
+        this.#forget(orphan.arrival);
+        this.#weighParked(orphan, sending);
+      }
     }
+    for (const [carrier, ofCarrier] of Map.groupBy(unmatched, ({ arrival }) => arrival.carrier))
+      this.#deps.unmatched(carrier, ofCarrier);
   }
 
   #weighParked(orphan: Orphan, sending: Sending): void {
@@ -287,8 +292,7 @@ export class Orphans {
   }
 
   #hashOf(arrival: Arrival): Buffer | null {
-    const destination = normaliseDestination(arrival.destination, 0, 0);
-    return 'msisdn' in destination ? this.#deps.sealing.numberHash(destination.msisdn) : null;
+    return destinationHash(this.#deps.sealing, arrival);
   }
 
   #remember(orphan: Orphan): void {
@@ -327,6 +331,12 @@ interface Kept {
   readonly destination: string;
   readonly sender: string;
   readonly receivedAtMs: number;
+}
+
+/** The keyed hash of the number that a receipt is about, as messages have it; null when it names none. */
+export function destinationHash(sealing: Sealing, arrival: Arrival): Buffer | null {
+  const destination = normaliseDestination(arrival.destination, 0, 0);
+  return 'msisdn' in destination ? sealing.numberHash(destination.msisdn) : null;
 }
 
 function fits(arrival: Arrival, destination: string): boolean {

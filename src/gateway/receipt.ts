@@ -307,7 +307,7 @@ function digitsOf(address: string): string {
 }
 
 /** `err:` as a number where it is one, else the network_error_code; 0 when neither. */
-function errorNumber(fields: ReceiptFields): number {
+export function errorNumber(fields: ReceiptFields): number {
   const err = fields.err === undefined ? Number.NaN : Number(fields.err);
   if (Number.isInteger(err) && err >= 0 && err <= 0x7fffffff) return err;
   return fields.networkError ?? 0;

@@ -135,6 +135,15 @@ export class SubmitPath {
     this.#readAgain();
   }
 
+  /**
+   * Whether these are stored is not known since the response timeout: their sessions are closed unanswered, and the
+   * customers find out by their receipts, or send again.
+   */
+  onLongDoubt(submissions: readonly Submission[]): void {
+    for (const session of new Set(submissions.map((submission) => submission.session)))
+      session.close('a submit_sm could not be answered in time');
+  }
+
   /** A session ended: it is no longer held. */
   forget(session: Session): void {
     this.#held.delete(session);

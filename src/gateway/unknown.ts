@@ -1,23 +1,17 @@
 import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import type { CarrierId, MessageId } from '../domain/ids.ts';
-import { checkSender } from '../domain/sender-id.ts';
-import type { ReceiptFields } from '../smpp/receipt-text.ts';
 import type { UnknownOutcome, UnknownResolution } from '../store/unknown.ts';
 import type { ClockOffsets } from './clock-offsets.ts';
 import type { Job, Sending } from './dispatch.ts';
 import { type LeaseBook, NO_LEASE } from './lease-book.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import { orphanFits, tail } from './orphan-fit.ts';
 import { smaller } from './queue.ts';
 import type { Arrival } from './receipt.ts';
 
 /** Unknown outcomes of one carrier looked at together; beyond these none is matched to an orphan, all are resent. */
 const OPEN_MAX = 5_000;
-/** A receipt's submit date may be this far from the write: carriers state minutes, and queue (docs: invariant 5). */
-const SUBMIT_DATE_MS = 90_000;
-/** Characters of the text that a receipt repeats. */
-const TEXT_CHARACTERS = 20;
-
 /** A receipt that fits no dispatch, as the store keeps it. */
 export interface Orphan {
   readonly parked: bigint;
@@ -210,7 +204,9 @@ export class UnknownOutcomes {
 
   async #giveUp(carrier: CatalogCarrier, unknown: UnknownOutcome, message: Message): Promise<void> {
     const resend =
-      carrier.onUnknownOutcome.then === 'resend' && message.validUntilMs > this.#deps.now();
+      carrier.onUnknownOutcome.then === 'resend' &&
+      message.submit !== undefined &&
+      message.validUntilMs > this.#deps.now();
     // Before it is sent again it must stand as resent; a crash in between is covered by the floor.
     if (resend) {
       const [taken] = await this.#deps.store.resolve([unknown], 'resent');
@@ -280,58 +276,8 @@ export class UnknownOutcomes {
   }
 }
 
-/** Whether an orphan receipt can be about this submit_sm: destination and sender as sent, submit date, text. */
-function orphanFits(
-  unknown: UnknownOutcome,
-  message: Message,
-  arrival: Arrival,
-  clockOffsetMs: number | undefined,
-): boolean {
-  if (!arrival.destination.endsWith(tail(message.destination))) return false;
-  const sender = checkSender(
-    message.echo.source_addr,
-    message.echo.source_addr_ton,
-    message.echo.source_addr_npi,
-  );
-  if (
-    !('malformed' in sender) &&
-    arrival.sender !== '' &&
-    arrival.sender.replace(/^\+/, '') !== sender.addr
-  )
-    return false;
-  // Only the first segment begins as the message does.
-  const texts = unknown.segment > 1 || textFits(arrival.fields.text, message.echo.text);
-  return texts && dateFits(arrival.fields, unknown.sinceMs, clockOffsetMs);
-}
-
-/** The submit date against the time of the write; while the carrier's zone is not learnt any quarter of an hour will do. */
-function dateFits(
-  fields: ReceiptFields,
-  sinceMs: number,
-  clockOffsetMs: number | undefined,
-): boolean {
-  if (fields.submitDateMs === undefined) return true;
-  const off = fields.submitDateMs - sinceMs;
-  const zone = clockOffsetMs ?? Math.round(off / QUARTER_MS) * QUARTER_MS;
-  return Math.abs(off - zone) <= SUBMIT_DATE_MS;
-}
-
-const QUARTER_MS = 900_000;
-
-function textFits(receiptText: string | undefined, messageText: string): boolean {
-  if (receiptText === undefined || receiptText.trim() === '') return true;
-  const said = receiptText.trim().slice(0, TEXT_CHARACTERS);
-  // Characters outside ASCII are written in many ways; only what is plain on both sides can disagree.
-  if (/[^\x20-\x7e]/.test(messageText)) return true;
-  return messageText.trim().startsWith(said) || said.startsWith(messageText.trim());
-}
-
 function idsOf(unknowns: readonly UnknownOutcome[]): MessageId[] {
   return [...new Set(unknowns.map((unknown) => unknown.id))];
-}
-
-function tail(destination: string): string {
-  return destination.slice(-7);
 }
 
 function keyOf(key: {

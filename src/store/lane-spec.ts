@@ -23,6 +23,13 @@ export interface LaneSpec<Item, Verdict> {
   onCommitted(items: Item[], verdicts: Verdict[]): void;
   /** It is certain that these are not committed and that the lane will not try again. */
   onNotCommitted(items: Item[], error: DependencyError): void;
+  /**
+   * Their commit is in doubt and was not read back for `doubtMaxMs`: who waits for an answer is to wait no longer.
+   * They are answered all the same once it is known.
+   */
+  onLongDoubt?(items: Item[]): void;
+  /** Ms; needed with onLongDoubt. */
+  readonly doubtMaxMs?: number;
   /** Called when the lane loses its connection (with the error) and when it has one again (undefined). */
   onConnection?(error: DependencyError | undefined): void;
   /** After a commit or a read-back: how long the batch took, and its size. */

@@ -57,6 +57,7 @@ export class Lane<Item, Verdict = number> {
   #linger: NodeJS.Timeout | undefined;
   #lingerOver = false;
   #pause: { timer: NodeJS.Timeout; end: () => void } | undefined;
+  #longDoubt: NodeJS.Timeout | undefined;
   #drained: (() => void)[] = [];
   #lastError: DependencyError | undefined;
   /** Settles when the batch under way and its consequences are over. */
@@ -166,7 +167,7 @@ export class Lane<Item, Verdict = number> {
     this.#inFlight += items.length;
     this.#state = 'writing';
     this.#lingerOver = this.#drained.length > 0;
-    if (this.#linger !== undefined) clearTimeout(this.#linger);
+    clearTimeout(this.#linger);
     this.#linger = undefined;
     this.#running = this.#run(client, items);
   }
@@ -225,7 +226,9 @@ export class Lane<Item, Verdict = number> {
       return this.#rolledBack(tried, dependencyError(error));
     if (this.#state !== 'closed') this.#state = 'doubt';
     this.#lost(client, dependencyError(error, 'inDoubt'));
+    this.#watchDoubt(tried);
     const found = await this.#readBack(batch);
+    clearTimeout(this.#longDoubt);
     // Closed meanwhile: nobody is told.
     if (found === undefined) return;
     if (found.committed) {
@@ -234,6 +237,12 @@ export class Lane<Item, Verdict = number> {
     } else {
       await this.#rolledBack(tried, dependencyError(error));
     }
+  }
+
+  #watchDoubt({ items, startedMs }: Tried<Item>): void {
+    const { onLongDoubt, doubtMaxMs, now } = this.#spec;
+    if (onLongDoubt === undefined || doubtMaxMs === undefined) return;
+    this.#longDoubt = setTimeout(() => onLongDoubt(items), startedMs + doubtMaxMs - now());
   }
 
   /** Certainly not committed: again, in halves, later, or back to the giver, by the kind of error. */
@@ -377,7 +386,8 @@ export class Lane<Item, Verdict = number> {
   }
 
   #stopTimers(): void {
-    if (this.#linger !== undefined) clearTimeout(this.#linger);
+    clearTimeout(this.#linger);
+    clearTimeout(this.#longDoubt);
     if (this.#pause !== undefined) {
       clearTimeout(this.#pause.timer);
       this.#pause.end();

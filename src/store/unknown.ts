@@ -108,6 +108,29 @@ export async function openUnknown(
   return rows.map(unknownOutcome);
 }
 
+/**
+ * Those of a carrier to these numbers that an orphan receipt may still be about: sent again since, or still open.
+ * Newest first; `resent` says which.
+ * @param hashes keyed hashes of the numbers
+ */
+export async function unknownTo(
+  client: ClientBase,
+  carrier: CarrierId,
+  hashes: readonly Buffer[],
+  sinceMs: number,
+  limit: number,
+): Promise<(UnknownOutcome & { readonly resent: boolean })[]> {
+  const { rows } = await client.query<UnknownColumns & { resolution: string | null }>(
+    `select u.id, u.segment, u.attempt, u.carrier, u.since, u.resolution
+     from unknown_outcome u join message m on m.id = u.id
+     where u.carrier = $1 and u.since >= to_timestamp($3 / 1000.0::float8)
+       and (u.resolution = 'resent' or u.resolved_at is null) and m.destination_hash = any ($2)
+     order by u.since desc limit $4`,
+    [carrier, hashes, sinceMs, limit],
+  );
+  return rows.map((row) => ({ ...unknownOutcome(row), resent: row.resolution === 'resent' }));
+}
+
 /** Closes unknown outcomes; returns those that were open. Of two who close one, one gets it. */
 export async function resolveUnknown(
   client: ClientBase,

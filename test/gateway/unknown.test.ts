@@ -7,7 +7,18 @@ import { type ReceiptWords, ScriptedCarrier, type TakenSubmit } from './scripted
 /** Resent after this; long enough for a receipt to come before. */
 const WAIT_SECONDS = 0.7;
 /** Each case has a carrier, an account and a prefix of its own, so that all run at once. */
-const CASES = ['fits', 'text', 'sender', 'date', 'two', 'kept', 'given', 'long', 'tie'] as const;
+const CASES = [
+  'fits',
+  'text',
+  'sender',
+  'date',
+  'two',
+  'kept',
+  'given',
+  'long',
+  'tie',
+  'late',
+] as const;
 type Case = (typeof CASES)[number];
 
 let carriers: Record<Case, ScriptedCarrier>;
@@ -25,11 +36,11 @@ beforeAll(async () => {
         CASES.map((name) => [name, name === 'kept' || name === 'given' ? { terms: name } : {}]),
       ),
       carriers: Object.fromEntries(
-        CASES.map((name, i) => [
+        CASES.map((name) => [
           name,
           {
             port: carriers[name].port,
-            prefix: String(i + 1),
+            prefix: prefixOf(name),
             binds: 1,
             onUnknownOutcome: { waitSeconds: WAIT_SECONDS, then: then(name) },
           },
@@ -45,7 +56,12 @@ afterAll(async () => {
 });
 
 function numberOf(name: Case, n = 1): string {
-  return `${CASES.indexOf(name) + 1}202555010${n}`;
+  return `${prefixOf(name)}202555010${n}`;
+}
+
+/** Two digits, so that none begins another. */
+function prefixOf(name: Case): string {
+  return String(10 + CASES.indexOf(name));
 }
 
 /** The carrier takes its `nth` submit and cuts the session instead of an answer. */
@@ -156,6 +172,33 @@ describe.concurrent('a submit whose answer was lost with its session', () => {
     for (const id of ids) await gateway.ended(id, { state: 'DELIVRD' });
     for (const id of ids) expect(await listed(id)).toEqual([{ resolution: 'resent', attempt: 1 }]);
     expect(tie.submits).toHaveLength(4);
+    await esme.close();
+  });
+
+  it('has a receipt that comes after it was sent again noted on its first attempt, and changes nothing', async () => {
+    const { esme, id, first } = await lost('late', undefined);
+    const [, second] = await carriers.late.taken(2);
+    if (second === undefined) throw new Error('sent again');
+    await carriers.late.receipt(second);
+    await gateway.ended(id, { state: 'DELIVRD' });
+    await carriers.late.receipt(first, { id: 'too-late', stat: 'UNDELIV' });
+    await eventually(async () =>
+      expect(
+        await gateway.sql(
+          'select kind, state, detail from receipt_note where message = $1 order by id',
+          [id],
+        ),
+      ).toEqual([{ kind: 'late', state: 5, detail: 'of segment 1, attempt 1' }]),
+    );
+    await eventually(async () =>
+      expect(
+        await gateway.sql('select matched::text from parked_receipt where matched = $1', [id]),
+      ).toEqual([{ matched: id }]),
+    );
+    expect(await gateway.end(id)).toMatchObject({ state: 'DELIVRD' });
+    expect(await gateway.money('late')).toEqual({ credits: '9.9', reserved: '0' });
+    expect(await esme.receiptOf(id)).toMatchObject({ state: 'DELIVRD' });
+    expect(esme.receipts).toHaveLength(1);
     await esme.close();
   });
 

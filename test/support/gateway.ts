@@ -10,7 +10,7 @@ import {
 import { credits, formatCredits } from '../../src/domain/money.ts';
 import { Authenticator } from '../../src/gateway/authenticate.ts';
 import { CatalogSource } from '../../src/gateway/catalog-source.ts';
-import { GatewayNode } from '../../src/gateway/node.ts';
+import { GatewayNode, type NodeOptions } from '../../src/gateway/node.ts';
 import type { GatewayObserver } from '../../src/gateway/observer.ts';
 import { applyText, faultText } from '../../src/ops/apply.ts';
 import { createSecretKeeper } from '../../src/ops/secret-keeper.ts';
@@ -56,6 +56,7 @@ export class TestGateway {
   readonly reports: Report[] = [];
   readonly pool: Pool;
   readonly #database: TestDatabase;
+  readonly #own: Partial<NodeOptions>;
   readonly #sealing = sealing();
   readonly #authenticator = new Authenticator({ pepper: PEPPER, now: Date.now });
   #catalog: CatalogSource | undefined;
@@ -64,9 +65,14 @@ export class TestGateway {
   /**
    * Starts it with these resources (YAML or JSON). Call `close` in afterAll.
    * @param database in place of a fresh one; `close` drops it
+   * @param own options of the node that differ from the usual
    */
-  static async start(resources: string, database?: TestDatabase): Promise<TestGateway> {
-    const gateway = new TestGateway(database ?? (await createDatabase()));
+  static async start(
+    resources: string,
+    database?: TestDatabase,
+    own: Partial<NodeOptions> = {},
+  ): Promise<TestGateway> {
+    const gateway = new TestGateway(database ?? (await createDatabase()), own);
     try {
       await gateway.apply(resources);
       await gateway.up();
@@ -85,8 +91,9 @@ export class TestGateway {
     return gateway;
   }
 
-  private constructor(database: TestDatabase) {
+  private constructor(database: TestDatabase, own: Partial<NodeOptions> = {}) {
     this.#database = database;
+    this.#own = own;
     this.pool = createStorePool({ url: database.url, applicationName: 'test' });
   }
 
@@ -125,6 +132,7 @@ export class TestGateway {
       maxPduOctets: 70_000,
       doors: [{ host: '127.0.0.1', port: 0 }],
       catalog: () => catalog.current,
+      ...this.#own,
     });
     this.#node = node;
     catalog.watch((next) => node.onCatalog(next));

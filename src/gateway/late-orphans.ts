@@ -1,0 +1,106 @@
+import type { Pool } from 'pg';
+import type { CatalogCarrier } from '../domain/catalog.ts';
+import { withClient } from '../store/pool.ts';
+import type { Sealing } from '../store/sealing.ts';
+import { unknownTo } from '../store/unknown.ts';
+import type { ClockOffsets } from './clock-offsets.ts';
+import type { MessageLoader } from './loader.ts';
+import type { GatewayObserver } from './observer.ts';
+import { orphanFits } from './orphan-fit.ts';
+import { destinationHash } from './orphans.ts';
+import { errorNumber, type ReceiptNote } from './receipt.ts';
+import type { Orphan } from './unknown.ts';
+
+/** An orphan is held against submits of this age: the longest validity and grace that anybody configures. */
+const OLDEST_MS = 31 * 86_400_000;
+/** Submits looked at together; with more of them to one set of numbers none is noted. */
+const CANDIDATES_MAX = 1_000;
+
+export interface LateOrphansDeps {
+  readonly pool: Pool;
+  readonly now: () => number;
+  readonly observer: GatewayObserver;
+  readonly sealing: Sealing;
+  readonly loader: MessageLoader;
+  readonly clocks: ClockOffsets;
+  /** The note lane. */
+  note(note: ReceiptNote): void;
+  /** Writes down which message a parked receipt belonged to. */
+  markMatched(orphan: Orphan['parked'], message: ReceiptNote['message']): void;
+}
+
+/**
+ * Receipts that come after their submit_sm, never answered, was sent again: they change nothing (the new attempt has
+ * a receipt of its own), but stand on the message's timeline. One is noted only if it fits exactly one such submit,
+ * and that one fits no other receipt.
+ */
+export class LateOrphans {
+  readonly #deps: LateOrphansDeps;
+  /** On their way to the store. */
+  readonly #noting = new Set<bigint>();
+
+  constructor(deps: LateOrphansDeps) {
+    this.#deps = deps;
+  }
+
+  /** Receipts of one carrier that fit no dispatch. One that cannot be looked at now comes again with the next sweep. */
+  async onUnmatched(carrier: CatalogCarrier, orphans: readonly Orphan[]): Promise<void> {
+    try {
+      await this.#note(
+        carrier,
+        orphans.filter(({ parked }) => !this.#noting.has(parked)),
+      );
+    } catch (error) {
+      this.#deps.observer.note('warn', 'lateOrphansNotNoted', { reason: String(error) });
+    }
+  }
+
+  async #note(carrier: CatalogCarrier, orphans: readonly Orphan[]): Promise<void> {
+    const { pool, sealing, loader, clocks } = this.#deps;
+    const hashes = orphans.flatMap(({ arrival }) => destinationHash(sealing, arrival) ?? []);
+    if (hashes.length === 0) return;
+    const sinceMs = this.#deps.now() - OLDEST_MS;
+    const candidates = await withClient(pool, (client) =>
+      unknownTo(client, carrier.id, hashes, sinceMs, CANDIDATES_MAX + 1),
+    );
+    if (candidates.length === 0 || candidates.length > CANDIDATES_MAX) return;
+    const loaded = await loader.load([...new Set(candidates.map(({ id }) => id))]);
+    const messages = new Map(loaded.map((message) => [message.id, message]));
+    const offsetMs = clocks.offsetMs(carrier.id);
+    const pairs = orphans.map((orphan) => ({
+      orphan,
+      fitting: candidates.filter((candidate) => {
+        const message = messages.get(candidate.id);
+        return message !== undefined && orphanFits(candidate, message, orphan.arrival, offsetMs);
+      }),
+    }));
+    for (const { orphan, fitting } of pairs) {
+      const [only] = fitting;
+      if (fitting.length !== 1 || only?.resent !== true) continue;
+      const rivals = pairs.filter((pair) => pair.fitting.includes(only));
+      // The same receipt sent twice is one.
+      const ids = new Set(rivals.map((pair) => pair.orphan.arrival.ids[0]));
+      if (ids.size === 1) this.#keep(carrier, orphan, only);
+    }
+  }
+
+  #keep(
+    carrier: CatalogCarrier,
+    { parked, arrival }: Orphan,
+    { id, segment, attempt }: { id: ReceiptNote['message']; segment: number; attempt: number },
+  ): void {
+    this.#noting.add(parked);
+    this.#deps.note({
+      message: id,
+      carrier: carrier.id,
+      kind: 'late',
+      state: arrival.fields.state ?? null,
+      err: errorNumber(arrival.fields),
+      detail: `of segment ${segment}, attempt ${attempt}`,
+      answer: () => {
+        this.#noting.delete(parked);
+        this.#deps.markMatched(parked, id);
+      },
+    });
+  }
+}
