@@ -89,13 +89,12 @@ export class ReceiptPath {
 
   /** One deliver_sm or data_sm of a carrier; it is answered after the commit that keeps what it says. */
   onDeliver(session: Session, carrier: CatalogCarrier, pdu: DeliverSm | DataSm): void {
-    const answer = (commandStatus: number): void => {
-      const name = pdu.command === 'deliver_sm' ? 'deliver_sm_resp' : 'data_sm_resp';
-      session.respond(newResponse(name, pdu.sequence_number, commandStatus));
-    };
     const fields = parseReceipt(pdu);
     // Mobile-originated messages have no route to a customer yet: refused for good, so that the carrier says so.
-    if (fields === undefined) return answer(status.ESME_RX_P_APPN);
+    if (fields === undefined) return void session.refuse(pdu, status.ESME_RX_P_APPN);
+    // Only these are kept until the answer, not the PDU.
+    const name = pdu.command === 'deliver_sm' ? 'deliver_sm_resp' : 'data_sm_resp';
+    const sequence = pdu.sequence_number;
     const arrival: Arrival = {
       carrier,
       fields,
@@ -103,7 +102,7 @@ export class ReceiptPath {
       destination: digitsOf(pdu.source_addr),
       sender: pdu.destination_addr,
       receivedAtMs: this.#deps.now(),
-      answer: () => answer(status.ESME_ROK),
+      answer: () => void session.respond(newResponse(name, sequence, status.ESME_ROK)),
     };
     if (!this.match(arrival)) this.#deps.lookUp(arrival);
   }
@@ -294,8 +293,10 @@ const HAD_ENDED = 0;
 
 /** Its ids, the TLV's first. One with control characters is no id of any carrier, and PostgreSQL takes no NUL. */
 function idsOf({ idTlv, id }: ReceiptFields): readonly string[] {
-  const ids = [idTlv, id].filter((one) => one !== undefined && ID.test(one));
-  return [...new Set(ids as string[])];
+  const ids: string[] = [];
+  if (idTlv !== undefined && ID.test(idTlv)) ids.push(idTlv);
+  if (id !== undefined && id !== idTlv && ID.test(id)) ids.push(id);
+  return ids;
 }
 
 /** A message_id: 1 to 64 octets that print (SMPP 3.4 §5.2.23). */

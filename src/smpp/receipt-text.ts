@@ -167,7 +167,7 @@ function receiptTextOf(pdu: MessagePdu): string {
 }
 
 function three(count: number): string {
-  return String(Math.min(count, 999)).padStart(3, '0');
+  return count < 10 ? `00${count}` : String(Math.min(count, 999)).padStart(3, '0');
 }
 
 /** Ids are numbers of at most 64 bits; longer ones of digits (hashes) are text. */

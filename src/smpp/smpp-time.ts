@@ -51,22 +51,28 @@ export function formatAbsoluteTime(ms: number): string {
  */
 export function formatRelativeTime(durationMs: number): string {
   const whole = Math.min(Math.max(1, Math.ceil(durationMs / 1000)), MAX_RELATIVE_DAYS * 86_400);
+  if (whole === lastRelative.seconds) return lastRelative.text;
   const days = Math.floor(whole / 86_400);
   const hours = Math.floor(whole / 3600) % 24;
   const minutes = Math.floor(whole / 60) % 60;
-  return `0000${two(days)}${two(hours)}${two(minutes)}${two(whole % 60)}000R`;
+  const text = `0000${two(days)}${two(hours)}${two(minutes)}${two(whole % 60)}000R`;
+  lastRelative = { seconds: whole, text };
+  return text;
 }
 
 /** "YYMMDDhhmm" in UTC, as receipts state dates (3.4 appendix B). */
 export function compactDate(ms: number): string {
+  const minute = Math.floor(ms / MINUTE_MS);
+  if (minute === lastCompact.minute) return lastCompact.text;
   const date = new Date(ms);
-  return (
+  const text =
     two(date.getUTCFullYear() % 100) +
     two(date.getUTCMonth() + 1) +
     two(date.getUTCDate()) +
     two(date.getUTCHours()) +
-    two(date.getUTCMinutes())
-  );
+    two(date.getUTCMinutes());
+  lastCompact = { minute, text };
+  return text;
 }
 
 /** Unix ms of a UTC wall clock; undefined when there is no such day or time (month 1-12). */
@@ -83,6 +89,10 @@ export function utcMs(
   if (day > 28 && day > daysIn(year, month)) return undefined;
   return Date.UTC(year, month - 1, day, hour, minute, second);
 }
+
+/** Receipts and submits of one moment have the same times: the last one written is kept. */
+let lastCompact = { minute: Number.NaN, text: '' };
+let lastRelative = { seconds: Number.NaN, text: '' };
 
 type Eight = [number, number, number, number, number, number, number, number];
 

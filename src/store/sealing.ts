@@ -2,8 +2,8 @@ import {
   createCipheriv,
   createDecipheriv,
   createHash,
-  createHmac,
   createSecretKey,
+  hash,
   hkdfSync,
   type KeyObject,
 } from 'node:crypto';
@@ -26,7 +26,7 @@ interface Master {
   readonly name: string;
   readonly wrap: KeyObject;
   readonly secret: KeyObject;
-  readonly number: KeyObject;
+  readonly number: NumberHash;
 }
 
 /**
@@ -91,12 +91,12 @@ export class Sealing {
 
   /** The keyed hash by which a number is found again, under the current key. */
   numberHash(msisdn: string): Buffer {
-    return hashNumber(this.#current, msisdn);
+    return this.#current.number.of(msisdn);
   }
 
   /** The same under each key at hand, current first: what was stored before a rotation is found too. */
   numberHashes(msisdn: string): Buffer[] {
-    return this.#masters.map((master) => hashNumber(master, msisdn));
+    return this.#masters.map((master) => master.number.of(msisdn));
   }
 
   #named(name: string): Master {
@@ -142,15 +142,43 @@ function derive(key: Buffer): Master {
       .toString('hex', 0, NAME_OCTETS),
     wrap: purpose('wrap'),
     secret: purpose('secret'),
-    number: purpose('number'),
+    number: new NumberHash(purpose('number').export()),
   };
 }
 
-function hashNumber(master: Master, msisdn: string): Buffer {
-  return createHmac('sha256', master.number)
-    .update(msisdn, 'latin1')
-    .digest()
-    .subarray(0, NUMBER_HASH_OCTETS);
+/** HMAC's block of SHA-256, and the octets its key is padded with (RFC 2104 §2). */
+const BLOCK_OCTETS = 64;
+const IPAD = 0x36;
+const OPAD = 0x5c;
+const SHA256_OCTETS = 32;
+/** More than any number has (E.164: 15 digits). */
+const MSISDN_OCTETS = 32;
+
+/**
+ * HMAC-SHA-256 of numbers under one key, by its definition over the one-shot `crypto.hash`: each submit_sm needs one,
+ * and createHmac costs four times as much (3.0 against 0.8 us, Node 24).
+ */
+class NumberHash {
+  readonly #inner = Buffer.alloc(BLOCK_OCTETS + MSISDN_OCTETS, IPAD);
+  readonly #outer = Buffer.alloc(BLOCK_OCTETS + SHA256_OCTETS, OPAD);
+
+  constructor(key: Buffer) {
+    for (const [i, octet] of key.entries()) {
+      this.#inner[i] = octet ^ IPAD;
+      this.#outer[i] = octet ^ OPAD;
+    }
+  }
+
+  of(msisdn: string): Buffer {
+    if (msisdn.length > MSISDN_OCTETS) throw new RangeError('is too long for a number');
+    const octets = this.#inner.write(msisdn, BLOCK_OCTETS, 'latin1');
+    // As Latin-1: a Buffer for a digest costs four times the digest.
+    const inner = hash('sha256', this.#inner.subarray(0, BLOCK_OCTETS + octets), 'binary');
+    this.#outer.write(inner, BLOCK_OCTETS, 'latin1');
+    const hashed = Buffer.allocUnsafe(NUMBER_HASH_OCTETS);
+    hashed.write(hash('sha256', this.#outer, 'binary'), 0, NUMBER_HASH_OCTETS, 'latin1');
+    return hashed;
+  }
 }
 
 /** IV, ciphertext, tag. */
