@@ -34,6 +34,10 @@ export interface CatalogBind {
   readonly segmentsPerSecond: number;
   /** Segments at once after a rest; 0 when the rate is unlimited. */
   readonly burst: number;
+  /** Of its traffic class: its own or the account's. */
+  readonly lane: QueueLane;
+  /** Accepted messages that may wait for a carrier; undefined: no limit but the disk. */
+  readonly queuedMax: number | undefined;
 }
 
 /** Which queue a message waits in: 0 fast, 1 normal, 2 bulk. */
@@ -62,6 +66,16 @@ export interface CatalogAccount {
   /** `receipt`: a refused message is accepted and ends REJECTD. */
   readonly refusals: 'submit' | 'receipt';
   readonly statusFor: StatusFor;
+  /** What the customer means by data_coding 0. */
+  readonly defaultAlphabet: 'gsm7' | 'gsm7-packed' | 'latin1';
+  /** Undefined: a submit_sm that is repeated is a new message. */
+  readonly dedupe: Dedupe | undefined;
+}
+
+/** When a submit_sm is a repetition of an earlier one: these fields are the same, and it comes within `seconds`. */
+export interface Dedupe {
+  readonly by: readonly ('user_message_reference' | 'source' | 'destination' | 'text')[];
+  readonly seconds: number;
 }
 
 /** How a customer wants his receipts. */

@@ -54,7 +54,8 @@ export function compileCatalog(stored: StoredResources): Catalog {
     const account = accountOf(each, parts);
     accounts.set(account.id, account);
     accountsByName.set(account.name, account);
-    for (const bind of each.spec.binds) binds.set(bind.systemId, bindOf(bind, each, account));
+    for (const bind of each.spec.binds)
+      binds.set(bind.systemId, bindOf(bind, each, account, parts));
   }
   const carriers = new Map<CarrierId, CatalogCarrier>();
   const carriersByName = new Map<string, CatalogCarrier>();
@@ -121,6 +122,8 @@ function accountOf(stored: StoredAccount, parts: AccountParts): CatalogAccount {
     receipts: receiptFormatOf(spec.receipts),
     refusals: spec.refusals,
     statusFor: spec.statusFor,
+    defaultAlphabet: spec.defaultAlphabet,
+    dedupe: spec.dedupe,
   };
 }
 
@@ -141,7 +144,12 @@ function utcOffsetMinutes(dates: string): number {
   return match[1] === '-' ? -minutes : minutes;
 }
 
-function bindOf(spec: BindSpec, stored: StoredAccount, account: CatalogAccount): CatalogBind {
+function bindOf(
+  spec: BindSpec,
+  stored: StoredAccount,
+  account: CatalogAccount,
+  { lanes }: AccountParts,
+): CatalogBind {
   const id = stored.bindIds.get(spec.systemId);
   if (id === undefined || spec.passwordHash === undefined) {
     throw new Error(
@@ -158,6 +166,11 @@ function bindOf(spec: BindSpec, stored: StoredAccount, account: CatalogAccount):
     windowMax: spec.windowMax,
     segmentsPerSecond: spec.segmentsPerSecond,
     burst: spec.burst ?? spec.segmentsPerSecond,
+    lane:
+      spec.trafficClass === undefined
+        ? account.lane
+        : found(lanes, spec.trafficClass, `bind ${spec.systemId}`),
+    queuedMax: spec.queuedMax,
   };
 }
 

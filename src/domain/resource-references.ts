@@ -25,6 +25,10 @@ export function referenceErrors(set: ResourceFile): ReferenceError[] {
     refer('terms', account.terms, ['accounts', name, 'terms']);
     refer('policies', account.policy, ['accounts', name, 'policy']);
     refer('classes', account.trafficClass, ['accounts', name, 'trafficClass']);
+    for (const [index, { trafficClass }] of account.binds.entries()) {
+      const path = ['accounts', name, 'binds', index, 'trafficClass'];
+      if (trafficClass !== undefined) refer('classes', trafficClass, path);
+    }
   }
   for (const [prefix, route] of set.routes ?? []) {
     for (const [index, carrier] of route.carriers.entries()) {

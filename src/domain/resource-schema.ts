@@ -14,6 +14,8 @@ const HOURS_MAX = 8760; // a year: beyond any validity that a carrier takes (SMP
 const DAYS_MAX = 36_500; // a century: no credit lasts longer
 const COUNT_MAX = 10_000; // sessions, windows: bounded memory
 const RATE_MAX = 1_000_000; // segments a second, far beyond one node
+const QUEUED_MAX = 100_000_000; // messages: the disk's limit, not memory's
+const DEDUPE_SECONDS_MAX = 604_800; // a week: beyond any customer's retries
 const SYSTEM_ID_OCTETS = 15; // SMPP 3.4 §4.1.1: 16 with its NUL
 const PASSWORD_OCTETS = 8; // SMPP 3.4 §4.1.1: 9 with its NUL
 
@@ -113,6 +115,8 @@ export const bindSchema = z
     windowMax: count.default(100),
     segmentsPerSecond: rate.default(1000),
     burst: whole(1, RATE_MAX).optional(),
+    trafficClass: name.optional(),
+    queuedMax: whole(1, QUEUED_MAX).optional(),
   })
   .refine((bind) => (bind.password === undefined) !== (bind.passwordHash === undefined), {
     path: ['password'],
@@ -147,6 +151,16 @@ export const accountSchema = z
       .default({ format: 'text+tlv', idBase: 'decimal', dates: 'utc' }),
     refusals: z.enum(['submit', 'receipt']).default('submit'),
     statusFor: z.partialRecord(z.enum(REFUSAL_KEYS), whole(1, 0xffffffff)).default({}),
+    defaultAlphabet: z.enum(['gsm7', 'gsm7-packed', 'latin1']).default('gsm7'),
+    dedupe: z
+      .strictObject({
+        by: z
+          .array(z.enum(['user_message_reference', 'source', 'destination', 'text']))
+          .min(1, 'must name at least one field')
+          .default(['user_message_reference', 'source', 'destination', 'text']),
+        seconds: whole(1, DEDUPE_SECONDS_MAX),
+      })
+      .optional(),
     profile: z
       .record(z.string().min(1), z.union([z.string(), z.number(), z.boolean()]))
       .default({}),

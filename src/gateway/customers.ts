@@ -60,7 +60,10 @@ export class Customers implements SessionHandler {
   }
 
   onRequest(session: Session, pdu: RequestPdu): void {
-    if (pdu.command === 'submit_sm') return this.#deps.submit.onSubmit(session, pdu);
+    const { submit } = this.#deps;
+    if (pdu.command === 'submit_sm') return submit.onSubmit(session, pdu);
+    if (pdu.command === 'data_sm') return submit.onData(session, pdu);
+    if (pdu.command === 'submit_multi') return submit.onMulti(session, pdu);
     // The operations beside submit_sm are not offered yet; the answer says so.
     session.refuse(pdu, status.ESME_RINVCMDID);
   }

@@ -6,6 +6,7 @@ import { type Lease, type LeaseBook, NO_LEASE } from './lease-book.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import { CarrierQueue, smaller } from './queue.ts';
+import type { QueuedCounts } from './queued-counts.ts';
 import { upstreamParts } from './upstream-pdu.ts';
 
 /** Messages of one lane of one carrier that are held with their content; about 1.5 KB each. */
@@ -68,6 +69,7 @@ export interface DispatchDeps {
   readonly now: () => number;
   readonly observer: GatewayObserver;
   readonly leases: LeaseBook;
+  readonly queued: Pick<QueuedCounts, 'add' | 'remove'>;
   /** Commits the keys; answers with those that have an outcome already and must not be sent. */
   takeLease(
     carrier: CarrierId,
@@ -134,6 +136,7 @@ export class Dispatcher {
   /** Queues a message; call `pump` after the last of a batch. */
   enqueue(message: Message): void {
     this.queue.push(message);
+    this.#deps.queued.add(message.bind);
   }
 
   /** Queues a job that goes before the queue (recovery, resending). */
@@ -159,12 +162,15 @@ export class Dispatcher {
     );
   }
 
-  /** An id not above any that waits here without a lease (those with one are in the lease book). */
+  /**
+   * An id not above any that waits here without a lease (those with one are in the lease book). Scheduled messages do
+   * not count: an adopter finds them in their table.
+   */
   floor(): MessageId | undefined {
     let floor = this.queue.floor();
-    for (const job of this.#again) floor = smaller(floor, job.message.id);
-    for (const { job } of this.#waiting) floor = smaller(floor, job.message.id);
-    for (const sending of this.#leasing) floor = smaller(floor, sending.id);
+    for (const job of this.#again) floor = floorWith(floor, job.message);
+    for (const { job } of this.#waiting) floor = floorWith(floor, job.message);
+    for (const sending of this.#leasing) floor = floorWith(floor, sending.message);
     for (const id of this.#paging) floor = smaller(floor, id);
     return floor;
   }
@@ -346,7 +352,9 @@ export class Dispatcher {
     if (again !== undefined) return again;
     if (this.#waiting.length >= RETRIES_MAX) return undefined;
     const message = this.queue.shift();
-    return message === undefined ? undefined : { message, segment: 0, attempt: 1 };
+    if (message === undefined) return undefined;
+    this.#deps.queued.remove(message.bind);
+    return { message, segment: 0, attempt: 1 };
   }
 
   #onLease(sendings: readonly Sending[], id: bigint, refused: ReadonlySet<MessageId>): void {
@@ -355,7 +363,7 @@ export class Dispatcher {
     const leased =
       refused.size === 0 ? sendings : sendings.filter((sending) => !refused.has(sending.id));
     const floor = leased.reduce<MessageId | undefined>(
-      (f, sending) => smaller(f, sending.id),
+      (f, sending) => floorWith(f, sending.message),
       undefined,
     );
     const lease = this.#deps.leases.add(id, leased.length, floor);
@@ -392,6 +400,11 @@ export class Dispatcher {
       },
     );
   }
+}
+
+/** The smaller of a floor and a message's id, unless that has its place in the table of scheduled ones. */
+function floorWith(floor: MessageId | undefined, message: Message): MessageId | undefined {
+  return message.releaseAtMs === 0 ? smaller(floor, message.id) : floor;
 }
 
 /** Answers that say "later": queue full, throttled, temporary application error (SMPP 3.4 §5.1.3). */

@@ -10,6 +10,8 @@ import { dropLeases } from '../store/lease.ts';
 import { withClient } from '../store/pool.ts';
 import type { Sealing } from '../store/sealing.ts';
 import type { SettleVerdict } from '../store/settle.ts';
+import { firstOfKeys } from '../store/submit-keys.ts';
+import { Aliases } from './aliases.ts';
 import type { Authenticator } from './authenticate.ts';
 import { Backpressure } from './backpressure.ts';
 import { Carriers } from './carriers.ts';
@@ -29,9 +31,12 @@ import type { GatewayObserver } from './observer.ts';
 import { Orphans } from './orphans.ts';
 import { Outbox } from './outbox.ts';
 import { smaller } from './queue.ts';
+import { QueuedCounts } from './queued-counts.ts';
 import type { BindLimits, RateLimits } from './rates.ts';
 import { ReceiptPath } from './receipt.ts';
 import { Recovery } from './recovery.ts';
+import { Requeue } from './requeue.ts';
+import { ScheduledMessages } from './scheduled.ts';
 import type { Settlement } from './settlement.ts';
 import { SubmitPath } from './submit.ts';
 import { UnknownOutcomes } from './unknown.ts';
@@ -82,6 +87,7 @@ export class Gateway {
   };
   readonly #ids: NodeIds;
   readonly #leases = new LeaseBook();
+  readonly #queued = new QueuedCounts();
   readonly #clocks = new ClockOffsets();
   readonly #correlation = new Correlation();
   /** One a lane: each answers in order. */
@@ -97,6 +103,7 @@ export class Gateway {
   readonly #unknown: UnknownOutcomes;
   readonly #endings: Endings;
   readonly #recovery: Recovery;
+  readonly #scheduled: ScheduledMessages;
   readonly #janitor: Janitor;
   readonly #waiting: WaitingReceipts;
   readonly #backpressure: Backpressure;
@@ -128,7 +135,9 @@ export class Gateway {
     this.carriers = this.#newCarriers();
     this.#submit = this.#newSubmitPath();
     this.customers = this.#newCustomers();
-    this.#recovery = this.#newRecovery();
+    const requeue = this.#newRequeue();
+    this.#recovery = this.#newRecovery(requeue);
+    this.#scheduled = this.#newScheduled(requeue);
     this.#janitor = this.#newJanitor();
     this.#backpressure = this.#newBackpressure();
   }
@@ -322,6 +331,7 @@ export class Gateway {
       monotonic: () => performance.now(),
       maxPduOctets,
       leases: this.#leases,
+      queued: this.#queued,
       receipts: () => this.#receipts,
       openPassword: (carrier) => sealing.openSecret(carrier.sealedPassword),
       takeLease: (carrier, keys) => this.#takeLease(carrier, keys),
@@ -345,7 +355,10 @@ export class Gateway {
       keys: this.#keys,
       rates: this.#options.limits.rates,
       accept: this.lanes.accept,
+      aliases: new Aliases(this.#common.pool),
+      firstOf: (keys) => withClient(this.#common.pool, (client) => firstOfKeys(client, keys)),
       carrierUsable: this.carriers.isUsable,
+      queued: this.#queued,
       enqueue: (messages) => this.carriers.enqueue(messages),
       rejectByReceipt: (message) => this.#endings.rejected(message),
     });
@@ -362,15 +375,8 @@ export class Gateway {
     return new Customers({ ...this.#common, ...parts });
   }
 
-  #newRecovery(): Recovery {
-    const { keeper, connect } = this.#options;
-    return new Recovery({
-      ...this.#common,
-      epoch: keeper.epoch,
-      connect: () => connect('recovery'),
-      progress: () => this.progress(),
-      load: (ids) => this.#loader.load(ids),
-      unknownAdopted: () => this.#unknown.refreshFloor(),
+  #newRequeue(): Requeue {
+    return new Requeue({
       rejected: (message) => this.#endings.rejected(message),
       sendsWhole: (id) => this.#common.catalog().carriers.get(id)?.longMessages === 'payload',
       queueId: (carrier, lane, id) => this.carriers.queueId(carrier, lane, id),
@@ -378,7 +384,30 @@ export class Gateway {
       refusedBefore: (message, segment, status) =>
         this.#answers.refusedBefore(message, segment, status),
       isPermanent: (commandStatus) => commandStatus !== 0 && !isTemporary(commandStatus),
+    });
+  }
+
+  #newRecovery(requeue: Requeue): Recovery {
+    const { keeper, connect } = this.#options;
+    return new Recovery({
+      ...this.#common,
+      epoch: keeper.epoch,
+      connect: () => connect('recovery'),
+      progress: () => this.progress(),
+      load: (ids) => this.#loader.load(ids),
+      requeue,
+      unknownAdopted: () => this.#unknown.refreshFloor(),
       defer: (rows) => this.#waiting.add(rows),
+    });
+  }
+
+  #newScheduled(requeue: Requeue): ScheduledMessages {
+    const { epoch } = this.#options.keeper;
+    return new ScheduledMessages({
+      ...this.#common,
+      epoch,
+      load: (ids) => this.#loader.load(ids),
+      requeue,
     });
   }
 
@@ -477,7 +506,9 @@ export class Gateway {
   /** First what dead nodes left, then what is unknown: an outcome resolved half way through would be queued twice. */
   async #resolveUnknown(): Promise<void> {
     await this.#recovery.tick();
-    if (this.#recovery.isFinished) await this.#unknown.tick();
+    if (!this.#recovery.isFinished) return;
+    await this.#unknown.tick();
+    await this.#scheduled.tick();
   }
 }
 

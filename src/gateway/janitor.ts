@@ -14,6 +14,7 @@ import {
 import { withClient } from '../store/pool.ts';
 import { queuedOfAccount } from '../store/queued-of-account.ts';
 import { withAllSegments } from '../store/segment-receipts.ts';
+import { pruneSubmitKeys } from '../store/submit-keys.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 
@@ -26,6 +27,8 @@ const TURN_MS = 400;
 /** Batches older than this are deleted: no lane asks for them any more. */
 const BATCHES_KEPT_MS = 3_600_000;
 const PRUNE_EVERY_MS = 60_000;
+/** Keys of submits forgotten in one statement. */
+const KEYS_PAGE = 5_000;
 
 export interface JanitorDeps {
   readonly pool: Pool;
@@ -114,6 +117,7 @@ export class Janitor {
     if (dbNowMs - this.#prunedMs > PRUNE_EVERY_MS) {
       this.#prunedMs = dbNowMs;
       await pruneBatches(client, dbNowMs - BATCHES_KEPT_MS);
+      while ((await pruneSubmitKeys(client, KEYS_PAGE)) === KEYS_PAGE);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Catalog } from '../domain/catalog.ts';
+import type { Catalog, QueueLane } from '../domain/catalog.ts';
 import type { MessageId } from '../domain/ids.ts';
 import { times } from '../domain/money.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
@@ -92,7 +92,7 @@ export class MessageLoader {
       bind,
       customerId,
       carrier,
-      lane: owner.lane,
+      lane: stored.lane as QueueLane,
       segments,
       unitPrice,
       price: times(unitPrice, segments),
@@ -105,6 +105,9 @@ export class MessageLoader {
       destinationHash: NOTHING,
       contentKey: stored.contentKey,
       content: NOTHING,
+      releaseAtMs: 0,
+      submitKey: undefined,
+      knownUntilMs: 0,
       owner,
       destination: submit === undefined ? '' : destinationOf(submit),
       submit,

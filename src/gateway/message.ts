@@ -39,6 +39,11 @@ export interface Message {
   readonly contentKey: number;
   /** Sealed submit_sm until the accept lane has written it. */
   content: Buffer;
+  /** Unix ms before which it is not sent (schedule_delivery_time); 0: at once. Its place is the table `scheduled`. */
+  releaseAtMs: number;
+  /** What its repetition is known by (the account's `dedupe`), until then. */
+  readonly submitKey: Buffer | undefined;
+  readonly knownUntilMs: number;
 
   /** The account as it was configured when the message came into this node's memory. */
   readonly owner: CatalogAccount;

@@ -2,7 +2,7 @@ import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
 import type { RefusalKey } from '../domain/refusal.ts';
 
 /** How a submit_sm was answered: the `result` label of `smppgate_submits_total`. */
-export type SubmitResult = 'accepted' | RefusalKey | 'malformed' | 'notAuthorised';
+export type SubmitResult = 'accepted' | 'repeated' | RefusalKey | 'malformed' | 'notAuthorised';
 
 /** Ledger kinds that the pipeline itself posts. */
 export type MoneyKind = 'charge' | 'refund' | 'reserve' | 'release';

@@ -1,5 +1,5 @@
 import type { Client, Pool } from 'pg';
-import type { AccountId, CarrierId, EpochId, MessageId } from '../domain/ids.ts';
+import type { AccountId, EpochId, MessageId } from '../domain/ids.ts';
 import {
   type AdoptedEpoch,
   adoptEpoch,
@@ -9,11 +9,12 @@ import {
   finishRecovery,
 } from '../store/epoch.ts';
 import { withClient } from '../store/pool.ts';
-import { type QueuedMessage, queuedOf, unknownOf, unreturnedOf } from '../store/recovery.ts';
+import { queuedOf, unknownOf, unreturnedOf } from '../store/recovery.ts';
+import { adoptScheduled } from '../store/scheduled.ts';
 import { releaseWaiting } from '../store/waiting.ts';
-import type { Job } from './dispatch.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import type { Requeue } from './requeue.ts';
 
 export interface RecoveryDeps {
   readonly pool: Pool;
@@ -24,19 +25,9 @@ export interface RecoveryDeps {
   progress(): EpochProgress;
   /** Messages of these ids, with their content. */
   load(ids: readonly MessageId[]): Promise<Message[]>;
-  /** A message that was never leased: to the end of its carrier's queue, by id. */
-  queueId(carrier: CarrierId, lane: number, id: MessageId): void;
-  /** Segments that are to be sent (again). */
-  enqueueJobs(carrier: CarrierId, jobs: readonly Job[]): void;
-  /** The carrier had refused it for good when its node died. */
-  refusedBefore(message: Message, segment: number, commandStatus: number): void;
-  /** Whether a carrier gets a long message as one submit_sm. */
-  sendsWhole(carrier: CarrierId): boolean;
-  /** It was accepted only to be refused by a receipt. */
-  rejected(message: Message): void;
+  readonly requeue: Requeue;
   /** Leases of dead nodes became unknown outcomes of ours. */
   unknownAdopted(): Promise<void>;
-  isPermanent(commandStatus: number): boolean;
   /** Puts receipts on the waiting list; settles when that is committed. */
   defer(
     receipts: readonly { readonly id: MessageId; readonly account: AccountId }[],
@@ -106,7 +97,10 @@ export class Recovery {
   async #makeUnknown(left: readonly AdoptedEpoch[]): Promise<void> {
     for (const { epoch } of left) {
       await releaseWaiting(this.#deps.pool, epoch);
-      await withClient(this.#deps.pool, (client) => unknownOf(client, epoch, this.#deps.epoch));
+      await withClient(this.#deps.pool, async (client) => {
+        await unknownOf(client, epoch, this.#deps.epoch);
+        await adoptScheduled(client, epoch, this.#deps.epoch);
+      });
     }
     await this.#deps.unknownAdopted();
   }
@@ -134,27 +128,10 @@ export class Recovery {
       const loaded = await this.#deps.load(tried.map((message) => message.id));
       const messages = new Map(loaded.map((message) => [message.id, message]));
       // Nothing is awaited from here on, so that a page is queued whole or not at all.
-      for (const queued of page.messages) this.#enqueue(queued, messages.get(queued.id));
+      for (const queued of page.messages) this.#deps.requeue.take(queued, messages.get(queued.id));
       if (page.next === undefined) return;
       after = page.next;
       this.#queuedUpTo.set(adopted.epoch, after);
-    }
-  }
-
-  #enqueue(queued: QueuedMessage, message: Message | undefined): void {
-    const { id, carrier, lane, missing, nextAttempt } = queued;
-    if (carrier === 0) {
-      // Accepted only to be refused by a receipt, and not ended yet.
-      if (message !== undefined) this.#deps.rejected(message);
-    } else if (nextAttempt === 1) this.#deps.queueId(carrier, lane, id);
-    else if (message !== undefined) {
-      for (const { segment, lastStatus } of missing) {
-        // A message that goes as one submit_sm has one segment to send, however many it is on the air.
-        if (segment > 1 && this.#deps.sendsWhole(carrier)) break;
-        if (this.#deps.isPermanent(lastStatus))
-          this.#deps.refusedBefore(message, segment, lastStatus);
-        else this.#deps.enqueueJobs(carrier, [{ message, segment, attempt: nextAttempt }]);
-      }
     }
   }
 

@@ -1,23 +1,23 @@
-import type { Catalog, CatalogBind } from '../domain/catalog.ts';
+import type { CatalogAccount, CatalogBind, QueueLane } from '../domain/catalog.ts';
 import { type CarrierId, ClockStepError } from '../domain/ids.ts';
 import { times, ZERO } from '../domain/money.ts';
-import { normaliseDestination } from '../domain/msisdn.ts';
 import { type Refusal, type RefusalKey, statusOf } from '../domain/refusal.ts';
-import { chooseCarrier } from '../domain/routing.ts';
-import { checkSender } from '../domain/sender-id.ts';
 import type { Session } from '../session/session.ts';
 import { encodeOne, PduWriter } from '../smpp/codec.ts';
-import { textOf } from '../smpp/message.ts';
-import { newResponse, type SubmitSm } from '../smpp/pdu.ts';
-import { malformedMessage, segmentsOf } from '../smpp/segmentation.ts';
+import type { DataSm, SubmitMulti, SubmitSm } from '../smpp/pdu.ts';
+import { segmentsOf } from '../smpp/segmentation.ts';
 import * as status from '../smpp/status.ts';
 import type { AcceptVerdict } from '../store/accept.ts';
 import type { ContentKeys } from '../store/content-keys.ts';
 import type { Lane } from '../store/lane.ts';
+import type { FirstOfKey, SubmitKey } from '../store/submit-keys.ts';
+import type { Aliases } from './aliases.ts';
+import { Judge, type JudgeDeps, type Judged, type Problem } from './judge.ts';
 import { customerIdOf, DEFAULT_ALPHABET, echoOf, type Message, NOTHING } from './message.ts';
-import type { GatewayObserver, SubmitResult } from './observer.ts';
-import type { RateLimits } from './rates.ts';
-import { validUntil } from './validity.ts';
+import type { SubmitResult } from './observer.ts';
+import { submitKeyOf } from './submit-key.ts';
+import { submitOfData, submitsOfMulti } from './submit-pdu.ts';
+import { answerAccepted, answerRefused, MultiReply, type Reply } from './submit-reply.ts';
 
 /** Messages that wait for the accept lane before sessions are no longer read: four batches of 500. */
 const ACCEPT_DEPTH_MAX = 2_000;
@@ -31,36 +31,32 @@ export interface Submission {
   readonly message: Message;
   readonly session: Session;
   readonly sequenceNumber: number;
+  readonly reply: Reply;
   readonly receivedAtMs: number;
   /** Accepted all the same, to end REJECTD by a receipt (`refusals: receipt`). */
   readonly refused: Refusal | undefined;
 }
 
-/** A submit_sm that is not accepted: a refusal of ours, or a parameter the specification has a status for. */
-type Problem = { readonly refusal: Refusal } | { readonly status: number };
-
-/** What a submit_sm is worth: found step by step before anything is written. */
-interface Judged {
-  readonly destination: string;
-  readonly text: string;
-  readonly segments: number;
-  readonly carrier: CarrierId;
-  readonly unitPrice: bigint;
-  readonly validUntilMs: number;
+/** One destination of a request on its way through the steps. */
+interface Request {
+  readonly session: Session;
+  readonly bind: CatalogBind;
+  /** As a submit_sm, whatever the customer's operation was. */
+  readonly pdu: SubmitSm;
+  readonly reply: Reply;
+  readonly receivedAtMs: number;
 }
 
-export interface SubmitDeps {
-  catalog(): Catalog;
+export interface SubmitDeps extends JudgeDeps {
   readonly now: () => number;
-  readonly random: () => number;
   /** The next internal id; undefined while this node has none reserved. @throws ClockStepError */
   nextId(nowMs: number): Message['id'] | undefined;
   readonly keys: ContentKeys;
-  readonly rates: RateLimits;
-  readonly observer: GatewayObserver;
+  /** message_ids of 3.3 binds. */
+  readonly aliases: Pick<Aliases, 'take' | 'ensure'>;
   readonly accept: Pick<Lane<Submission, AcceptVerdict>, 'push' | 'depth'>;
-  /** Whether a carrier can take messages now (its link is up and it is not paused). */
-  carrierUsable(carrier: CarrierId): boolean;
+  /** The messages that these repeat; undefined: the first was refused meanwhile. */
+  firstOf(keys: readonly SubmitKey[]): Promise<(FirstOfKey | undefined)[]>;
   /** Accepted messages go to the queues of their carriers. */
   enqueue(messages: readonly Message[]): void;
   /** Accepted only to be refused by a receipt. */
@@ -73,65 +69,110 @@ export interface SubmitDeps {
  */
 export class SubmitPath {
   readonly #deps: SubmitDeps;
+  readonly #judge: Judge;
   readonly #writer = new PduWriter();
   readonly #held = new Set<Session>();
 
   constructor(deps: SubmitDeps) {
     this.#deps = deps;
+    this.#judge = new Judge(deps);
   }
 
   /** One submit_sm of a bound session; it is answered once the store has it, or at once with a refusal. */
   onSubmit(session: Session, pdu: SubmitSm): void {
+    this.#onOne(session, pdu, pdu, 'submit_sm_resp');
+  }
+
+  /** One data_sm: a submit_sm whose text is in message_payload and whose validity in qos_time_to_live. */
+  onData(session: Session, pdu: DataSm): void {
+    this.#onOne(session, pdu, submitOfData(pdu), 'data_sm_resp');
+  }
+
+  /** One submit_multi: a message for each destination, answered together. */
+  onMulti(session: Session, pdu: SubmitMulti): void {
     const receivedAtMs = this.#deps.now();
     const bind = this.#deps.catalog().binds.get(session.systemId);
     if (bind === undefined) return this.#notBound(session, pdu);
-    const judged = this.#judge(bind, pdu, receivedAtMs);
-    if (!('destination' in judged))
-      return this.#answerProblem(session, bind, pdu, judged, receivedAtMs);
-    this.#seal(session, bind, pdu, judged, undefined, receivedAtMs);
+    const submits = submitsOfMulti(pdu);
+    const reply = new MultiReply(session, pdu.sequence_number, submits.length);
+    const [first] = submits;
+    if (first === undefined) {
+      // A distribution list: there are none here.
+      session.refuse(pdu, status.ESME_RINVDLNAME);
+      return;
+    }
+    const problem = this.#judge.admit(bind, first, submits.length, receivedAtMs);
+    for (const one of submits) {
+      // The text is one, whatever the alphabet made of it.
+      one.data_coding = first.data_coding;
+      one.short_message = first.short_message;
+      one.tlvs = first.tlvs;
+      const request = { session, bind, pdu: one, reply, receivedAtMs };
+      this.#take(request, problem ?? this.#judge.judge(bind, one, receivedAtMs));
+    }
+  }
+
+  #onOne(
+    session: Session,
+    asked: SubmitSm | DataSm,
+    pdu: SubmitSm,
+    reply: 'submit_sm_resp' | 'data_sm_resp',
+  ): void {
+    const receivedAtMs = this.#deps.now();
+    const bind = this.#deps.catalog().binds.get(session.systemId);
+    if (bind === undefined) return this.#notBound(session, asked);
+    const request = { session, bind, pdu, reply, receivedAtMs };
+    const problem = this.#judge.admit(bind, pdu, 1, receivedAtMs);
+    this.#take(request, problem ?? this.#judge.judge(bind, pdu, receivedAtMs));
+  }
+
+  #take(request: Request, judged: Judged | Problem): void {
+    if ('destination' in judged) this.#seal(request, judged, undefined);
+    else this.#answerProblem(request, judged);
   }
 
   /** Its bind was taken out of the resources while the session lived. */
-  #notBound(session: Session, pdu: SubmitSm): void {
+  #notBound(session: Session, pdu: SubmitSm | DataSm | SubmitMulti): void {
     session.refuse(pdu, status.ESME_RINVBNDSTS);
   }
 
-  /** The accept lane committed a batch: answer every submit_sm, queue what was accepted. */
+  /** The accept lane committed a batch: answer every request, queue what was accepted. */
   onCommitted(submissions: readonly Submission[], verdicts: readonly AcceptVerdict[]): void {
     const accepted: Message[] = [];
+    let repeated: Submission[] | undefined;
     for (let i = 0; i < submissions.length; i++) {
       const submission = submissions[i];
       const verdict = verdicts[i];
       if (submission === undefined || verdict === undefined)
         throw new Error('a verdict for each submission');
-      submission.message.content = NOTHING;
-      submission.message.destinationHash = NOTHING;
-      const refused = refusalOfVerdict(verdict);
-      if (refused !== undefined)
-        this.#answer(
-          submission,
-          refused.key,
-          statusOf(refused.key, submission.message.owner.statusFor),
-        );
-      else {
-        this.#answer(submission, 'accepted', status.ESME_ROK);
-        this.#countMoney(submission.message);
-        if (submission.refused === undefined) accepted.push(submission.message);
-        else this.#deps.rejectByReceipt(submission.message);
+      const { message } = submission;
+      message.content = NOTHING;
+      message.destinationHash = NOTHING;
+      if (verdict === REPEATED) {
+        repeated ??= [];
+        repeated.push(submission);
+        continue;
       }
+      const refused = refusalOfVerdict(verdict);
+      if (refused !== undefined) {
+        this.#answerRefused(submission, refused.key, refused.detail);
+        continue;
+      }
+      this.#answerAccepted(submission, customerIdOf(message), 'accepted');
+      this.#countMoney(message);
+      if (submission.refused !== undefined) this.#deps.rejectByReceipt(message);
+      // What has a time of its own waits in the store (scheduled.ts).
+      else if (message.releaseAtMs === 0) accepted.push(message);
     }
     this.#deps.enqueue(accepted);
+    if (repeated !== undefined) void this.#answerRepeated(repeated);
     this.#readAgain();
   }
 
   /** The batch certainly did not commit: nothing is charged, the customer may send again. */
   onNotCommitted(submissions: readonly Submission[]): void {
     for (const submission of submissions)
-      this.#answer(
-        submission,
-        'storeUnavailable',
-        statusOf('storeUnavailable', submission.message.owner.statusFor),
-      );
+      this.#answerRefused(submission, 'storeUnavailable', NOT_STORED);
     this.#readAgain();
   }
 
@@ -149,83 +190,34 @@ export class SubmitPath {
     this.#held.delete(session);
   }
 
-  /** Admit, normalise, judge, route, price: every decision that needs no store. */
-  #judge(bind: CatalogBind, pdu: SubmitSm, nowMs: number): Judged | Problem {
-    const account = bind.account;
-    if (account.status !== 'active')
-      return refuse('accountSuspended', `account is ${account.status}`);
-
-    const malformed = malformedMessage(pdu, DEFAULT_ALPHABET);
-    if (malformed !== undefined) return { status: malformed.commandStatus };
-    const segments = segmentsOf(pdu, DEFAULT_ALPHABET);
-    if (!this.#deps.rates.takeSegments(bind, segments, nowMs))
-      return refuse('throttled', 'over the rate');
-
-    const destination = normaliseDestination(
-      pdu.destination_addr,
-      pdu.dest_addr_ton,
-      pdu.dest_addr_npi,
-    );
-    if ('malformed' in destination) return refuse('noRoute', destination.malformed);
-    const sender = checkSender(pdu.source_addr, pdu.source_addr_ton, pdu.source_addr_npi);
-    if ('malformed' in sender) return refuse('senderRefused', sender.malformed);
-    // Sending later is not offered yet: refused rather than sent at once.
-    if (pdu.schedule_delivery_time !== '') return { status: status.ESME_RINVSCHED };
-    const validUntilMs = validUntil(pdu.validity_period, account, nowMs);
-    if (validUntilMs === undefined) return { status: status.ESME_RINVEXPIRY };
-
-    const text = textOf(pdu, DEFAULT_ALPHABET);
-    const verdict = account.policy.judge({
-      text,
-      sender: pdu.source_addr,
-      destination: destination.msisdn,
-    });
-    if (!verdict.pass) {
-      this.#deps.observer.policyDecision(verdict.rule, 'refuse');
-      return { refusal: verdict.refusal };
-    }
-
-    const unitPrice = account.tariff.priceFor(destination.msisdn);
-    if (unitPrice === undefined) return refuse('noRoute', 'no price for this number');
-    const candidates = this.#deps.catalog().routes.candidates(destination.msisdn);
-    const first = candidates?.[0]?.carrier;
-    if (candidates === undefined || first === undefined)
-      return refuse('noRoute', 'no route to this number');
-    // With every carrier down the message waits for the first one.
-    const carrier =
-      chooseCarrier(candidates, this.#deps.carrierUsable, this.#deps.random()) ?? first;
-    return { destination: destination.msisdn, text, segments, carrier, unitPrice, validUntilMs };
-  }
-
   /** Builds the message, encrypts its submit_sm under the key of its account and day, hands it to the accept lane. */
-  #seal(
-    session: Session,
-    bind: CatalogBind,
-    pdu: SubmitSm,
-    judged: Judged,
-    refused: Refusal | undefined,
-    receivedAtMs: number,
-  ): void {
-    const account = bind.account;
+  #seal(request: Request, judged: Judged, refused: Refusal | undefined): void {
+    const { session, bind, pdu, reply, receivedAtMs } = request;
+    const { account } = bind;
     const key = this.#deps.keys.get(account.id, receivedAtMs);
-    if (key === undefined) {
-      // First message of this account today: once its key is there, the same again.
-      const ready = () => this.#seal(session, bind, pdu, judged, refused, receivedAtMs);
-      const failed = () => this.#answerStatus(session, bind, pdu, 'storeUnavailable', receivedAtMs);
-      this.#deps.keys.ensure(account.id, receivedAtMs).then(ready, failed);
-      return;
-    }
+    // First message of this account today: once its key is there, the same again.
+    if (key === undefined)
+      return this.#again(
+        this.#deps.keys.ensure(account.id, receivedAtMs),
+        request,
+        judged,
+        refused,
+      );
+    const needsAlias = session.interfaceVersion < ALIAS_BELOW_VERSION;
+    const alias = needsAlias ? this.#deps.aliases.take(account.id) : null;
+    if (alias === undefined)
+      return this.#again(this.#deps.aliases.ensure(account.id), request, judged, refused);
     const id = this.#nextId(receivedAtMs);
-    if (id === undefined)
-      return this.#answerStatus(session, bind, pdu, 'storeUnavailable', receivedAtMs);
+    if (id === undefined) return this.#refuse(request, 'storeUnavailable', NOT_STORED);
     const unitPrice = refused === undefined ? (judged.unitPrice as Message['unitPrice']) : ZERO;
+    const { dedupe } = account;
     const message: Message = {
       id,
       account: account.id,
       bind: bind.id,
-      customerId: null,
+      customerId: typeof reply === 'string' ? alias : sharedId(reply, id, alias),
       carrier: judged.carrier,
-      lane: account.lane,
+      lane: laneOf(bind, pdu.priority_flag),
       segments: judged.segments,
       unitPrice,
       price: times(unitPrice, judged.segments),
@@ -238,6 +230,9 @@ export class SubmitPath {
       destinationHash: this.#deps.keys.numberHash(judged.destination),
       contentKey: key.id,
       content: this.#deps.keys.seal(key, id, 0, encodeOne(pdu, this.#writer)),
+      releaseAtMs: judged.releaseAtMs,
+      submitKey: dedupe === undefined ? undefined : submitKeyOf(pdu, judged.destination, dedupe),
+      knownUntilMs: dedupe === undefined ? 0 : receivedAtMs + dedupe.seconds * 1_000,
       owner: account,
       destination: judged.destination,
       submit: pdu,
@@ -245,17 +240,25 @@ export class SubmitPath {
       parts: undefined,
       ended: undefined,
     };
-    this.#deps.accept.push({
-      message,
-      session,
-      sequenceNumber: pdu.sequence_number,
-      receivedAtMs,
-      refused,
-    });
+    const sequenceNumber = pdu.sequence_number;
+    this.#deps.accept.push({ message, session, sequenceNumber, reply, receivedAtMs, refused });
     if (this.#deps.accept.depth() >= ACCEPT_DEPTH_MAX && !this.#held.has(session)) {
       this.#held.add(session);
       session.pauseReading(STORE_BEHIND);
     }
+  }
+
+  /** Something is to be had from the store first. */
+  #again(
+    ready: Promise<unknown>,
+    request: Request,
+    judged: Judged,
+    refused: Refusal | undefined,
+  ): void {
+    ready.then(
+      () => this.#seal(request, judged, refused),
+      () => this.#refuse(request, 'storeUnavailable', NOT_STORED),
+    );
   }
 
   #nextId(nowMs: number): Message['id'] | undefined {
@@ -268,47 +271,59 @@ export class SubmitPath {
     }
   }
 
-  #answer(submission: Submission, result: SubmitResult, commandStatus: number): void {
-    const response = newResponse('submit_sm_resp', submission.sequenceNumber, commandStatus);
-    if (commandStatus === status.ESME_ROK) response.message_id = customerIdOf(submission.message);
-    submission.session.respond(response);
-    this.#deps.observer.submitAnswered(
-      submission.message.owner,
-      result,
-      (this.#deps.now() - submission.receivedAtMs) / 1_000,
-    );
+  #answerAccepted(
+    submission: Submission,
+    messageId: string,
+    result: 'accepted' | 'repeated',
+  ): void {
+    const { session, sequenceNumber, reply, message, receivedAtMs } = submission;
+    if (typeof reply === 'string') answerAccepted(session, reply, sequenceNumber, messageId);
+    else reply.accepted(messageId);
+    this.#count(message.owner, result, receivedAtMs);
   }
 
-  #answerProblem(
-    session: Session,
-    bind: CatalogBind,
-    pdu: SubmitSm,
-    problem: Problem,
-    receivedAtMs: number,
-  ): void {
+  #answerRefused(submission: Submission, key: RefusalKey, reason: string): void {
+    const { session, sequenceNumber, reply, message, receivedAtMs } = submission;
+    const commandStatus = statusOf(key, message.owner.statusFor);
+    if (typeof reply === 'string')
+      answerRefused(session, reply, sequenceNumber, commandStatus, reason);
+    else reply.refused(message.echo, commandStatus, reason);
+    this.#count(message.owner, key, receivedAtMs);
+  }
+
+  /** `dedupe`: the answer to the first one is given again, and nothing else happens. */
+  async #answerRepeated(submissions: readonly Submission[]): Promise<void> {
+    const keys = submissions.map(({ message: { account, submitKey } }) => ({
+      account,
+      key: submitKey ?? NOTHING,
+    }));
+    const first = await this.#deps.firstOf(keys).catch(() => []);
+    for (const [i, submission] of submissions.entries()) {
+      const found = first[i];
+      // Refused in the same batch, or the store is away: he may send it again.
+      if (found === undefined) this.#answerRefused(submission, 'storeUnavailable', NOT_STORED);
+      else this.#answerAccepted(submission, customerIdOf(found), 'repeated');
+    }
+  }
+
+  #answerProblem(request: Request, problem: Problem): void {
+    const { session, bind, pdu, reply, receivedAtMs } = request;
     if ('status' in problem) {
-      session.respond(newResponse('submit_sm_resp', pdu.sequence_number, problem.status));
-      return this.#deps.observer.submitAnswered(
-        bind.account,
-        'malformed',
-        (this.#deps.now() - receivedAtMs) / 1_000,
-      );
+      if (typeof reply === 'string')
+        answerRefused(session, reply, pdu.sequence_number, problem.status, '');
+      else reply.refused(pdu, problem.status, '');
+      return this.#count(bind.account, 'malformed', receivedAtMs);
     }
     const { refusal } = problem;
     if (refusal.key === 'throttled') this.#deps.observer.throttled('customer', bind.systemId);
     if (bind.account.refusals === 'receipt' && REFUSED_BY_RECEIPT.has(refusal.key))
-      return this.#acceptToReject(session, bind, pdu, refusal, receivedAtMs);
-    this.#answerStatus(session, bind, pdu, refusal.key, receivedAtMs);
+      return this.#acceptToReject(request, refusal);
+    this.#refuse(request, refusal.key, refusal.detail);
   }
 
   /** `refusals: receipt`: stored at no charge and ended REJECTD, so that the customer hears of it by a receipt. */
-  #acceptToReject(
-    session: Session,
-    bind: CatalogBind,
-    pdu: SubmitSm,
-    refusal: Refusal,
-    receivedAtMs: number,
-  ): void {
+  #acceptToReject(request: Request, refusal: Refusal): void {
+    const { bind, pdu, receivedAtMs } = request;
     const judged: Judged = {
       destination: pdu.destination_addr,
       text: '',
@@ -316,25 +331,23 @@ export class SubmitPath {
       carrier: NO_CARRIER,
       unitPrice: 0n,
       validUntilMs: receivedAtMs + bind.account.validityDefaultMs,
+      releaseAtMs: 0,
     };
-    this.#seal(session, bind, pdu, judged, refusal, receivedAtMs);
+    this.#seal(request, judged, refusal);
   }
 
-  #answerStatus(
-    session: Session,
-    bind: CatalogBind,
-    pdu: SubmitSm,
-    key: RefusalKey,
-    receivedAtMs: number,
-  ): void {
-    session.respond(
-      newResponse('submit_sm_resp', pdu.sequence_number, statusOf(key, bind.account.statusFor)),
-    );
-    this.#deps.observer.submitAnswered(
-      bind.account,
-      key,
-      (this.#deps.now() - receivedAtMs) / 1_000,
-    );
+  /** Refused before it was a message. */
+  #refuse(request: Request, key: RefusalKey, reason: string): void {
+    const { session, bind, pdu, reply, receivedAtMs } = request;
+    const commandStatus = statusOf(key, bind.account.statusFor);
+    if (typeof reply === 'string')
+      answerRefused(session, reply, pdu.sequence_number, commandStatus, reason);
+    else reply.refused(pdu, commandStatus, reason);
+    this.#count(bind.account, key, receivedAtMs);
+  }
+
+  #count(account: CatalogAccount, result: SubmitResult, receivedAtMs: number): void {
+    this.#deps.observer.submitAnswered(account, result, (this.#deps.now() - receivedAtMs) / 1_000);
   }
 
   #countMoney(message: Message): void {
@@ -369,11 +382,26 @@ const REFUSED_BY_RECEIPT: ReadonlySet<RefusalKey> = new Set<RefusalKey>([
   'noRoute',
 ]);
 
-function refuse(key: RefusalKey, detail: string): Problem {
-  return { refusal: { key, detail } };
+/** Verdict of accept: `dedupe` knows it. */
+const REPEATED = 4;
+/** Why a submit is refused that certainly is not stored. */
+const NOT_STORED = 'the message could not be stored';
+/** Binds below it have message_ids of 8 hexadecimal digits (SMPP 3.3 §6.2.4.2). */
+const ALIAS_BELOW_VERSION = 0x34;
+
+/** The message_id of a destination of a submit_multi: that of the first one; null for the first, where it is its id. */
+function sharedId(reply: MultiReply, id: Message['id'], alias: string | null): string | null {
+  if (reply.messageId !== undefined) return reply.messageId;
+  reply.messageId = alias ?? id.toString();
+  return alias;
 }
 
-function refusalOfVerdict(verdict: AcceptVerdict): Refusal | undefined {
+/** priority_flag above 0 (SMPP 3.4 §5.2.14) goes one lane faster than its traffic class. */
+function laneOf(bind: CatalogBind, priority: number): QueueLane {
+  return priority > 0 && bind.lane > 0 ? ((bind.lane - 1) as QueueLane) : bind.lane;
+}
+
+function refusalOfVerdict(verdict: Exclude<AcceptVerdict, typeof REPEATED>): Refusal | undefined {
   switch (verdict) {
     case 0:
       return undefined;

@@ -75,6 +75,7 @@ declare module 'smpp' {
     additional_status_info_text?: string;
     receipted_message_id?: string;
     user_message_reference?: number;
+    qos_time_to_live?: number;
     source_port?: number;
     dest_port?: number;
     sar_msg_ref_num?: number;

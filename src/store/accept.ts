@@ -37,10 +37,15 @@ export interface AcceptRow {
   readonly contentKey: number;
   /** Sealed. */
   readonly content: Uint8Array;
+  /** Unix ms before which it is not sent; 0: at once. */
+  readonly releaseAtMs: number;
+  /** What a repetition of it is known by until `knownUntilMs`; undefined: it is not looked for. */
+  readonly submitKey: Uint8Array | undefined;
+  readonly knownUntilMs: number;
 }
 
-/** 0 accepted, 1 insufficient credit, 2 credit expired, 3 account suspended or terminated. */
-export type AcceptVerdict = 0 | 1 | 2 | 3;
+/** 0 accepted, 1 insufficient credit, 2 credit expired, 3 account suspended or terminated, 4 a repetition. */
+export type AcceptVerdict = 0 | 1 | 2 | 3 | 4;
 
 /**
  * Charges and stores a batch in one round trip and one transaction: exactly those messages of an account are
@@ -53,19 +58,36 @@ export async function writeAccept(
   batch: BatchId,
   rows: readonly AcceptRow[],
 ): Promise<AcceptVerdict[]> {
-  const verdicts = await callLane(client, statement, [
-    epoch,
-    batch,
-    ...columnsOf(client).fill(rows),
-  ]);
+  const values: unknown[] = [epoch, batch, ...columnsOf(client).fill(rows)];
+  const special = rows.some(isSpecial);
+  if (special) {
+    values.push(
+      rows.map(({ releaseAtMs }) => (releaseAtMs === 0 ? null : new Date(releaseAtMs))),
+      rows.map(({ submitKey }) => submitKey ?? null),
+      rows.map(({ submitKey, knownUntilMs }) => submitKey && new Date(knownUntilMs)),
+    );
+  }
+  const verdicts = await callLane(client, special ? specialStatement : statement, values);
   return Array.from(verdicts) as AcceptVerdict[];
 }
 
+/** It has a time of its own or may be a repetition: rare, and dearer. */
+function isSpecial(row: AcceptRow): boolean {
+  return row.releaseAtMs !== 0 || row.submitKey !== undefined;
+}
+
+const ARRAYS = `$3::int8[], $4::int4[], $5::int4[], $6::text[], $7::int4[], $8::int2[], $9::int2[], $10::int8[],
+  $11::int4[], $12::int4[], $13::int4[], $14::int2[], $15::int2[], $16::timestamptz[], $17::bytea[], $18::int4[],
+  $19::bytea[]`;
+
+const specialStatement = {
+  name: 'accept-special',
+  text: `select accept_special($1, $2, ${ARRAYS}, $20::timestamptz[], $21::bytea[], $22::timestamptz[])`,
+};
+
 const statement = {
   name: 'accept',
-  text: `select accept_messages($1, $2, $3::int8[], $4::int4[], $5::int4[], $6::text[], $7::int4[], $8::int2[],
-    $9::int2[], $10::int8[], $11::int4[], $12::int4[], $13::int4[], $14::int2[], $15::int2[], $16::timestamptz[],
-    $17::bytea[], $18::int4[], $19::bytea[])`,
+  text: `select accept_messages($1, $2, ${ARRAYS})`,
 };
 
 class AcceptColumns {

@@ -84,7 +84,8 @@ export async function queuedOf(
   return { messages, next: upto };
 }
 
-interface QueuedColumns {
+/** A row of queued_messages or queue_state. */
+export interface QueuedColumns {
   readonly id: bigint;
   readonly account: number;
   readonly carrier: number;
@@ -97,7 +98,8 @@ interface QueuedColumns {
   readonly unknown_segments: number[] | null;
 }
 
-function queuedMessage(row: QueuedColumns): QueuedMessage {
+/** What such a row says. */
+export function queuedMessage(row: QueuedColumns): QueuedMessage {
   const missing = new Map(Array.from({ length: row.segments }, (_, i) => [i + 1, 0]));
   for (const [i, segment] of (row.answered_segments ?? []).entries()) {
     const status = row.answered_statuses?.[i] ?? 0;

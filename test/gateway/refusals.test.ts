@@ -91,8 +91,8 @@ describe('a submit_sm that is refused', () => {
       status: 0x62,
     },
     {
-      why: 'a time to send it later',
-      fields: { schedule_delivery_time: '000001000000000R' },
+      why: 'a time to send it that is none',
+      fields: { schedule_delivery_time: '991332250000000+' },
       status: 0x61,
     },
     { why: 'a malformed validity', fields: { validity_period: '991332250000000+' }, status: 0x62 },

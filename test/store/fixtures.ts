@@ -92,6 +92,9 @@ export function submit(
     destinationHash: Buffer.alloc(16, 7),
     contentKey: 1,
     content: Buffer.from('sealed'),
+    releaseAtMs: 0,
+    submitKey: undefined,
+    knownUntilMs: 0,
     ...change,
   };
 }

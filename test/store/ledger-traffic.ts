@@ -110,6 +110,9 @@ export class LedgerTraffic {
         destinationHash: testHash(sample.destination ?? '966500000001'),
         contentKey: 1,
         content: Buffer.from('sealed'),
+        releaseAtMs: 0,
+        submitKey: undefined,
+        knownUntilMs: 0,
       })),
     );
     const verdicts = await writeAccept(this.#client, this.#epoch, batchId(this.#batch++), rows);

@@ -1,0 +1,120 @@
+import type { Catalog, CatalogBind } from '../domain/catalog.ts';
+import type { CarrierId } from '../domain/ids.ts';
+import { normaliseDestination } from '../domain/msisdn.ts';
+import type { Refusal, RefusalKey } from '../domain/refusal.ts';
+import { chooseCarrier } from '../domain/routing.ts';
+import { checkSender } from '../domain/sender-id.ts';
+import { toGsm7 } from '../smpp/default-alphabet.ts';
+import { textOf } from '../smpp/message.ts';
+import type { SubmitSm } from '../smpp/pdu.ts';
+import { malformedMessage, segmentsOf } from '../smpp/segmentation.ts';
+import * as status from '../smpp/status.ts';
+import { DEFAULT_ALPHABET } from './message.ts';
+import type { GatewayObserver } from './observer.ts';
+import type { QueuedCounts } from './queued-counts.ts';
+import type { RateLimits } from './rates.ts';
+import { submitTimes } from './validity.ts';
+
+/** esm_class bits 5-2: an ESME sends messages (0) or acknowledgements of a recipient (SMPP 3.4 §5.2.12). */
+const MESSAGE_TYPE = 0x3c;
+const TYPES_OF_AN_ESME: ReadonlySet<number> = new Set([0x00, 0x08, 0x10]);
+
+/** A message that is not accepted: a refusal of ours, or a parameter the specification has a status for. */
+export type Problem = { readonly refusal: Refusal } | { readonly status: number };
+
+/** What a message is worth: found step by step before anything is written. */
+export interface Judged {
+  readonly destination: string;
+  readonly text: string;
+  readonly segments: number;
+  readonly carrier: CarrierId;
+  readonly unitPrice: bigint;
+  readonly validUntilMs: number;
+  /** Unix ms before which it is not sent; 0: at once. */
+  readonly releaseAtMs: number;
+}
+
+export interface JudgeDeps {
+  catalog(): Catalog;
+  readonly random: () => number;
+  readonly rates: RateLimits;
+  readonly observer: GatewayObserver;
+  /** Whether a carrier can take messages now (its link is up and it is not paused). */
+  carrierUsable(carrier: CarrierId): boolean;
+  readonly queued: Pick<QueuedCounts, 'of'>;
+}
+
+/** Admit, normalise, judge, route, price: every decision about a message that needs no store. */
+export class Judge {
+  readonly #deps: JudgeDeps;
+
+  constructor(deps: JudgeDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * What concerns the PDU as a whole: the account, its form, its rate. The text is in the gateway's own default
+   * alphabet afterwards.
+   * @param copies destinations: each segment to each of them counts
+   */
+  admit(bind: CatalogBind, pdu: SubmitSm, copies: number, nowMs: number): Problem | undefined {
+    const { account } = bind;
+    if (account.status !== 'active')
+      return refuse('accountSuspended', `account is ${account.status}`);
+    if (!TYPES_OF_AN_ESME.has(pdu.esm_class & MESSAGE_TYPE))
+      return { status: status.ESME_RINVESMCLASS };
+    const malformed =
+      toGsm7(pdu, account.defaultAlphabet) ?? malformedMessage(pdu, DEFAULT_ALPHABET);
+    if (malformed !== undefined) return { status: malformed.commandStatus };
+    if (bind.queuedMax !== undefined && this.#deps.queued.of(bind.id) + copies > bind.queuedMax)
+      return refuse('queueFull', `${bind.queuedMax} messages wait for a carrier`);
+    const segments = segmentsOf(pdu, DEFAULT_ALPHABET) * copies;
+    return this.#deps.rates.takeSegments(bind, segments, nowMs)
+      ? undefined
+      : refuse('throttled', 'over the rate');
+  }
+
+  /** What concerns one destination: numbers, times, policy, price and route. */
+  judge(bind: CatalogBind, pdu: SubmitSm, nowMs: number): Judged | Problem {
+    const { account } = bind;
+    const destination = normaliseDestination(
+      pdu.destination_addr,
+      pdu.dest_addr_ton,
+      pdu.dest_addr_npi,
+    );
+    if ('malformed' in destination) return refuse('noRoute', destination.malformed);
+    const sender = checkSender(pdu.source_addr, pdu.source_addr_ton, pdu.source_addr_npi);
+    if ('malformed' in sender) return refuse('senderRefused', sender.malformed);
+    const times = submitTimes(pdu, account, nowMs);
+    if ('status' in times) return times;
+
+    const text = textOf(pdu, DEFAULT_ALPHABET);
+    const verdict = account.policy.judge({
+      text,
+      sender: pdu.source_addr,
+      destination: destination.msisdn,
+    });
+    if (!verdict.pass) {
+      this.#deps.observer.policyDecision(verdict.rule, 'refuse');
+      return { refusal: verdict.refusal };
+    }
+
+    const unitPrice = account.tariff.priceFor(destination.msisdn);
+    if (unitPrice === undefined) return refuse('noRoute', 'no price for this number');
+    const candidates = this.#deps.catalog().routes.candidates(destination.msisdn);
+    const first = candidates?.[0]?.carrier;
+    if (candidates === undefined || first === undefined)
+      return refuse('noRoute', 'no route to this number');
+    // With every carrier down the message waits for the first one.
+    const carrier =
+      chooseCarrier(candidates, this.#deps.carrierUsable, this.#deps.random()) ?? first;
+    const segments = segmentsOf(pdu, DEFAULT_ALPHABET);
+    const { validUntilMs, releaseAtMs } = times;
+    const { msisdn } = destination;
+    return { destination: msisdn, text, segments, carrier, unitPrice, validUntilMs, releaseAtMs };
+  }
+}
+
+function refuse(key: RefusalKey, detail: string): Problem {
+  return { refusal: { key, detail } };
+}

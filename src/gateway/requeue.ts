@@ -1,0 +1,47 @@
+import type { CarrierId, MessageId } from '../domain/ids.ts';
+import type { QueuedMessage } from '../store/recovery.ts';
+import type { Job } from './dispatch.ts';
+import type { Message } from './message.ts';
+
+export interface RequeueDeps {
+  /** A message that was never leased: to the end of its carrier's queue, by id. */
+  queueId(carrier: CarrierId, lane: number, id: MessageId): void;
+  /** Segments that are to be sent (again), before the queue. */
+  enqueueJobs(carrier: CarrierId, jobs: readonly Job[]): void;
+  /** The carrier had refused it for good, and that was not settled. */
+  refusedBefore(message: Message, segment: number, commandStatus: number): void;
+  isPermanent(commandStatus: number): boolean;
+  /** Whether a carrier gets a long message as one submit_sm. */
+  sendsWhole(carrier: CarrierId): boolean;
+  /** It was accepted only to be refused by a receipt. */
+  rejected(message: Message): void;
+}
+
+/** Brings messages that the store says are to be sent back on their way, each at the point that it had reached. */
+export class Requeue {
+  readonly #deps: RequeueDeps;
+
+  constructor(deps: RequeueDeps) {
+    this.#deps = deps;
+  }
+
+  /** @param message with its content, where more than its id is needed: it was tried, or is to be refused */
+  take(queued: QueuedMessage, message: Message | undefined): void {
+    const { id, carrier, lane, nextAttempt } = queued;
+    if (carrier === 0) {
+      if (message !== undefined) this.#deps.rejected(message);
+    } else if (nextAttempt === 1) this.#deps.queueId(carrier, lane, id);
+    else if (message !== undefined) this.takeSegments(queued, message);
+  }
+
+  /** Its missing segments go before the queue. */
+  takeSegments({ carrier, missing, nextAttempt }: QueuedMessage, message: Message): void {
+    for (const { segment, lastStatus } of missing) {
+      // A message that goes as one submit_sm has one segment to send, however many it is on the air.
+      if (segment > 1 && this.#deps.sendsWhole(carrier)) break;
+      if (this.#deps.isPermanent(lastStatus))
+        this.#deps.refusedBefore(message, segment, lastStatus);
+      else this.#deps.enqueueJobs(carrier, [{ message, segment, attempt: nextAttempt }]);
+    }
+  }
+}

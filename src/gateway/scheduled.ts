@@ -1,0 +1,79 @@
+import type { Pool } from 'pg';
+import type { EpochId, MessageId } from '../domain/ids.ts';
+import { withClient } from '../store/pool.ts';
+import { dueScheduled, leftToSend, strikeScheduled } from '../store/scheduled.ts';
+import type { Message } from './message.ts';
+import type { GatewayObserver } from './observer.ts';
+import type { Requeue } from './requeue.ts';
+
+/** Messages whose time has come and that are under way at once; the others wait in the store. About 2 KB each. */
+const UNDER_WAY_MAX = 5_000;
+/** Brought on their way in one turn: some 50 ms. */
+const PAGE = 500;
+
+export interface ScheduledDeps {
+  readonly pool: Pool;
+  readonly epoch: EpochId;
+  readonly now: () => number;
+  readonly observer: GatewayObserver;
+  load(ids: readonly MessageId[]): Promise<Message[]>;
+  readonly requeue: Requeue;
+}
+
+/**
+ * Messages with a schedule_delivery_time:
+ *
+ * ```
+ *   accepted ──> table `scheduled` ── its time has come ──> before the carrier's queue ── all sent, or ended ──> struck off
+ *                     ^                                             │ the node dies
+ *                     └─────────────── adopted <────────────────────┘
+ * ```
+ * The row is the message's place in the queue until nothing of it is left to send, so that no node has to look through
+ * the messages of many days for it.
+ */
+export class ScheduledMessages {
+  readonly #deps: ScheduledDeps;
+  readonly #underWay = new Set<MessageId>();
+  #working = false;
+
+  constructor(deps: ScheduledDeps) {
+    this.#deps = deps;
+  }
+
+  /** Once a second. */
+  async tick(): Promise<void> {
+    if (this.#working) return;
+    this.#working = true;
+    try {
+      await this.#work();
+    } catch (error) {
+      this.#deps.observer.note('warn', 'scheduledMessagesWait', { reason: String(error) });
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  async #work(): Promise<void> {
+    const { pool, epoch } = this.#deps;
+    const underWay = [...this.#underWay];
+    const room = Math.min(PAGE, UNDER_WAY_MAX - underWay.length);
+    const due = await withClient(pool, (client) => dueScheduled(client, epoch, underWay, room));
+    if (due.length + underWay.length === 0) return;
+    const looked = [...underWay, ...due];
+    const left = await withClient(pool, (client) => leftToSend(client, looked));
+    const messages = await this.#deps.load(due.filter((id) => left.has(id)));
+    // Nothing is awaited between these, so that a message is brought on its way once.
+    for (const message of messages) {
+      const queued = left.get(message.id);
+      if (queued === undefined) continue;
+      this.#underWay.add(message.id);
+      // Marks it as having its place in the table.
+      message.releaseAtMs = this.#deps.now();
+      this.#deps.requeue.takeSegments(queued, message);
+    }
+    const finished = looked.filter((id) => !left.has(id));
+    if (finished.length === 0) return;
+    await withClient(pool, (client) => strikeScheduled(client, finished));
+    for (const id of finished) this.#underWay.delete(id);
+  }
+}

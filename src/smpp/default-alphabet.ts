@@ -1,0 +1,67 @@
+import { parseDataCoding } from './data-coding.ts';
+import { encodeGsm7, unpackSeptets } from './gsm7.ts';
+import { hasUdh, MalformedMessage, messageOctets } from './message.ts';
+import type { SubmitSm } from './pdu.ts';
+import { makeOctetsTlv, TLVS } from './tlv.ts';
+import { udhOctets } from './udh.ts';
+
+/**
+ * What a peer means by the default alphabet (data_coding 0 and the GSM groups that have it): GSM 7-bit with one
+ * septet in an octet, the same packed as on the air (3GPP TS 23.038 §6.1.2.1), or Latin-1.
+ */
+export type PeerAlphabet = 'gsm7' | 'gsm7-packed' | 'latin1';
+
+/** short_message holds 254 octets (SMPP 3.4 §4.4.1); what is longer goes into message_payload. */
+const SHORT_MESSAGE_OCTETS = 254;
+const SEPTET_CR = 0x0d;
+const DATA_CODING_UCS2 = 0x08;
+
+/**
+ * Rewrites a message in the default alphabet so that it is unpacked GSM 7-bit. Latin-1 with a character that GSM
+ * 7-bit has not becomes UCS-2 with the same message class, which is how it will be on the air. Anything else stays.
+ * @returns the message's own fault, when it has one
+ */
+export function toGsm7(pdu: SubmitSm, alphabet: PeerAlphabet): MalformedMessage | undefined {
+  if (alphabet === 'gsm7') return undefined;
+  const coding = parseDataCoding(pdu.data_coding);
+  if (coding.alphabet !== 'default' || coding.compressed) return undefined;
+  const octets = messageOctets(pdu);
+  if (octets instanceof MalformedMessage) return octets;
+  const header = hasUdh(pdu) ? (udhOctets(octets) ?? 0) : 0;
+  const text = octets.subarray(header);
+  let rewritten =
+    alphabet === 'gsm7-packed' ? unpack(text, header) : encodeGsm7(text.toString('latin1'));
+  if (rewritten === undefined) {
+    rewritten = Buffer.from(text.toString('latin1'), 'utf16le').swap16();
+    pdu.data_coding = asUcs2(pdu.data_coding);
+  }
+  setOctets(pdu, header === 0 ? rewritten : Buffer.concat([octets.subarray(0, header), rewritten]));
+  return undefined;
+}
+
+/** Septets behind a header begin at a septet boundary (TS 23.040 §9.2.3.24). */
+function unpack(packed: Buffer, headerOctets: number): Buffer {
+  const fillBits = (7 - ((headerOctets * 8) % 7)) % 7;
+  const septets = unpackSeptets(packed, undefined, fillBits);
+  const spare = (packed.length * 8 - fillBits) % 7;
+  const last = septets.at(-1);
+  // Seven bits over are no character: zeros, or the carriage return that TS 23.038 §6.1.2.3.1 asks for.
+  const isFilling = spare === 0 && septets.length % 8 === 0 && (last === 0 || last === SEPTET_CR);
+  return isFilling ? septets.subarray(0, -1) : septets;
+}
+
+/** The data_coding of UCS-2 in the same group, its message class or waiting indication kept (TS 23.038 §4). */
+function asUcs2(dataCoding: number): number {
+  const group = dataCoding >> 4;
+  if (group === 0xc || group === 0xd) return 0xe0 | (dataCoding & 0x0f);
+  if (group === 0xf) return 0x18 | (dataCoding & 0x03);
+  return group < 8 && group > 0 ? (dataCoding & 0xf3) | 0x08 : DATA_CODING_UCS2;
+}
+
+function setOctets(pdu: SubmitSm, octets: Buffer): void {
+  const others = pdu.tlvs?.filter((tlv) => tlv.tag !== TLVS.message_payload.tag) ?? [];
+  const isShort = octets.length <= SHORT_MESSAGE_OCTETS;
+  pdu.short_message = isShort ? octets : Buffer.alloc(0);
+  if (!isShort) others.push(makeOctetsTlv('message_payload', octets));
+  pdu.tlvs = others.length === 0 ? undefined : others;
+}

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { toGsm7 } from '../../src/smpp/default-alphabet.ts';
+import { messageOctets } from '../../src/smpp/message.ts';
+import { newPdu, type SubmitSm } from '../../src/smpp/pdu.ts';
+
+function submit(shortMessage: Buffer, fields: Partial<SubmitSm> = {}): SubmitSm {
+  return Object.assign(newPdu('submit_sm', 1), { short_message: shortMessage, ...fields });
+}
+
+const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
+const hex = (pdu: SubmitSm): string => (messageOctets(pdu) as Buffer).toString('hex');
+
+describe('toGsm7', () => {
+  it('writes Latin-1 as GSM 7-bit septets (TS 23.038 §6.2.1), an extension as two', () => {
+    const pdu = submit(latin1('@\xa3[\xe0'));
+    expect(toGsm7(pdu, 'latin1')).toBeUndefined();
+    expect(hex(pdu)).toBe('00011b3c7f');
+    expect(pdu.data_coding).toBe(0);
+  });
+
+  it.each([
+    { dataCoding: 0x00, ucs2: 0x08 },
+    // General group with class 1 and the message class group: both keep their class (TS 23.038 §4).
+    { dataCoding: 0x11, ucs2: 0x19 },
+    { dataCoding: 0xf0, ucs2: 0x18 },
+    // Message waiting, voicemail: the same indication in the UCS-2 group.
+    { dataCoding: 0xd8, ucs2: 0xe8 },
+  ])(
+    'writes what GSM 7-bit has not as UCS-2 ($dataCoding becomes $ucs2)',
+    ({ dataCoding, ucs2 }) => {
+      const pdu = submit(latin1('\xea'), { data_coding: dataCoding });
+      toGsm7(pdu, 'latin1');
+      expect(hex(pdu)).toBe('00ea');
+      expect(pdu.data_coding).toBe(ucs2);
+    },
+  );
+
+  it.each([0x01, 0x03, 0x04, 0x08, 0xf5])('leaves data_coding %i alone', (dataCoding) => {
+    const pdu = submit(latin1('\xe9'), { data_coding: dataCoding });
+    toGsm7(pdu, 'latin1');
+    expect(hex(pdu)).toBe('e9');
+  });
+
+  it('unpacks septets and drops the filling of the last octet', () => {
+    // "hello" (five septets), and seven septets: 7 bits over, which TS 23.038 §6.1.2.3.1 fills with CR or zeros.
+    const hello = submit(Buffer.from('e8329bfd06', 'hex'));
+    toGsm7(hello, 'gsm7-packed');
+    expect(hex(hello)).toBe(Buffer.from('hello').toString('hex'));
+    for (const packed of ['31d98c56b3dd00', '31d98c56b3dd1a']) {
+      const seven = submit(Buffer.from(packed, 'hex'));
+      toGsm7(seven, 'gsm7-packed');
+      expect(hex(seven)).toBe(Buffer.from('1234567').toString('hex'));
+    }
+  });
+
+  it('keeps a user data header, behind which septets begin at their boundary', () => {
+    // 050003010201 is six octets: one fill bit (TS 23.040 §9.2.3.24); "A" is 0x41, shifted by one bit 0x82.
+    const pdu = submit(Buffer.from('05000301020182', 'hex'), { esm_class: 0x40 });
+    toGsm7(pdu, 'gsm7-packed');
+    expect(hex(pdu)).toBe('05000301020141');
+  });
+
+  it('moves a text that grew beyond short_message into message_payload', () => {
+    const pdu = submit(latin1(`\xea${'a'.repeat(200)}`));
+    toGsm7(pdu, 'latin1');
+    expect(pdu.short_message).toHaveLength(0);
+    expect(hex(pdu)).toHaveLength(201 * 4);
+  });
+});
