@@ -74,6 +74,25 @@ async function messagesOf(account: string): Promise<number> {
 
 describe('a submit_sm that is refused', () => {
   it.each([
+    { version: 0x34, text: undefined },
+    // Without the word itself: what the rule is called says enough.
+    { version: 0x50, text: 'words' },
+  ])(
+    'gets the reason in words where the version has a place for it ($version)',
+    async ({ version, text }) => {
+      const esme = await Esme.bind(gateway.port, { systemId: 'alice', version });
+      open.push(esme);
+      const response = await esme.submit({
+        destination_addr: '12025550101',
+        short_message: 'best casino',
+      });
+      expect(response.command_status).toBe(0x405);
+      if (text === undefined) expect(response.additional_status_info_text).toBeUndefined();
+      else expect(response.additional_status_info_text).toContain(text);
+    },
+  );
+
+  it.each([
     { why: 'a banned word', fields: { short_message: 'come to the CASINO' }, status: 0x405 },
     { why: 'no route', fields: { destination_addr: '22025550101' }, status: 0x0b },
     { why: 'no price', fields: { destination_addr: '33155501010' }, status: 0x0b },
@@ -95,6 +114,7 @@ describe('a submit_sm that is refused', () => {
       fields: { schedule_delivery_time: '991332250000000+' },
       status: 0x61,
     },
+    { why: 'the message type of a receipt', fields: { esm_class: 0x04 }, status: 0x43 },
     { why: 'a malformed validity', fields: { validity_period: '991332250000000+' }, status: 0x62 },
   ])('for $why gets $status, is not stored and not charged', async ({ fields, status }) => {
     const esme = await bind('alice');
