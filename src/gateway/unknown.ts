@@ -12,6 +12,8 @@ import type { Arrival } from './receipt.ts';
 
 /** Unknown outcomes of one carrier looked at together; beyond these none is matched to an orphan, all are resent. */
 const OPEN_MAX = 5_000;
+/** Resent by one statement: one batch of the carrier's lane. */
+const RESEND_PAGE = 500;
 /** A receipt that fits no dispatch, as the store keeps it. */
 export interface Orphan {
   readonly parked: bigint;
@@ -171,15 +173,20 @@ export class UnknownOutcomes {
           );
     const pairs = this.#pair(carrier, open, messages, orphans);
     const byKey = new Map([...pairs].map(([unknown, orphan]) => [keyOf(unknown), orphan]));
+    const ended: UnknownOutcome[] = [];
+    const again: { unknown: UnknownOutcome; message: Message }[] = [];
     for (const unknown of due) {
       if (this.#ending.has(keyOf(unknown))) continue;
       const message = messages.get(unknown.id);
       const orphan = byKey.get(keyOf(unknown));
-      if (message === undefined || message.ended !== undefined)
-        await this.#deps.store.resolve([unknown], 'ended');
+      if (message === undefined || message.ended !== undefined) ended.push(unknown);
       else if (orphan !== undefined) this.#settle(unknown, message, orphan);
-      else await this.#giveUp(carrier, unknown, message);
+      else if (this.#mayResend(carrier, message)) again.push({ unknown, message });
+      else this.#expire(carrier, unknown, message);
     }
+    if (ended.length > 0) await this.#deps.store.resolve(ended, 'ended');
+    for (let i = 0; i < again.length; i += RESEND_PAGE)
+      await this.#resend(carrier, again.slice(i, i + RESEND_PAGE));
   }
 
   /** The receipt is weighed first; only when its outcome is committed is the unknown one resolved. */
@@ -202,25 +209,39 @@ export class UnknownOutcomes {
     }
   }
 
-  async #giveUp(carrier: CatalogCarrier, unknown: UnknownOutcome, message: Message): Promise<void> {
-    const resend =
-      carrier.onUnknownOutcome.then === 'resend' &&
-      message.submit !== undefined &&
-      message.validUntilMs > this.#deps.now();
-    // Before it is sent again it must stand as resent; a crash in between is covered by the floor.
-    if (resend) {
-      const [taken] = await this.#deps.store.resolve([unknown], 'resent');
-      if (taken === undefined) return;
-    } else this.#ending.add(keyOf(unknown));
-    this.#deps.observer.note('warn', resend ? 'unknownOutcomeResent' : 'unknownOutcomeExpired', {
-      message: message.id.toString(),
-      carrier: carrier.name,
-      segment: unknown.segment,
-      attempt: unknown.attempt,
-    });
-    if (resend)
-      this.#deps.resend({ message, segment: unknown.segment, attempt: unknown.attempt + 1 });
-    else this.#deps.expire(message, () => void this.#resolved(unknown, 'expired'));
+  #mayResend(carrier: CatalogCarrier, message: Message): boolean {
+    const { then } = carrier.onUnknownOutcome;
+    const isValid = message.validUntilMs > this.#deps.now();
+    return then === 'resend' && message.submit !== undefined && isValid;
+  }
+
+  /** Before they are sent again they must stand as resent; a crash in between is covered by the floor. */
+  async #resend(
+    carrier: CatalogCarrier,
+    lost: readonly { unknown: UnknownOutcome; message: Message }[],
+  ): Promise<void> {
+    const taken = await this.#deps.store.resolve(
+      lost.map(({ unknown }) => unknown),
+      'resent',
+    );
+    const keys = new Set(taken.map(keyOf));
+    for (const { unknown, message } of lost) {
+      if (!keys.has(keyOf(unknown))) continue;
+      this.#note('unknownOutcomeResent', carrier, unknown);
+      const { segment, attempt } = unknown;
+      this.#deps.resend({ message, segment, attempt: attempt + 1 });
+    }
+  }
+
+  #expire(carrier: CatalogCarrier, unknown: UnknownOutcome, message: Message): void {
+    this.#ending.add(keyOf(unknown));
+    this.#note('unknownOutcomeExpired', carrier, unknown);
+    this.#deps.expire(message, () => void this.#resolved(unknown, 'expired'));
+  }
+
+  #note(event: string, carrier: CatalogCarrier, { id, segment, attempt }: UnknownOutcome): void {
+    const fields = { message: id.toString(), carrier: carrier.name, segment, attempt };
+    this.#deps.observer.note('warn', event, fields);
   }
 
   /** Pairs each unknown with the one orphan that fits it, where that orphan fits no other. */
