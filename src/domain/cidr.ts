@@ -8,10 +8,15 @@ export interface CidrList {
   contains(address: string): boolean;
 }
 
-/** Whether a text is a network such as 192.0.2.0/24, or a single address. */
+/** Whether a text is a network such as 192.0.2.0/24 or 2001:db8::/32, or a single address. */
 export function isCidr(text: string): boolean {
-  return ipaddr.isValidCIDR(text) || ipaddr.isValid(text);
+  const [address = '', bits, ...more] = text.split('/');
+  // ipaddr.js would also take "10" and "010.1.1.1", as inet_aton does.
+  if (more.length > 0 || !(FOUR_DECIMALS.test(address) || address.includes(':'))) return false;
+  return bits === undefined ? ipaddr.isValid(address) : ipaddr.isValidCIDR(text);
 }
+
+const FOUR_DECIMALS = /^(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})$/;
 
 /** Parses networks and single addresses. @throws when one is neither ({@link isCidr} tells) */
 export function parseCidrs(texts: readonly string[]): CidrList {
@@ -29,7 +34,14 @@ export function parseCidrs(texts: readonly string[]): CidrList {
 }
 
 function parseOne(text: string): readonly [ipaddr.IPv4 | ipaddr.IPv6, number] {
-  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
-  const address = ipaddr.process(text);
-  return [address, address.kind() === 'ipv4' ? 32 : 128];
+  const [network, bits] = ipaddr.isValidCIDR(text)
+    ? ipaddr.parseCIDR(text)
+    : ([ipaddr.parse(text), undefined] as const);
+  if (network instanceof ipaddr.IPv4) return [network, bits ?? 32];
+  // ::ffff:192.0.2.0/120 is 192.0.2.0/24: addresses are compared as what they map.
+  const isMapped = network.isIPv4MappedAddress() && (bits ?? 128) >= MAPPED_BITS;
+  return isMapped ? [network.toIPv4Address(), (bits ?? 128) - MAPPED_BITS] : [network, bits ?? 128];
 }
+
+/** Before the IPv4 address in an IPv6 address that maps one (RFC 4291 §2.5.5.2). */
+const MAPPED_BITS = 96;
