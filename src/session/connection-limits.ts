@@ -40,8 +40,35 @@ export class ConnectionCount {
     return this.#total;
   }
 
-  /** Counts a new connection, unless a limit refuses it. Each one admitted must be released. */
-  admit(address: string, nowMs: number): ConnectionRefusal | undefined {
+  /**
+   * Counts a new connection, unless a limit refuses it. Each one admitted must be released.
+   * @param address undefined: whose it is will be known later, or it is nobody's; only the total counts
+   */
+  admit(address: string | undefined, nowMs: number): ConnectionRefusal | undefined {
+    if (address !== undefined && this.#isOverRate(address, nowMs))
+      return 'connectionsPerAddressPerSecond';
+    if (this.#total >= this.#limits.connectionsMax) return 'connections';
+    if (address !== undefined && !this.#take(address)) return 'connectionsPerAddress';
+    this.#total++;
+    return undefined;
+  }
+
+  /** Counts a connection that was admitted without an address for this one, unless a limit of it refuses. */
+  identify(address: string, nowMs: number): ConnectionRefusal | undefined {
+    if (this.#isOverRate(address, nowMs)) return 'connectionsPerAddressPerSecond';
+    return this.#take(address) ? undefined : 'connectionsPerAddress';
+  }
+
+  /** @param address whom it counts for, undefined when it was never identified */
+  release(address: string | undefined): void {
+    this.#total--;
+    if (address === undefined) return;
+    const held = this.#byAddress.get(address) ?? 0;
+    if (held <= 1) this.#byAddress.delete(address);
+    else this.#byAddress.set(address, held - 1);
+  }
+
+  #isOverRate(address: string, nowMs: number): boolean {
     const second = Math.floor(nowMs / 1000);
     if (second !== this.#second) {
       this.#second = second;
@@ -49,21 +76,13 @@ export class ConnectionCount {
     }
     const recent = (this.#thisSecond.get(address) ?? 0) + 1;
     this.#thisSecond.set(address, recent);
-    if (recent > this.#limits.connectionsPerAddressPerSecondMax)
-      return 'connectionsPerAddressPerSecond';
-    if (this.#total >= this.#limits.connectionsMax) return 'connections';
-    const held = this.#byAddress.get(address) ?? 0;
-    if (held >= this.#limits.connectionsPerAddressMax) return 'connectionsPerAddress';
-    this.#byAddress.set(address, held + 1);
-    this.#total++;
-    return undefined;
+    return recent > this.#limits.connectionsPerAddressPerSecondMax;
   }
 
-  release(address: string): void {
+  #take(address: string): boolean {
     const held = this.#byAddress.get(address) ?? 0;
-    if (held === 0) return;
-    if (held === 1) this.#byAddress.delete(address);
-    else this.#byAddress.set(address, held - 1);
-    this.#total--;
+    if (held >= this.#limits.connectionsPerAddressMax) return false;
+    this.#byAddress.set(address, held + 1);
+    return true;
   }
 }

@@ -1,30 +1,15 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import {
-  createServer as createTlsServer,
-  type SecureContextOptions,
-  type Server as TlsServer,
-} from 'node:tls';
-import {
-  CONNECTION_LIMIT_DEFAULTS,
-  ConnectionCount,
-  type ConnectionLimitOptions,
-  type ConnectionRefusal,
-} from './connection-limits.ts';
-import { type PeerAddress, plainAddress } from './pdu-connection.ts';
+  type ArrivalRefusal,
+  Arrivals,
+  type ConnectionPreamble,
+  type DoorFacts,
+  type TlsMaterial,
+} from './arrivals.ts';
+import { CONNECTION_LIMIT_DEFAULTS, type ConnectionLimitOptions } from './connection-limits.ts';
+import type { PeerAddress } from './pdu-connection.ts';
 import { Session, type SessionKeeper } from './session.ts';
 import type { SessionHandler, SessionOptions } from './session-types.ts';
-
-/** Certificate and key as PEM; with `ca` customers must show a certificate of it. */
-export type TlsMaterial = Pick<SecureContextOptions, 'cert' | 'key' | 'ca'>;
-
-/**
- * Reads what a proxy sends before SMPP (PROXY protocol) and finds out who the peer really is.
- * Octets beyond it are given back with `socket.unshift`.
- */
-export interface ConnectionPreamble {
-  /** Calls `done` once: with the peer, or undefined when the connection is to be dropped. */
-  read(socket: Socket, done: (peer: PeerAddress | undefined) => void): void;
-}
 
 /** How to listen for customers. */
 export interface EsmeListenerOptions extends Partial<ConnectionLimitOptions> {
@@ -42,10 +27,8 @@ export interface EsmeListenerOptions extends Partial<ConnectionLimitOptions> {
 /** What a listener tells besides its sessions' events. */
 export interface EsmeListenerHandler extends SessionHandler {
   onConnection?(session: Session): void;
-  onConnectionRefused?(
-    address: string,
-    why: ConnectionRefusal | 'draining' | 'preamble' | 'tls',
-  ): void;
+  /** `detail` says more in a few words, or nothing. */
+  onConnectionRefused?(address: string, why: ArrivalRefusal, detail: string): void;
   /** The listening socket failed while open (too many files and the like); it goes on listening. */
   onListenerError?(error: Error): void;
 }
@@ -65,10 +48,8 @@ export class EsmeListener implements SessionKeeper {
   readonly #options: EsmeListenerOptions;
   readonly #handler: EsmeListenerHandler;
   readonly #server: Server;
-  readonly #count: ConnectionCount;
+  readonly #arrivals: Arrivals;
   readonly #sessions = new Set<Session>();
-  /** Connections that are no session yet (TLS handshake, preamble) by address and port. */
-  readonly #early = new Map<string, EarlyConnection>();
   #address: AddressInfo | undefined;
   #interval: NodeJS.Timeout | undefined;
   #draining = false;
@@ -78,8 +59,22 @@ export class EsmeListener implements SessionKeeper {
   constructor(options: EsmeListenerOptions, handler: EsmeListenerHandler) {
     this.#options = options;
     this.#handler = handler;
-    this.#count = new ConnectionCount({ ...CONNECTION_LIMIT_DEFAULTS, ...options });
-    this.#server = options.tls === undefined ? this.#plainServer() : this.#tlsServer(options.tls);
+    const { preamble, tls, session } = options;
+    this.#arrivals = new Arrivals(
+      {
+        limits: { ...CONNECTION_LIMIT_DEFAULTS, ...options },
+        preamble,
+        tls,
+        handshakeMs: session.sessionInitMs,
+        now: session.now,
+      },
+      {
+        onArrived: (socket, peer, door) => this.#begin(socket, peer, door),
+        onRefused: (address, why, detail) => handler.onConnectionRefused?.(address, why, detail),
+        onGone: () => this.#checkDrained(),
+      },
+    );
+    this.#server = createServer((socket) => this.#arrivals.accept(socket));
     this.#server.on('error', (error) => handler.onListenerError?.(error));
   }
 
@@ -113,9 +108,9 @@ export class EsmeListener implements SessionKeeper {
     await this.#open(this.#address.address, this.#address.port);
   }
 
-  /** New connections use this certificate; sessions live on. */
+  /** New connections use this certificate and client CA; sessions live on. @throws Error when it is not usable, and keeps the old */
   reloadTls(tls: TlsMaterial): void {
-    if (this.#options.tls !== undefined) (this.#server as TlsServer).setSecureContext(tls);
+    this.#arrivals.reloadTls(tls);
   }
 
   /** Looks at the timers of all sessions; only for owners that set tickMs 0. */
@@ -124,7 +119,7 @@ export class EsmeListener implements SessionKeeper {
       if (nowMs >= this.#forceMs) session.close('drain took too long');
       session.tick(nowMs);
     }
-    for (const early of this.#early.values()) if (nowMs >= early.dueMs) early.socket.destroy();
+    this.#arrivals.tick(nowMs);
   }
 
   /**
@@ -135,9 +130,9 @@ export class EsmeListener implements SessionKeeper {
     this.pauseAccepting();
     this.#draining = true;
     this.#forceMs = this.#options.session.now() + graceMs;
-    for (const early of this.#early.values()) early.socket.destroy();
+    this.#arrivals.close();
     for (const session of this.#sessions) session.unbind();
-    if (this.#count.total + this.#sessions.size > 0) {
+    if (this.#arrivals.total + this.#sessions.size > 0) {
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
       });
@@ -152,86 +147,15 @@ export class EsmeListener implements SessionKeeper {
     this.#checkDrained();
   }
 
-  #plainServer(): Server {
-    return createServer((socket) => {
-      if (this.#admit(socket)) this.#preamble(socket);
-    });
-  }
-
-  #tlsServer(tls: TlsMaterial): Server {
-    const server = createTlsServer({
-      ...tls,
-      requestCert: tls.ca !== undefined,
-      rejectUnauthorized: tls.ca !== undefined,
-    });
-    // The raw connection comes first: what is over a limit costs no handshake.
-    server.prependListener('connection', (socket: Socket) => {
-      if (this.#admit(socket)) this.#holdEarly(socket);
-    });
-    server.on('secureConnection', (socket) => {
-      this.#early.delete(keyOf(socket));
-      this.#preamble(socket);
-    });
-    server.on('tlsClientError', (_error, socket) => {
-      this.#handler.onConnectionRefused?.(plainAddress(socket.remoteAddress ?? ''), 'tls');
-      socket.destroy();
-    });
-    return server;
-  }
-
-  #admit(socket: Socket): boolean {
-    const address = plainAddress(socket.remoteAddress ?? '');
-    socket.on('error', ignore);
-    const refusal = this.#draining
-      ? 'draining'
-      : this.#count.admit(address, this.#options.session.now());
-    if (refusal !== undefined) {
-      socket.destroy();
-      this.#handler.onConnectionRefused?.(address, refusal);
-      return false;
-    }
-    socket.once('close', () => {
-      this.#count.release(address);
-      this.#checkDrained();
-    });
-    return true;
-  }
-
   #checkDrained(): void {
-    if (this.#count.total + this.#sessions.size === 0) this.#drained?.();
+    if (this.#arrivals.total + this.#sessions.size === 0) this.#drained?.();
   }
 
-  /** Bounds the time before a connection becomes a session: its own timers do not run yet. */
-  #holdEarly(socket: Socket): string {
-    const { session } = this.#options;
-    const key = keyOf(socket);
-    this.#early.set(key, { socket, dueMs: session.now() + session.sessionInitMs });
-    socket.once('close', () => {
-      if (this.#early.get(key)?.socket === socket) this.#early.delete(key);
-    });
-    return key;
-  }
-
-  #preamble(socket: Socket): void {
-    const { preamble } = this.#options;
-    if (preamble === undefined) return this.#begin(socket, undefined);
-    socket.on('error', ignore);
-    const key = this.#holdEarly(socket);
-    preamble.read(socket, (peer) => {
-      if (!this.#early.delete(key) || socket.destroyed) return;
-      if (peer !== undefined) return this.#begin(socket, peer);
-      this.#handler.onConnectionRefused?.(plainAddress(socket.remoteAddress ?? ''), 'preamble');
-      socket.destroy();
-    });
-  }
-
-  #begin(socket: Socket, peer: PeerAddress | undefined): void {
-    if (socket.destroyed) return;
+  #begin(socket: Socket, peer: PeerAddress | undefined, door: DoorFacts | undefined): void {
     const session = new Session(socket, this.#options.session, this.#handler, peer);
+    session.door = door;
     session.keeper = this;
     this.#sessions.add(session);
-    // Whoever read a preamble has paused the socket.
-    if (peer !== undefined) socket.resume();
     this.#handler.onConnection?.(session);
   }
 
@@ -253,17 +177,5 @@ export class EsmeListener implements SessionKeeper {
   }
 }
 
-interface EarlyConnection {
-  readonly socket: Socket;
-  readonly dueMs: number;
-}
-
-function keyOf(socket: Socket): string {
-  return `${socket.remoteAddress ?? ''} ${socket.remotePort ?? 0}`;
-}
-
 /** Connections that the kernel holds for us while we are busy; Linux caps it at net.core.somaxconn. */
 const BACKLOG = 511;
-
-/** An error is always followed by `close`, which is what counts. */
-function ignore(): void {}

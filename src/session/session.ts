@@ -7,6 +7,7 @@ import {
   ESME_ROK,
   ESME_RSYSERR,
 } from '../smpp/status.ts';
+import type { DoorFacts } from './arrivals.ts';
 import { illegalStatus, isBind } from './legal.ts';
 import type { PeerAddress } from './pdu-connection.ts';
 import { answers, SessionStates } from './session-states.ts';
@@ -43,6 +44,8 @@ export class Session extends SessionStates {
   readonly id: number;
   /** For the owner: its own state of this session. */
   attachment: unknown = undefined;
+  /** What the door that it came through learned; undefined: plain, from the peer itself. */
+  door: DoorFacts | undefined = undefined;
   /** Told after the handler that it is over: the listener or link that made it. */
   keeper: SessionKeeper | undefined = undefined;
   /** The window or the outbound limit was full: onWindowOpen is due when it is not. */

@@ -37,9 +37,26 @@ describe('ConnectionCount.admit', () => {
     expect(count.admit('a', 1_000)).toBeUndefined();
   });
 
-  it('ignores a release that nobody admitted', () => {
+  it('counts one without an address in the total alone', () => {
     const count = new ConnectionCount(LIMITS);
+    for (let n = 0; n < 3; n++) expect(count.admit(undefined, 0)).toBeUndefined();
+    expect(count.admit(undefined, 0)).toBe('connections');
+    count.release(undefined);
+    expect(count.admit('a', 0)).toBeUndefined();
+  });
+});
+
+describe('ConnectionCount.identify', () => {
+  it('holds a connection to the limits of the address that it turned out to have', () => {
+    const count = new ConnectionCount({ ...LIMITS, connectionsMax: 100 });
+    for (let n = 0; n < 4; n++) count.admit(undefined, 0);
+    expect(count.identify('a', 0)).toBeUndefined();
+    expect(count.identify('a', 0)).toBeUndefined();
+    expect(count.identify('a', 0)).toBe('connectionsPerAddress');
+    expect(count.identify('a', 0)).toBe('connectionsPerAddressPerSecond');
+    expect(count.total).toBe(4);
     count.release('a');
-    expect(count.total).toBe(0);
+    expect(count.identify('a', 1_000)).toBeUndefined();
+    expect(count.total).toBe(3);
   });
 });

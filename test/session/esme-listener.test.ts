@@ -1,18 +1,12 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  EsmeListener,
-  type EsmeListenerHandler,
-  type EsmeListenerOptions,
-} from '../../src/session/esme-listener.ts';
-import type { PeerAddress } from '../../src/session/pdu-connection.ts';
-import type { Session } from '../../src/session/session.ts';
+import { EsmeListener, type EsmeListenerOptions } from '../../src/session/esme-listener.ts';
+import { Doors } from './listening.ts';
 import { selfSigned } from './self-signed.ts';
 import {
   BIND_TRANSCEIVER,
-  Opened,
   pduHex,
   RawPeer,
   Recorder,
@@ -21,43 +15,12 @@ import {
   testOptions,
 } from './support.ts';
 
-const opened = new Opened();
-const listeners: { listener: EsmeListener; clock: TestClock }[] = [];
+const doors = new Doors();
+const { opened } = doors;
 
-afterEach(async () => {
-  const all = listeners.splice(0);
-  const closing = all.map(({ listener }) => listener.close(0));
-  await opened.release();
-  for (const { listener, clock } of all) clock.advance(10_000, listener);
-  await Promise.all(closing);
-});
+afterEach(() => doors.release());
 
-class ListenerRecorder extends Recorder implements EsmeListenerHandler {
-  readonly connected: Session[] = [];
-  readonly refused: string[] = [];
-
-  onConnection(session: Session): void {
-    this.connected.push(session);
-    this.happened();
-  }
-
-  onConnectionRefused(address: string, why: string): void {
-    this.refused.push(`${address} ${why}`);
-    this.happened();
-  }
-}
-
-async function listening(given: Partial<EsmeListenerOptions> = {}) {
-  const clock = new TestClock();
-  const handler = new ListenerRecorder();
-  const listener = new EsmeListener(
-    { host: '127.0.0.1', port: 0, tickMs: 0, session: testOptions(clock), ...given },
-    handler,
-  );
-  listeners.push({ listener, clock });
-  const { port } = await listener.listen();
-  return { clock, handler, listener, port };
-}
+const listening = (given?: Partial<EsmeListenerOptions>) => doors.listening(given);
 
 async function peerOf(port: number): Promise<RawPeer> {
   const socket = opened.socket(connect(port, '127.0.0.1'));
@@ -191,42 +154,6 @@ describe('EsmeListener.close', () => {
   });
 });
 
-describe('EsmeListener with a preamble', () => {
-  /** Like a PROXY line: an address up to "\n", then SMPP. */
-  const preamble = {
-    read(socket: Socket, done: (peer: PeerAddress | undefined) => void): void {
-      socket.once('data', (chunk: Buffer) => {
-        const end = chunk.indexOf('\n');
-        socket.pause();
-        socket.unshift(chunk.subarray(end + 1));
-        const address = chunk.toString('latin1', 0, end);
-        done(address === '' ? undefined : { address, port: 1 });
-      });
-    },
-  };
-
-  it('takes the peer’s address from it, and the rest for SMPP', async () => {
-    const { handler, port } = await listening({ preamble });
-    const peer = await peerOf(port);
-    peer.socket.write(
-      Buffer.concat([Buffer.from('192.0.2.7\n'), Buffer.from(BIND_TRANSCEIVER, 'hex')]),
-    );
-    await peer.take(1);
-    expect(handler.connected[0]?.peerAddress).toBe('192.0.2.7');
-  });
-
-  it('drops a connection without it, at once or in time', async () => {
-    const { clock, handler, listener, port } = await listening({ preamble });
-    const [wrong, silent] = [await peerOf(port), await peerOf(port)];
-    wrong.socket.write('\n');
-    await wrong.untilEnd();
-    expect(handler.refused).toEqual(['127.0.0.1 preamble']);
-    clock.advance(10_000, listener);
-    await silent.untilEnd();
-    expect(handler.connected).toEqual([]);
-  });
-});
-
 describe('EsmeListener with TLS', () => {
   const material = selfSigned('first.test');
   const other = selfSigned('second.test');
@@ -260,6 +187,9 @@ describe('EsmeListener with TLS', () => {
     clock.advance(10_000, listener);
     await silent.untilEnd();
     expect(handler.connected).toEqual([]);
-    expect(handler.refused[0]).toBe('127.0.0.1 tls');
+    expect(handler.refused).toEqual([
+      '127.0.0.1 tls: ERR_SSL_WRONG_VERSION_NUMBER',
+      '127.0.0.1 tls: out of time',
+    ]);
   });
 });

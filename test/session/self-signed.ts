@@ -1,11 +1,11 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 
 /**
  * A key and a self-signed certificate, made now and valid for a day: none that expires lies in the
  * repository, and no openssl is needed. X.509 version 1 (RFC 5280 §4.1), ECDSA P-256 with SHA-256
  * (RFC 5758 §3.2).
  */
-export function selfSigned(commonName: string): { key: string; cert: string } {
+export function selfSigned(commonName: string, endsInMs = DAY_MS): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   // ecdsa-with-SHA256: 1.2.840.10045.4.3.2
   const algorithm = der(0x30, der(0x06, Buffer.from('2a8648ce3d040302', 'hex')));
@@ -16,8 +16,7 @@ export function selfSigned(commonName: string): { key: string; cert: string } {
     der(0x0c, Buffer.from(commonName)),
   );
   const name = der(0x30, der(0x31, attribute));
-  const day = 24 * 3600 * 1000;
-  const validity = der(0x30, utcTime(Date.now() - day), utcTime(Date.now() + day));
+  const validity = der(0x30, utcTime(Date.now() - DAY_MS), utcTime(Date.now() + endsInMs));
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   const serial = der(0x02, Buffer.of(1));
   const body = der(0x30, serial, algorithm, name, validity, name, spki);
@@ -29,6 +28,13 @@ export function selfSigned(commonName: string): { key: string; cert: string } {
     cert: `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`,
   };
 }
+
+/** SHA-256 of a certificate, as openssl's `-fingerprint -sha256` but in lower case and without colons. */
+export function fingerprintOf(pem: string): string {
+  return new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
+}
+
+const DAY_MS = 24 * 3600 * 1000;
 
 function der(tag: number, ...contents: Buffer[]): Buffer {
   const content = Buffer.concat(contents);
