@@ -24,6 +24,10 @@ export interface CatalogBind {
   readonly systemId: string;
   readonly account: CatalogAccount;
   readonly passwordHash: string;
+  /** The password before, which is good until then (Unix ms), so that a customer changes his at leisure. */
+  readonly former: { readonly passwordHash: string; readonly untilMs: number } | undefined;
+  /** SHA-256 fingerprints (64 lower hex digits) one of which the client must show over TLS; undefined: none is asked for. */
+  readonly certificates: ReadonlySet<string> | undefined;
   /** Undefined: any address; an empty list: none. */
   readonly allowFrom: CidrList | undefined;
   /** Sessions at once. */

@@ -161,6 +161,8 @@ function bindOf(
     systemId: spec.systemId,
     account,
     passwordHash: spec.passwordHash,
+    former: formerOf(spec),
+    certificates: spec.certificates && new Set(spec.certificates),
     allowFrom: spec.allowFrom === undefined ? undefined : parseCidrs(spec.allowFrom),
     bindsMax: spec.bindsMax,
     windowMax: spec.windowMax,
@@ -172,6 +174,11 @@ function bindOf(
         : found(lanes, spec.trafficClass, `bind ${spec.systemId}`),
     queuedMax: spec.queuedMax,
   };
+}
+
+function formerOf({ formerPasswordHash, formerPasswordUntil }: BindSpec): CatalogBind['former'] {
+  if (formerPasswordHash === undefined || formerPasswordUntil === undefined) return undefined;
+  return { passwordHash: formerPasswordHash, untilMs: Date.parse(formerPasswordUntil) };
 }
 
 function carrierOf(stored: StoredCarrier): CatalogCarrier {

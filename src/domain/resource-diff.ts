@@ -1,4 +1,5 @@
 import { type Credits, parseCredits, ZERO } from './money.ts';
+import { saltOf } from './password-hash.ts';
 import { referenceErrors } from './resource-references.ts';
 import { keepSecrets, type SecretMatcher } from './resource-secrets.ts';
 import {
@@ -63,7 +64,11 @@ export function diffResources(
   const changes: ResourceChange[] = [];
   const result: { -readonly [K in ResourceKind]: ResourceSet[K] } = { ...current };
   for (const kind of RESOURCE_KINDS) diffKind(kind, current, next, matches, changes, result);
-  const errors = [...danglingErrors(current, result), ...systemIdErrors(result.accounts)];
+  const errors = [
+    ...danglingErrors(current, result),
+    ...systemIdErrors(result.accounts),
+    ...saltErrors(next, result),
+  ];
   if (errors.length > 0) return { errors };
   return {
     ok: {
@@ -150,6 +155,26 @@ function systemIdErrors(accounts: ReadonlyMap<string, AccountSpec>): DiffError[]
         });
       }
       owners.set(systemId, name);
+    }
+  }
+  return errors;
+}
+
+/**
+ * Two hashes that come ready-made must share their salt: else a bind would be tried by two derivations, and the time
+ * of a wrong guess would tell that its name exists.
+ */
+function saltErrors(next: ResourceFile, result: ResourceSet): DiffError[] {
+  const errors: DiffError[] = [];
+  for (const name of next.accounts?.keys() ?? []) {
+    for (const [index, bind] of (result.accounts.get(name)?.binds ?? []).entries()) {
+      const { passwordHash: current, formerPasswordHash: former } = bind;
+      if (current === undefined || former === undefined || saltOf(current) === saltOf(former))
+        continue;
+      const path = ['accounts', name, 'binds', index, 'formerPasswordHash'];
+      const message =
+        'was not made beside passwordHash: give one of the two as a password in clear';
+      errors.push({ path, key: keyText(path), message });
     }
   }
   return errors;

@@ -84,6 +84,7 @@ const TEXT_KEYS: ReadonlySet<string | number> = new Set([
   'prefix',
   'systemId',
   'password',
+  'formerPassword',
   'name',
   'tariff',
   'terms',
@@ -91,9 +92,12 @@ const TEXT_KEYS: ReadonlySet<string | number> = new Set([
   'trafficClass',
 ]);
 
+/** Lists whose members are text, were they all digits. */
+const TEXT_LISTS: ReadonlySet<string | number | undefined> = new Set(['words', 'certificates']);
+
 function keepsSource(path: DataPath): boolean {
   const last = path.at(-1);
-  if (typeof last === 'number') return path.at(-2) === 'words';
+  if (typeof last === 'number') return TEXT_LISTS.has(path.at(-2));
   return (
     path[0] === 'tariffs' || path[2] === 'profile' || (last !== undefined && TEXT_KEYS.has(last))
   );

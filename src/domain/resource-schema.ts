@@ -16,6 +16,7 @@ const COUNT_MAX = 10_000; // sessions, windows: bounded memory
 const RATE_MAX = 1_000_000; // segments a second, far beyond one node
 const QUEUED_MAX = 100_000_000; // messages: the disk's limit, not memory's
 const DEDUPE_SECONDS_MAX = 604_800; // a week: beyond any customer's retries
+const CERTIFICATES_MAX = 100; // of one system_id: each of its machines, and its next one
 const SYSTEM_ID_OCTETS = 15; // SMPP 3.4 §4.1.1: 16 with its NUL
 const PASSWORD_OCTETS = 8; // SMPP 3.4 §4.1.1: 9 with its NUL
 
@@ -68,6 +69,19 @@ const password = z.union([clearPassword, z.strictObject({ generate: z.literal(tr
   error: (issue) => passwordMessage(issue.input),
 });
 
+/** SHA-256 of a certificate as openssl and browsers show it: hex, with colons or without. Kept as 64 lower digits. */
+const fingerprint = z
+  .string()
+  .regex(
+    /^(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){31})$/,
+    'must be the SHA-256 fingerprint of a certificate: 64 hex digits, with or without colons',
+  )
+  .transform((text) => text.replaceAll(':', '').toLowerCase());
+/** A point in time with its zone; kept as UTC. */
+const instant = z.iso
+  .datetime({ offset: true, error: 'must be a time such as 2026-12-01T00:00:00Z' })
+  .transform((text) => new Date(text).toISOString());
+
 /** A price list: digits of a prefix, or "*", to the price of a segment. */
 export const tariffSchema = z.record(
   z.string().regex(/^([0-9]{1,15}|\*)$/, 'must be 1 to 15 digits, or "*"'),
@@ -108,6 +122,10 @@ export const bindSchema = z
     systemId,
     password: password.optional(),
     passwordHash: z.string().min(1).optional(),
+    formerPassword: clearPassword.optional(),
+    formerPasswordHash: z.string().min(1).optional(),
+    formerPasswordUntil: instant.optional(),
+    certificates: z.array(fingerprint).max(CERTIFICATES_MAX).optional(),
     allowFrom: z
       .array(z.string().refine(isCidr, 'must be a network such as 192.0.2.0/24'))
       .optional(),
@@ -121,6 +139,14 @@ export const bindSchema = z
   .refine((bind) => (bind.password === undefined) !== (bind.passwordHash === undefined), {
     path: ['password'],
     error: 'needs either password or passwordHash',
+  })
+  .refine((bind) => bind.formerPassword === undefined || bind.formerPasswordHash === undefined, {
+    path: ['formerPassword'],
+    error: 'needs either formerPassword or formerPasswordHash',
+  })
+  .refine((bind) => hasFormer(bind) === (bind.formerPasswordUntil !== undefined), {
+    path: ['formerPasswordUntil'],
+    error: 'stands with formerPassword (or formerPasswordHash), and neither without the other',
   });
 
 /** A customer. */
@@ -252,6 +278,13 @@ export const fileSchema = z.strictObject({
   carriers: z.array(carrierSchema).optional(),
   routes: z.array(routeSchema).optional(),
 });
+
+function hasFormer(bind: {
+  readonly formerPassword?: string | undefined;
+  readonly formerPasswordHash?: string | undefined;
+}): boolean {
+  return bind.formerPassword !== undefined || bind.formerPasswordHash !== undefined;
+}
 
 /** What is wrong with a password, in words that never repeat it. */
 function passwordMessage(input: unknown): string {

@@ -1,3 +1,4 @@
+import { saltOf } from './password-hash.ts';
 import type { AccountSpec, BindSpec, CarrierSpec, ResourceFile, ResourceSet } from './resources.ts';
 
 /** Whether a secret in clear is the stored (hashed or sealed) one. */
@@ -17,10 +18,10 @@ export function keepSecrets<Spec extends object>(
 ): Spec {
   if (stored === undefined) return spec;
   if (isAccount(spec) && isAccount(stored)) {
-    const before = new Map(stored.binds.map((bind) => [bind.systemId, bind.passwordHash]));
+    const before = new Map(stored.binds.map((bind) => [bind.systemId, bind]));
     return {
       ...spec,
-      binds: spec.binds.map((bind) => keepHash(bind, before.get(bind.systemId), matches)),
+      binds: spec.binds.map((bind) => keepHashes(bind, before.get(bind.systemId), matches)),
     };
   }
   return isCarrier(spec) && isCarrier(stored)
@@ -48,15 +49,22 @@ export function secretPairs(
   return pairs;
 }
 
+/** Hashes a password of a system_id; `beside` is the hash of its other one, whose salt it is to share. */
+export type PasswordHasher = (
+  password: NewSecret,
+  systemId: string,
+  beside: string | undefined,
+) => Promise<string>;
+
 /** An account as it is stored: every new password replaced by what `hash` makes of it. Rejects when `hash` does. */
 export async function withHashedPasswords(
   account: AccountSpec,
-  hash: (password: NewSecret, systemId: string) => Promise<string>,
+  hash: PasswordHasher,
 ): Promise<AccountSpec> {
-  const binds = account.binds.map(async ({ password, ...rest }) =>
-    password === undefined ? rest : { ...rest, passwordHash: await hash(password, rest.systemId) },
-  );
-  return { ...account, binds: await Promise.all(binds) };
+  return {
+    ...account,
+    binds: await Promise.all(account.binds.map((bind) => withHashes(bind, hash))),
+  };
 }
 
 /** A carrier as it is stored: a new password replaced by what `seal` makes of it. */
@@ -79,9 +87,36 @@ export function suggestSecret(randomInt: (below: number) => number): string {
   return text;
 }
 
-function keepHash(bind: BindSpec, stored: string | undefined, matches: SecretMatcher): BindSpec {
-  const { password, ...rest } = bind;
-  return isStored(password, stored, matches) ? { ...rest, passwordHash: stored } : bind;
+async function withHashes(bind: BindSpec, hash: PasswordHasher): Promise<BindSpec> {
+  const { password, formerPassword, ...rest } = bind;
+  const { systemId } = rest;
+  const current =
+    password === undefined
+      ? rest
+      : { ...rest, passwordHash: await hash(password, systemId, rest.formerPasswordHash) };
+  if (formerPassword === undefined) return current;
+  const formerPasswordHash = await hash(formerPassword, systemId, current.passwordHash);
+  return { ...current, formerPasswordHash };
+}
+
+function keepHashes(
+  bind: BindSpec,
+  stored: BindSpec | undefined,
+  matches: SecretMatcher,
+): BindSpec {
+  const kept = keepFormer(bind, stored?.formerPasswordHash, matches);
+  const { password, ...rest } = kept;
+  if (!isStored(password, stored?.passwordHash, matches)) return kept;
+  // Beside a former hash of another salt the same password is hashed again, so that one derivation tries both.
+  const fits = areOneSalt(stored?.passwordHash, kept.formerPasswordHash);
+  return fits || typeof password !== 'string'
+    ? { ...rest, passwordHash: stored?.passwordHash }
+    : kept;
+}
+
+function keepFormer(bind: BindSpec, stored: string | undefined, matches: SecretMatcher): BindSpec {
+  const { formerPassword, ...rest } = bind;
+  return isStored(formerPassword, stored, matches) ? { ...rest, formerPasswordHash: stored } : bind;
 }
 
 function keepSeal<Spec extends CarrierSpec>(
@@ -102,6 +137,10 @@ function isStored(
 ): stored is string {
   if (secret === undefined || stored === undefined) return false;
   return typeof secret === 'string' ? matches(secret, stored) : true;
+}
+
+function areOneSalt(hash: string | undefined, other: string | undefined): boolean {
+  return hash === undefined || other === undefined || saltOf(hash) === saltOf(other);
 }
 
 function isAccount(spec: object): spec is AccountSpec {

@@ -8,7 +8,14 @@ export interface FieldChange {
   readonly hidden: boolean;
 }
 
-const SECRETS: ReadonlySet<string> = new Set(['password', 'passwordHash', 'sealedPassword']);
+/** Keys of secrets, and what a change of one is called. */
+const SECRETS: ReadonlyMap<string, string> = new Map([
+  ['password', 'password'],
+  ['passwordHash', 'password'],
+  ['sealedPassword', 'password'],
+  ['formerPassword', 'formerPassword'],
+  ['formerPasswordHash', 'formerPassword'],
+]);
 /** Personal data: shown by name only. */
 const PERSONAL: ReadonlySet<string> = new Set(['profile']);
 /** By which key the members of a list are told apart. */
@@ -55,14 +62,15 @@ function compareObjects(
   hidden: boolean,
   changes: FieldChange[],
 ): void {
-  let secretSeen = false;
+  const secretsSeen = new Set<string>();
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    if (SECRETS.has(key)) {
+    const secret = SECRETS.get(key);
+    if (secret !== undefined) {
       // A stored hash replaced by a clear password is one change, not two.
-      if (before[key] === after[key] || secretSeen) continue;
-      secretSeen = true;
+      if (before[key] === after[key] || secretsSeen.has(secret)) continue;
+      secretsSeen.add(secret);
       changes.push({
-        path: inner(path, 'password'),
+        path: inner(path, secret),
         before: undefined,
         after: undefined,
         hidden: true,

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { saltOf } from '../domain/password-hash.ts';
 
 /**
  * scrypt cost: N=2048, r=8, p=1 takes 2 MiB and about 5 ms of one core here. A bind password has at
@@ -14,9 +15,14 @@ export const DUMMY_HASH = formatHash(Buffer.alloc(SALT_OCTETS), Buffer.alloc(HAS
 /**
  * Hashes a bind password for storage: `scrypt$N$r$p$salt$hash`, base64 without padding.
  * @param pepper key derived from crypto.key; without it the stored hashes cannot be tried
+ * @param beside another hash of the same bind: this one gets its salt, so that one derivation tries both
  */
-export async function hashPassword(password: string, pepper: Buffer): Promise<string> {
-  const salt = randomBytes(SALT_OCTETS);
+export async function hashPassword(
+  password: string,
+  pepper: Buffer,
+  beside?: string,
+): Promise<string> {
+  const salt = (beside === undefined ? undefined : saltBeside(beside)) ?? randomBytes(SALT_OCTETS);
   return formatHash(salt, await derive(password, pepper, salt, COST));
 }
 
@@ -26,10 +32,29 @@ export async function verifyPassword(
   stored: string,
   pepper: Buffer,
 ): Promise<boolean> {
-  const parsed = parseHash(stored) ?? parseHash(DUMMY_HASH);
-  if (parsed === undefined) throw new Error('the dummy hash must parse');
-  const derived = await derive(password, pepper, parsed.salt, parsed.cost);
-  return timingSafeEqual(derived, parsed.hash) && stored !== DUMMY_HASH;
+  return (await findMatch(password, [stored], pepper)) !== undefined;
+}
+
+/**
+ * The stored hash, of those that a bind has, that a password matches; in the time of one hash for those with one salt,
+ * which apply sees to, whatever it finds.
+ */
+export async function findMatch(
+  password: string,
+  stored: readonly string[],
+  pepper: Buffer,
+): Promise<string | undefined> {
+  let match: string | undefined;
+  for (const hashes of Map.groupBy(stored, saltOf).values()) {
+    const [first = DUMMY_HASH] = hashes;
+    const { cost, salt } = parseHash(first) ?? DUMMY;
+    const derived = await derive(password, pepper, salt, cost);
+    for (const hash of hashes) {
+      const { hash: wanted } = parseHash(hash) ?? DUMMY;
+      if (timingSafeEqual(derived, wanted) && hash !== DUMMY_HASH) match ??= hash;
+    }
+  }
+  return match;
 }
 
 interface Cost {
@@ -45,6 +70,13 @@ function derive(password: string, pepper: Buffer, salt: Buffer, cost: Cost): Pro
       error ? reject(error) : resolve(key),
     );
   });
+}
+
+/** The salt of a hash that was made at today's cost. */
+function saltBeside(stored: string): Buffer | undefined {
+  const parsed = parseHash(stored);
+  const isOurs = parsed?.cost.N === COST.N && parsed.cost.r === COST.r && parsed.cost.p === COST.p;
+  return isOurs ? parsed.salt : undefined;
 }
 
 function formatHash(salt: Buffer, hash: Buffer): string {
@@ -70,3 +102,9 @@ function parseHash(stored: string): { cost: Cost; salt: Buffer; hash: Buffer } |
   if (octets.length !== HASH_OCTETS) return undefined;
   return { cost, salt: Buffer.from(salt, 'base64url'), hash: octets };
 }
+
+const DUMMY = {
+  cost: COST,
+  salt: Buffer.alloc(SALT_OCTETS),
+  hash: Buffer.alloc(HASH_OCTETS),
+} as const;

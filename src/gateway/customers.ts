@@ -52,9 +52,15 @@ export class Customers implements SessionHandler {
 
   onBind(session: Session, pdu: BindRequest): void {
     const { system_id: systemId, password } = pdu;
-    const bind = this.#deps.catalog().binds.get(systemId);
-    const request = { systemId, password, address: session.peerAddress, bind };
-    this.#deps.authenticator.check(request, mayBindFrom, (outcome) =>
+    const request = {
+      systemId,
+      password,
+      address: session.peerAddress,
+      isProxy: session.door?.isProxy ?? false,
+      certificate: session.door?.certificate,
+      bind: this.#deps.catalog().binds.get(systemId),
+    };
+    this.#deps.authenticator.check(request, (outcome) =>
       this.#onAuthenticated(session, systemId, outcome),
     );
   }
@@ -109,13 +115,17 @@ export class Customers implements SessionHandler {
       else if (bind.account.status === 'terminated') customer.session.unbind();
       else customer.session.setWindows(bind.windowMax, bind.windowMax);
     }
-    this.#deps.authenticator.forgetAllBut(
-      new Set([...catalog.binds.values()].map((bind) => bind.passwordHash)),
-    );
+    this.#deps.authenticator.forgetAllBut(passwordHashes(catalog));
   }
 
   #onAuthenticated(session: Session, systemId: string, outcome: AuthOutcome): void {
-    if (!outcome.ok) return this.#reject(session, systemId, outcome.why);
+    if (!outcome.ok) {
+      this.#reject(session, systemId, outcome.why);
+      if (outcome.bannedUntilMs !== undefined)
+        this.#noteBan(session, systemId, outcome.bannedUntilMs);
+      return;
+    }
+    if (outcome.byFormer) this.#noteFormer(session, outcome.bind);
     const key = `${session.id}`;
     this.#deps.bindLimits.open(outcome.bind, key).then(
       (open) =>
@@ -153,8 +163,7 @@ export class Customers implements SessionHandler {
   }
 
   #reject(session: Session, systemId: string, why: AuthRefusal): void {
-    // Names that are no customer's must not become labels: anybody could fill the metrics with them.
-    const known = this.#deps.catalog().binds.has(systemId) ? systemId : '-';
+    const known = this.#nameOf(systemId);
     this.#deps.observer.bindEvent('customer', known, REFUSED[why]);
     this.#deps.observer.note('warn', 'bindRefused', {
       systemId: known,
@@ -163,19 +172,46 @@ export class Customers implements SessionHandler {
     });
     session.rejectBind(why === 'busy' ? status.ESME_RSYSERR : status.ESME_RBINDFAIL);
   }
+
+  #noteBan(session: Session, systemId: string, untilMs: number): void {
+    const known = this.#nameOf(systemId);
+    const { peerAddress: address } = session;
+    this.#deps.observer.bindEvent('customer', known, 'banned');
+    const until = new Date(untilMs).toISOString();
+    this.#deps.observer.note('warn', 'banned', { systemId: known, address, until });
+  }
+
+  /** The operator sees who has not changed his password yet. */
+  #noteFormer(session: Session, bind: CatalogBind): void {
+    const { systemId, former } = bind;
+    const until = former === undefined ? '' : new Date(former.untilMs).toISOString();
+    const { peerAddress: address } = session;
+    this.#deps.observer.note('info', 'formerPasswordUsed', { systemId, address, until });
+  }
+
+  /** Names that are no customer's must not become labels: anybody could fill the metrics with them. */
+  #nameOf(systemId: string): string {
+    return this.#deps.catalog().binds.has(systemId) ? systemId : '-';
+  }
 }
 
 const REFUSED: Readonly<Record<AuthRefusal, BindEvent>> = {
   address: 'refusedAddress',
-  banned: 'refusedBusy',
+  certificate: 'refusedCertificate',
+  banned: 'refusedBanned',
   bindRate: 'refusedBusy',
   busy: 'refusedBusy',
   password: 'refusedPassword',
   account: 'refusedAccount',
 };
 
-function mayBindFrom(bind: CatalogBind, address: string): boolean {
-  return bind.allowFrom === undefined || bind.allowFrom.contains(address);
+function passwordHashes(catalog: Catalog): ReadonlySet<string> {
+  const hashes = new Set<string>();
+  for (const { passwordHash, former } of catalog.binds.values()) {
+    hashes.add(passwordHash);
+    if (former !== undefined) hashes.add(former.passwordHash);
+  }
+  return hashes;
 }
 
 function customerOf(session: Session): CustomerSession | undefined {

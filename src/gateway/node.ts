@@ -1,6 +1,7 @@
 import type { Client, Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
 import { messageId } from '../domain/ids.ts';
+import type { TlsMaterial } from '../session/arrivals.ts';
 import {
   EsmeListener,
   type EsmeListenerHandler,
@@ -20,8 +21,8 @@ const LIVE_NODES_MS = 2_000;
 /** Customers' sessions have this long to take their answers when we stop; then they are closed. */
 const UNBIND_GRACE_MS = 5_000;
 
-/** A door for customers: where it listens, and with which certificate. */
-export interface Door extends Pick<EsmeListenerOptions, 'host' | 'port' | 'tls'> {
+/** A door for customers: where it listens, with which certificate, and behind which proxies. */
+export interface Door extends Pick<EsmeListenerOptions, 'host' | 'port' | 'tls' | 'preamble'> {
   /** What its port is called in the settings; default smpp.port. */
   readonly setting?: string;
 }
@@ -127,6 +128,11 @@ export class GatewayNode {
     this.gateway.onCatalog();
   }
 
+  /** New connections at the doors with TLS use this certificate; sessions live on. @throws when it is not usable */
+  reloadTls(tls: TlsMaterial): void {
+    for (const listener of this.listeners) listener.reloadTls(tls);
+  }
+
   /**
    * The orderly end: no new sessions, customers unbound, what is in flight finished, everything stored, the epoch
    * closed. At most `limitMs` and some seconds.
@@ -176,8 +182,8 @@ function openDoor(door: Door, options: NodeOptions, gateway: Gateway): EsmeListe
     onResponse: (session, pdu, context) => customers.onResponse(session, pdu, context),
     onWindowOpen: (session) => customers.onWindowOpen(session),
     onClosed: (session, reason, inFlight) => customers.onClosed(session, reason, inFlight),
-    onConnectionRefused: (address, why) =>
-      options.observer.note('warn', 'connectionRefused', { address, why }),
+    onConnectionRefused: (address, why, detail) =>
+      options.observer.note('warn', 'connectionRefused', { address, why, detail }),
     onListenerError: (error) =>
       options.observer.note('error', 'listenerFailed', { reason: error.message }),
   };

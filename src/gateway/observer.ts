@@ -17,6 +17,10 @@ export type BindEvent =
   | 'lost'
   | 'refusedPassword'
   | 'refusedAddress'
+  | 'refusedCertificate'
+  | 'refusedBanned'
+  /** Failures banned an (address, system_id). */
+  | 'banned'
   | 'refusedAccount'
   | 'refusedBusy'
   | 'tooManyBinds';

@@ -14,7 +14,7 @@ export function createSecretKeeper(options: {
 }): SecretKeeper {
   const { sealing, pepper } = options;
   return {
-    hash: (password) => hashPassword(password, pepper),
+    hash: (password, beside) => hashPassword(password, pepper, beside),
     async matches(clear, stored) {
       if (stored.startsWith('scrypt$')) return verifyPassword(clear, stored, pepper);
       const known = opened(sealing, stored);

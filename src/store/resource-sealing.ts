@@ -7,8 +7,8 @@ import type { AccountSpec, CarrierSpec, ResourceKind, SpecOf } from '../domain/r
 
 /** How secrets are kept; the keys stay outside the store. */
 export interface SecretKeeper {
-  /** A customer's password as it is stored. */
-  hash(password: string): Promise<string>;
+  /** A customer's password as it is stored; `beside` another stored one of the same bind, whose salt it is to share. */
+  hash(password: string, beside?: string): Promise<string>;
   /** Whether a clear secret is the stored (hashed or sealed) one. */
   matches(clear: string, stored: string): Promise<boolean>;
   /** A carrier's password as it is stored. */
@@ -46,8 +46,8 @@ async function hashed(
   secrets: SecretKeeper,
   generated: GeneratedSecret[],
 ): Promise<AccountSpec> {
-  return withHashedPasswords(account, (password, systemId) =>
-    secrets.hash(clearOf(password, { kind: 'bind', name: systemId }, secrets, generated)),
+  return withHashedPasswords(account, (password, systemId, beside) =>
+    secrets.hash(clearOf(password, { kind: 'bind', name: systemId }, secrets, generated), beside),
   );
 }
 

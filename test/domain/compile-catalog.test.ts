@@ -88,6 +88,20 @@ describe('compileCatalog', () => {
     expect(closed.binds.get('acme')?.burst).toBe(7);
   });
 
+  it('reads a former password with its end, and certificates', async () => {
+    const bindOf = async (more: string) => {
+      const text = MINIMAL.replace('password: secret', `password: secret${more}`);
+      return compileCatalog(await storedOf(text)).binds.get('acme');
+    };
+    expect(await bindOf('')).toMatchObject({ former: undefined, certificates: undefined });
+    const bind = await bindOf(
+      `, formerPassword: old, formerPasswordUntil: "2026-12-01T03:00:00+03:00", certificates: ["${'AB:'.repeat(31)}CD"]`,
+    );
+    expect(bind?.former).toEqual({ passwordHash: hide('old'), untilMs: Date.UTC(2026, 11, 1) });
+    expect([...(bind?.certificates ?? [])]).toEqual([`${'ab'.repeat(31)}cd`]);
+    expect((await bindOf(', certificates: []'))?.certificates?.size).toBe(0);
+  });
+
   it('reads receipt dates of another offset', async () => {
     const offset = async (dates: string) => {
       const text = MINIMAL.replace(

@@ -238,6 +238,47 @@ describe('parseResources', () => {
     });
   });
 
+  it('takes a former password with its time, and neither without the other', () => {
+    const bind = (more: string) => MINIMAL.replace('password: secret', `password: secret, ${more}`);
+    const until = 'formerPasswordUntil: 2026-12-01T00:00:00Z';
+    expect(
+      parsed(bind(`formerPassword: 0123, ${until}`)).accounts?.get('acme')?.binds,
+    ).toMatchObject([{ formerPassword: '0123', formerPasswordUntil: '2026-12-01T00:00:00.000Z' }]);
+    const refused = [
+      'formerPassword: old',
+      'formerPasswordHash: h',
+      until,
+      `formerPassword: old, formerPasswordHash: h, ${until}`,
+      'formerPassword: old, formerPasswordUntil: 2026-12-01',
+      'formerPassword: old, formerPasswordUntil: 2026-12-01T00:00:00',
+      'formerPassword: old, formerPasswordUntil: 2026-13-01T00:00:00Z',
+      `formerPassword: ninechars, ${until}`,
+      `formerPassword: {generate: true}, ${until}`,
+    ];
+    for (const more of refused) {
+      const errors = errorsOf(bind(more));
+      expect([more, errors.length]).toEqual([more, 1]);
+      expect(errors[0]?.key).toMatch(/^accounts\[0\]\.binds\[0\]\.formerPassword(Until)?$/);
+      expect(errors[0]?.message).not.toContain('ninechars');
+    }
+  });
+
+  it('takes fingerprints of certificates as they are written anywhere', () => {
+    const bind = (list: string) =>
+      MINIMAL.replace('password: secret', `password: secret, certificates: ${list}`);
+    const digits = '1234567890'.repeat(6).concat('1234');
+    const file = parsed(bind(`["${'AB:'.repeat(31)}CD", "${'Ef'.repeat(32)}", ${digits}]`));
+    expect(file.accounts?.get('acme')?.binds[0]?.certificates).toEqual([
+      `${'ab'.repeat(31)}cd`,
+      'ef'.repeat(32),
+      digits,
+    ]);
+    for (const wrong of ['sha1', 'ab'.repeat(20), `${'ab:'.repeat(32)}`, `${'ab'.repeat(31)}:cd`])
+      expect(errorsOf(bind(`["${wrong}"]`))).toMatchObject([
+        { key: 'accounts[0].binds[0].certificates[0]' },
+      ]);
+  });
+
   it('refuses a file that is too large, before it reads it', () => {
     expect(errorsOf('#'.repeat(32 * 1024 * 1024 + 1))).toEqual([
       { line: 1, key: '', message: 'is larger than 32 MiB' },

@@ -33,6 +33,15 @@ describe('specChanges', () => {
     expect(texts({ words: [] }, { words })).toEqual(['words 100 entries added']);
   });
 
+  it('tells the password and the former one apart', () => {
+    const before = { passwordHash: 'old', formerPasswordHash: 'older' };
+    const after = { password: 'new', formerPassword: 'old' };
+    expect(texts(before, after)).toEqual(['password changed', 'formerPassword changed']);
+    expect(texts({ binds: [] }, { binds: [{ systemId: 'a', formerPasswordHash: 'h' }] })).toEqual([
+      'binds[a] {"systemId":"a"} added',
+    ]);
+  });
+
   it('tells of a secret and of a profile only that they changed', () => {
     const before = { passwordHash: 'old', profile: { email: 'a@example.com' } };
     const after = { password: 'new', profile: { email: 'b@example.com', phone: '1' } };

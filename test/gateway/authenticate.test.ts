@@ -1,12 +1,18 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { CatalogBind } from '../../src/domain/catalog.ts';
-import { Authenticator, type AuthOutcome } from '../../src/gateway/authenticate.ts';
+import { parseCidrs } from '../../src/domain/cidr.ts';
+import {
+  Authenticator,
+  type AuthOutcome,
+  type AuthRequest,
+} from '../../src/gateway/authenticate.ts';
 import { hashPassword } from '../../src/gateway/credentials.ts';
 import { catalogOf } from './messages.ts';
 
 const PEPPER = Buffer.alloc(32, 7);
 let bind: CatalogBind;
 let suspended: CatalogBind;
+let foreign: CatalogBind;
 
 beforeAll(async () => {
   const catalog = await catalogOf({
@@ -16,29 +22,32 @@ beforeAll(async () => {
   const stored = catalog.binds.get('alice');
   if (stored === undefined) throw new Error('a bind');
   bind = { ...stored, passwordHash: await hashPassword('secret', PEPPER) };
+  foreign = { ...bind, allowFrom: parseCidrs(['198.51.100.0/24']) };
   suspended = { ...bind, account: { ...bind.account, status: 'suspended' } };
 });
+
+/** An attempt of the test's: what is not given is right. */
+type Attempt = Partial<AuthRequest>;
 
 /** An authenticator whose clock the test moves. */
 function authenticator() {
   const clock = { nowMs: 1_000_000 };
   const auth = new Authenticator({ pepper: PEPPER, now: () => clock.nowMs });
-  const check = (
-    password: string,
-    given: {
-      bind?: CatalogBind | undefined;
-      systemId?: string;
-      address?: string;
-      allowed?: boolean;
-    } = {},
-  ): Promise<AuthOutcome> => {
-    const { systemId = 'alice', address = '192.0.2.1', allowed = true } = given;
-    const known = 'bind' in given ? given.bind : bind;
-    return new Promise((done) =>
-      auth.check({ systemId, password, address, bind: known }, () => allowed, done),
-    );
-  };
+  const check = (password: string, given: Attempt = {}): Promise<AuthOutcome> =>
+    new Promise((done) => auth.check(attempt(password, given), done));
   return { auth, check, clock };
+}
+
+function attempt(password: string, given: Attempt = {}): AuthRequest {
+  return {
+    systemId: 'alice',
+    address: '192.0.2.1',
+    isProxy: false,
+    certificate: undefined,
+    bind,
+    password,
+    ...given,
+  };
 }
 
 function why(outcome: AuthOutcome): string {
@@ -57,7 +66,7 @@ describe('Authenticator.check', () => {
   it('refuses an unknown name, a foreign address and a suspended account', async () => {
     const { check } = authenticator();
     expect(why(await check('secret', { bind: undefined }))).toBe('password');
-    expect(why(await check('secret', { allowed: false }))).toBe('address');
+    expect(why(await check('secret', { bind: foreign }))).toBe('address');
     expect(why(await check('secret', { bind: suspended }))).toBe('account');
     expect(why(await check('wrong', { bind: suspended }))).toBe('password');
   });
@@ -66,14 +75,9 @@ describe('Authenticator.check', () => {
     const { auth, check } = authenticator();
     await check('secret');
     let answered: AuthOutcome | undefined;
-    const request = { systemId: 'alice', password: 'secret', address: '192.0.2.1', bind };
-    auth.check(
-      request,
-      () => true,
-      (outcome) => {
-        answered = outcome;
-      },
-    );
+    auth.check(attempt('secret'), (outcome) => {
+      answered = outcome;
+    });
     expect(answered?.ok).toBe(true); // in the same turn: no hash takes that short
   });
 
@@ -82,16 +86,11 @@ describe('Authenticator.check', () => {
     await check('secret');
     auth.forgetAllBut(new Set());
     let answered: AuthOutcome | undefined;
-    const request = { systemId: 'alice', password: 'secret', address: '192.0.2.1', bind };
     const done = new Promise<void>((resolve) =>
-      auth.check(
-        request,
-        () => true,
-        (outcome) => {
-          answered = outcome;
-          resolve();
-        },
-      ),
+      auth.check(attempt('secret'), (outcome) => {
+        answered = outcome;
+        resolve();
+      }),
     );
     expect(answered).toBeUndefined();
     await done;
@@ -139,10 +138,30 @@ describe('Authenticator.check', () => {
     expect(next.filter((one) => one.ok)).toHaveLength(200);
   });
 
-  it('shares one hash between equal attempts that wait', async () => {
-    const { check } = authenticator();
+  it('shares one hash between equal attempts that wait, whatever they find', async () => {
+    const { auth, check } = authenticator();
     const outcomes = await Promise.all(Array.from({ length: 300 }, () => check('secret')));
     expect(outcomes.every((one) => one.ok)).toBe(true);
+    expect(auth.hashesBegun).toBe(1);
+    for (const known of [bind, undefined, foreign]) {
+      const before = auth.hashesBegun;
+      const address = `192.0.2.${before + 10}`;
+      const wrong = { bind: known, address };
+      await Promise.all(Array.from({ length: 5 }, () => check('wrong', wrong)));
+      expect(auth.hashesBegun - before).toBe(1);
+      // From elsewhere it is another attempt: one of the two may be foreign to a name that exists.
+      const two = [`198.51.100.${before + 1}`, `203.0.113.${before + 1}`];
+      await Promise.all(two.map((other) => check('wrong', { bind: known, address: other })));
+      expect(auth.hashesBegun - before).toBe(3);
+    }
+  });
+
+  it('hashes no more once one of many equal attempts from many addresses has succeeded', async () => {
+    const { auth, check } = authenticator();
+    const machines = Array.from({ length: 200 }, (_, n) => ({ address: `192.0.2.${n}` }));
+    const outcomes = await Promise.all(machines.map((machine) => check('secret', machine)));
+    expect(outcomes.every((one) => one.ok)).toBe(true);
+    expect(auth.hashesBegun).toBeLessThanOrEqual(2); // as many as run at once
   });
 
   it('says busy above 4,000 attempts that wait, and not to those before', async () => {
@@ -155,10 +174,169 @@ describe('Authenticator.check', () => {
         if (outcomes.length === 1) resolve();
       };
       for (let n = 0; n < 4_001; n++) {
-        const request = { systemId: `x${n}`, password: `p${n}`, address: `192.0.2.${n % 200}` };
-        auth.check({ ...request, bind: undefined }, () => true, done);
+        const given = { systemId: `x${n}`, address: `192.0.2.${n % 200}`, bind: undefined };
+        auth.check(attempt(`p${n}`, given), done);
       }
     });
     expect(outcomes[0]).toBe('busy');
   });
 });
+
+describe('Authenticator.check with an attempt that has no chance', () => {
+  /** Each of them refused, with a password of its own: nothing is shared or remembered. */
+  const refused: readonly { what: string; given: () => Attempt; why: string }[] = [
+    { what: 'a wrong password', given: () => ({}), why: 'password' },
+    { what: 'an unknown name', given: () => ({ systemId: 'x', bind: undefined }), why: 'password' },
+    { what: 'a foreign address', given: () => ({ bind: foreign }), why: 'address' },
+    { what: 'no certificate', given: () => ({ bind: certified }), why: 'certificate' },
+    {
+      what: 'a wrong certificate',
+      given: () => ({ bind: certified, certificate: 'b'.repeat(64) }),
+      why: 'certificate',
+    },
+    {
+      what: 'a wrong password while the former is valid',
+      given: () => ({ bind: changing }),
+      why: 'password',
+    },
+    { what: 'a banned pair', given: () => ({ address: BANNED }), why: 'banned' },
+    {
+      what: 'a banned pair of an unknown name',
+      given: () => ({ address: BANNED, systemId: 'x', bind: undefined }),
+      why: 'banned',
+    },
+  ];
+  const BANNED = '192.0.2.66';
+  let certified: CatalogBind;
+  let changing: CatalogBind;
+
+  beforeAll(async () => {
+    certified = { ...bind, certificates: new Set(['a'.repeat(64)]) };
+    changing = { ...bind, former: { passwordHash: await formerHash(), untilMs: 2_000_000 } };
+  });
+
+  /** With BANNED banned, for alice and for x. */
+  async function withBans() {
+    const made = authenticator();
+    for (const systemId of ['alice', 'x'])
+      for (let n = 0; n < 10; n++) made.auth.bans.countFailure(BANNED, systemId);
+    return made;
+  }
+
+  it.each(refused)('costs exactly one hash for $what', async ({ given, why: reason }) => {
+    const { auth, check } = await withBans();
+    for (let n = 1; n <= 3; n++) {
+      expect(why(await check(`guess${n}`, given()))).toBe(reason);
+      expect(auth.hashesBegun).toBe(n);
+    }
+  });
+
+  it('answers all of them in the same time', async () => {
+    const { check } = await withBans();
+    const times = new Map(refused.map(({ what }) => [what, [] as number[]]));
+    await check('warm', { systemId: 'y', bind: undefined });
+    // In turns, so that whatever else this machine does falls on all of them; under ten failures a pair.
+    for (let round = 0; round < 9; round++) {
+      for (const { what, given } of refused) {
+        const address = `203.0.113.${round}`;
+        const began = performance.now();
+        await check(`g${round}`, { address, ...given() });
+        times.get(what)?.push(performance.now() - began);
+      }
+    }
+    const medians = [...times.values()].map(median);
+    // One hash takes about 5 ms here; without one an answer takes 0.1.
+    expect(Math.max(...medians)).toBeLessThan(2 * Math.min(...medians) + 2);
+  });
+
+  it('lets in with the certificate, and with the right password only', async () => {
+    const { check } = authenticator();
+    const right = { bind: certified, certificate: 'a'.repeat(64) };
+    expect(why(await check('secret', right))).toBe('ok');
+    expect(why(await check('wrong', right))).toBe('password');
+    expect(why(await check('secret', { ...right, certificate: undefined }))).toBe('certificate');
+    const none = { ...bind, certificates: new Set<string>() };
+    expect(why(await check('secret', { ...right, bind: none }))).toBe('certificate');
+  });
+});
+
+describe('Authenticator.check with a former password', () => {
+  it('takes both until its time, by the clock alone', async () => {
+    const { auth, check, clock } = authenticator();
+    const changing = { ...bind, former: { passwordHash: await formerHash(), untilMs: 1_060_000 } };
+    expect(await check('secret', { bind: changing })).toMatchObject({ ok: true, byFormer: false });
+    expect(await check('former', { bind: changing })).toMatchObject({ ok: true, byFormer: true });
+    expect(auth.hashesBegun).toBe(2);
+    clock.nowMs = 1_059_999;
+    expect(why(await check('former', { bind: changing }))).toBe('ok');
+    clock.nowMs = 1_060_000;
+    // Remembered or not.
+    expect(why(await check('former', { bind: changing }))).toBe('password');
+    expect(why(await check('secret', { bind: changing }))).toBe('ok');
+  });
+
+  it('takes both also where they were hashed apart', async () => {
+    const { check } = authenticator();
+    const apart = await hashPassword('former', PEPPER);
+    const changing = { ...bind, former: { passwordHash: apart, untilMs: 2_000_000 } };
+    expect(why(await check('former', { bind: changing }))).toBe('ok');
+    expect(why(await check('secret', { bind: changing }))).toBe('ok');
+    expect(why(await check('wrong', { bind: changing }))).toBe('password');
+  });
+});
+
+describe('Authenticator.bans', () => {
+  it('tells who is banned, since when, until when, and lifts it', async () => {
+    const { auth, check, clock } = authenticator();
+    for (let n = 0; n < 9; n++) await check(`w${n}`);
+    expect(auth.bans.list()).toEqual([]);
+    const tenth = await check('w9');
+    expect(tenth).toEqual({ ok: false, why: 'password', bannedUntilMs: 1_060_000 });
+    expect(auth.bans.list()).toEqual([
+      {
+        address: '192.0.2.1',
+        systemId: 'alice',
+        failures: 10,
+        bannedAtMs: 1_000_000,
+        untilMs: 1_060_000,
+      },
+    ]);
+    expect(auth.bans.lift('192.0.2.2', 'alice')).toBe(false);
+    expect(auth.bans.lift('192.0.2.1', 'alice')).toBe(true);
+    expect(auth.bans.list()).toEqual([]);
+    expect(why(await check('secret'))).toBe('ok');
+    for (let n = 0; n < 10; n++) await check(`w${n}`);
+    clock.nowMs += 60_000;
+    expect(auth.bans.list()).toEqual([]);
+    expect(auth.bans.lift('192.0.2.1', 'alice')).toBe(false);
+  });
+
+  it('judges no more than ten guesses of a burst', async () => {
+    const { check } = authenticator();
+    const guesses = Array.from({ length: 30 }, (_, n) => (n === 20 ? 'secret' : `w${n}`));
+    const outcomes = await Promise.all(guesses.map((guess) => check(guess)));
+    const counts = Map.groupBy(outcomes.map(why), (reason) => reason);
+    expect(counts.get('password')).toHaveLength(10);
+    expect(counts.get('banned')).toHaveLength(20);
+  });
+
+  it('never holds a trusted proxy’s own address, nor counts its binds', async () => {
+    const { auth, check } = authenticator();
+    const health = { isProxy: true, address: '192.0.2.254' };
+    for (let n = 0; n < 12; n++) expect(why(await check(`w${n}`, health))).toBe('password');
+    expect(auth.bans.list()).toEqual([]);
+    const outcomes = await Promise.all(
+      Array.from({ length: 1_100 }, () => check('secret', health)),
+    );
+    expect(outcomes.every((outcome) => outcome.ok)).toBe(true);
+  });
+});
+
+/** Beside the hash of 'secret', as apply stores it. */
+function formerHash(): Promise<string> {
+  return hashPassword('former', PEPPER, bind.passwordHash);
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+}

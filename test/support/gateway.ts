@@ -55,10 +55,10 @@ export interface StoredDispatch {
 export class TestGateway {
   readonly reports: Report[] = [];
   readonly pool: Pool;
+  readonly authenticator = new Authenticator({ pepper: PEPPER, now: Date.now });
   readonly #database: TestDatabase;
   readonly #own: Partial<NodeOptions>;
   readonly #sealing = sealing();
-  readonly #authenticator = new Authenticator({ pepper: PEPPER, now: Date.now });
   #catalog: CatalogSource | undefined;
   #node: GatewayNode | undefined;
 
@@ -104,7 +104,12 @@ export class TestGateway {
 
   /** The port that customers bind to. */
   get port(): number {
-    const port = this.node.listeners[0]?.address?.port;
+    return this.portOf(0);
+  }
+
+  /** The port of one of its doors. */
+  portOf(door: number): number {
+    const port = this.node.listeners[door]?.address?.port;
     if (port === undefined) throw new Error('the node does not listen');
     return port;
   }
@@ -127,7 +132,7 @@ export class TestGateway {
       connect,
       sealing: this.#sealing,
       observer,
-      authenticator: this.#authenticator,
+      authenticator: this.authenticator,
       redisUrl: undefined,
       maxPduOctets: 70_000,
       doors: [{ host: '127.0.0.1', port: 0 }],

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { saltOf } from '../../../src/domain/password-hash.ts';
 import { type OpsBench, startOps } from '../ops-bench.ts';
 
 const FILE = `
@@ -112,6 +113,42 @@ describe('PUT /v1/resources', () => {
     expect(
       JSON.stringify((await ops.pool.query('select * from resource_version')).rows),
     ).not.toContain(made[0].password);
+  });
+
+  it('keeps a password and the former one under one salt, and takes them back without a difference', async () => {
+    const more = 'formerPassword: former, formerPasswordUntil: "2999-01-01T00:00:00Z"';
+    const certificate = `certificates: ["${'AB:'.repeat(31)}CD"]`;
+    const file = FILE.replace('password: secret', `password: changed, ${more}, ${certificate}`);
+    await put(FILE);
+    const [line] = (await put(file)).json.lines;
+    expect(line).toContain('binds[acme].password changed');
+    expect(line).toContain('binds[acme].formerPassword changed');
+    expect(line).not.toMatch(/former,|scrypt/);
+    expect((await put(file)).json.lines).toEqual([]);
+    const stored = await ops.request('GET', '/v1/resources');
+    const [bind] = stored.json.accounts[0].binds;
+    expect(saltOf(bind.passwordHash)).toBe(saltOf(bind.formerPasswordHash));
+    expect(await ops.secrets.matches('former', bind.formerPasswordHash)).toBe(true);
+    expect((await ops.request('PUT', '/v1/resources', stored.json)).json.lines).toEqual([]);
+    const rows = JSON.stringify((await ops.pool.query('select spec::text from bind')).rows);
+    expect(rows).not.toContain('"formerPassword\\"');
+    // The next change: what is stored becomes the former, as an operator would write it.
+    const next = `password: third, formerPasswordHash: "${bind.passwordHash}", formerPasswordUntil: "2999-01-01T00:00:00Z"`;
+    const third = FILE.replace('password: secret', next);
+    expect((await put(third)).json.applied).toBe(true);
+    expect((await put(third)).json.lines).toEqual([]);
+    const two = next.replace('password: third', `passwordHash: "scrypt$2048$8$1$AA$BB"`);
+    const refused = await put(FILE.replace('password: secret', () => two));
+    expect([refused.status, refused.json.errors]).toEqual([
+      422,
+      [
+        {
+          at: expect.stringContaining('line 12, '),
+          message: expect.stringContaining('was not made beside passwordHash'),
+        },
+      ],
+    ]);
+    expect((await put(FILE)).json.applied).toBe(true);
   });
 
   it('keeps what changed in versions and who did it in an audit that is whole', async () => {
