@@ -5,7 +5,7 @@ import { type Config, isDemoAllowed, withDemoHosts } from './config.ts';
 import type { Catalog } from './domain/catalog.ts';
 import { Authenticator } from './gateway/authenticate.ts';
 import { CatalogSource } from './gateway/catalog-source.ts';
-import { type Door, GatewayNode, opened } from './gateway/node.ts';
+import { GatewayNode, opened } from './gateway/node.ts';
 import { ensureAdminToken } from './ops/admin-token.ts';
 import { applyText, faultText } from './ops/apply.ts';
 import { type Database, openDatabase } from './ops/database.ts';
@@ -23,6 +23,7 @@ import { LiveCounts } from './ops/live-counts.ts';
 import { LiveRuntime } from './ops/live-runtime.ts';
 import { createLog, type OpsLog } from './ops/logs.ts';
 import { createMetrics } from './ops/metrics.ts';
+import { SmppDoors } from './ops/smpp-doors.ts';
 import { storedGauges } from './ops/stored-gauges.ts';
 import { startSimulatedCarrier } from './simulator/carrier.ts';
 import type { SimulatedCarrier } from './simulator/carrier-options.ts';
@@ -64,8 +65,8 @@ async function serve(settings: Config, database: Database, log: OpsLog): Promise
   const pool = openPool(database.url);
   const isDemo = isDemoAllowed(settings) && (database.isEmpty || (await holdsDemo(pool)));
   const config = isDemo ? withDemoHosts(settings) : settings;
-  const daemon = new Daemon(config, database, log, keys, pool);
   try {
+    const daemon = new Daemon(config, database, log, keys, pool);
     if (isDemo && database.isEmpty) await daemon.applyDemo();
     else if (config.resources !== undefined) await daemon.applyFile();
     await daemon.run(isDemo && database.isEmpty);
@@ -89,6 +90,8 @@ class Daemon {
   readonly #log: OpsLog;
   readonly #keys: Keyring;
   readonly #pool: Pool;
+  readonly #doors: SmppDoors;
+  readonly #authenticator: Authenticator;
   readonly #metrics = createMetrics();
   readonly #counts: LiveCounts;
   #node: GatewayNode | undefined;
@@ -101,6 +104,8 @@ class Daemon {
     this.#log = log;
     this.#keys = keys;
     this.#pool = pool;
+    this.#doors = new SmppDoors(config.smpp, Date.now);
+    this.#authenticator = new Authenticator({ pepper: keys.pepper, now: Date.now });
     this.#counts = new LiveCounts(this.#metrics, log, statusName);
   }
 
@@ -136,11 +141,13 @@ class Daemon {
     const runtime = this.#runtime(catalog);
     const http = await this.#startHttp(runtime);
     const samples = setInterval(() => this.#counts.sample(Date.now()), 1_000);
-    const onHangup = (): void =>
+    const onHangup = (): void => {
+      this.#reloadTls();
       void this.applyFile().then(
         () => catalog.reload(),
         (error) => this.#log.error('reload failed', { reason: String(error) }),
       );
+    };
     process.on('SIGHUP', onHangup);
     try {
       const lives = this.#live(catalog, stopped, async () =>
@@ -165,9 +172,8 @@ class Daemon {
     stopped: Promise<void>,
     onFirst: () => Promise<void>,
   ): Promise<void> {
-    const authenticator = new Authenticator({ pepper: this.#keys.pepper, now: Date.now });
     for (let lives = 0; !this.#draining; lives++) {
-      const node = await this.#begin(catalog, authenticator, lives > 0);
+      const node = await this.#begin(catalog, lives > 0);
       if (node === undefined) continue;
       this.#node = node;
       catalog.watch((next) => node.onCatalog(next));
@@ -181,11 +187,7 @@ class Daemon {
   }
 
   /** Begins a life of the node. A later one that cannot begin yet (the database is away) is tried again. */
-  async #begin(
-    catalog: CatalogSource,
-    authenticator: Authenticator,
-    again: boolean,
-  ): Promise<GatewayNode | undefined> {
+  async #begin(catalog: CatalogSource, again: boolean): Promise<GatewayNode | undefined> {
     try {
       return await GatewayNode.start({
         name: this.#config.node.name,
@@ -193,10 +195,10 @@ class Daemon {
         connect: (name) => this.#connect(name),
         sealing: this.#keys.sealing,
         observer: this.#counts,
-        authenticator,
+        authenticator: this.#authenticator,
         redisUrl: this.#config.redis.url,
         maxPduOctets: this.#config.smpp.maxPduOctets,
-        doors: doorsOf(this.#config),
+        doors: this.#doors.doors,
         catalog: () => catalog.current,
       });
     } catch (error) {
@@ -218,6 +220,7 @@ class Daemon {
       pool: this.#pool,
       catalog,
       counts: this.#counts,
+      bans: this.#authenticator.bans,
       gateway: () => this.#node?.gateway,
       listening: () =>
         this.#node?.listeners.every((listener) => listener.address !== undefined) ?? false,
@@ -273,14 +276,17 @@ class Daemon {
     },
     firstDemoStart: boolean,
   ): Promise<void> {
-    const [listener] = this.#node?.listeners ?? [];
+    const [listener, tlsListener] = this.#node?.listeners ?? [];
     const smpp = listener?.address;
     if (smpp === undefined) throw new Error('the SMPP listener has an address');
     this.#log.info('serving', {
       smpp: addressText(smpp),
+      ...(tlsListener?.address && { smppTls: addressText(tlsListener.address) }),
       http: http.address,
       version: runtime.facts.version,
     });
+    if (!this.#doors.isCertificateValid)
+      this.#log.warn('the certificate is not valid now', { ...this.#doors.certificate });
     if (!hasDemoObjects(catalog)) return;
     const print = (line: string): void => void process.stdout.write(`${line}\n`);
     if (!LOOPBACK.test(this.#config.smpp.host))
@@ -314,6 +320,19 @@ class Daemon {
     return connectStore({ url: this.#database.url, applicationName: `smppgate ${name}` });
   }
 
+  /** The certificate files again: what is not usable leaves the old in force, and no session is touched either way. */
+  #reloadTls(): void {
+    try {
+      const tls = this.#doors.reload();
+      if (tls === undefined) return;
+      this.#node?.reloadTls(tls);
+      this.#log.info('certificate reloaded', { ...this.#doors.certificate });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#log.error('certificate not reloaded', { reason, ...this.#doors.certificate });
+    }
+  }
+
   #drain(actor: string): void {
     if (this.#draining) return;
     this.#draining = true;
@@ -339,10 +358,6 @@ function refuseUnsupported(config: Config): void {
     throw new SettingError(
       'node.workers above 1 is not in this version: start more nodes on one database',
     );
-  if (config.smpp.proxyProtocol.trusted.length > 0)
-    throw new SettingError(
-      'smpp.proxyProtocol.trusted is not in this version: let customers connect directly',
-    );
 }
 
 function pause(ms: number): Promise<void> {
@@ -354,21 +369,6 @@ async function holdsDemo(pool: Pool): Promise<boolean> {
     'select exists (select from account where demo) as demo',
   );
   return rows[0]?.demo === true;
-}
-
-function doorsOf(config: Config): Door[] {
-  const { host, port, tls } = config.smpp;
-  const doors: Door[] = [{ host, port }];
-  if (tls !== undefined) {
-    const ca = tls.clientCa === undefined ? {} : { ca: readText(tls.clientCa) };
-    doors.push({
-      setting: 'smpp.tls.port',
-      host,
-      port: tls.port,
-      tls: { cert: readText(tls.cert), key: readText(tls.key), ...ca },
-    });
-  }
-  return doors;
 }
 
 function readText(path: string): string {

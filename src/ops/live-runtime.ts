@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { Catalog, CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
 import { messageIdMs } from '../domain/ids.ts';
 import { formatCredits } from '../domain/money.ts';
+import type { Bans } from '../gateway/bans.ts';
 import type { RunningCarrier } from '../gateway/carriers.ts';
 import type { CatalogSource } from '../gateway/catalog-source.ts';
 import type { Gateway } from '../gateway/gateway.ts';
@@ -9,6 +10,7 @@ import { pendingMigrations } from '../store/migrate.ts';
 import { countWaiting } from '../store/waiting.ts';
 import type { LiveCounts } from './live-counts.ts';
 import type {
+  BanView,
   BindsLimitView,
   BindView,
   CarrierState,
@@ -33,6 +35,7 @@ export interface LiveRuntimeOptions {
   readonly pool: Pool;
   readonly catalog: CatalogSource;
   readonly counts: LiveCounts;
+  readonly bans: Bans;
   /** The node's pipeline; undefined while it is starting or has lost its epoch. */
   gateway(): Gateway | undefined;
   listening(): boolean;
@@ -86,6 +89,14 @@ export class LiveRuntime implements OpsRuntime {
       limit: sessionsOf(carrier),
     }));
     return [...customers, ...carriers];
+  }
+
+  bans(): readonly BanView[] {
+    return this.#options.bans.list();
+  }
+
+  liftBan(address: string, systemId: string): boolean {
+    return this.#options.bans.lift(address, systemId);
   }
 
   queues(): readonly QueueView[] {

@@ -37,6 +37,16 @@ export interface BindView {
   readonly windowMax: number;
 }
 
+/** An (address, system_id) pair that this node refuses for a while, after failures to bind. */
+export interface BanView {
+  readonly address: string;
+  /** As it came: it need not be a customer's. */
+  readonly systemId: string;
+  readonly failures: number;
+  readonly bannedAtMs: number;
+  readonly untilMs: number;
+}
+
 /** How many binds a peer may have. */
 export interface BindsLimitView {
   readonly side: 'customer' | 'carrier';
@@ -103,6 +113,9 @@ export interface OpsRuntime {
   carriers(): readonly CarrierView[];
   binds(): readonly BindView[];
   bindLimits(): readonly BindsLimitView[];
+  bans(): readonly BanView[];
+  /** False: the pair is not banned. */
+  liftBan(address: string, systemId: string): boolean;
   queues(): readonly QueueView[];
   throughput(): ThroughputView;
   /** Receipts that wait to be returned to a customer, by account name. */

@@ -6,7 +6,7 @@ import type { AccessToken } from '../../src/ops/http/auth.ts';
 import { buildHttpServer } from '../../src/ops/http/server.ts';
 import { createLog } from '../../src/ops/logs.ts';
 import { createMetrics, type Metrics } from '../../src/ops/metrics.ts';
-import type { CarrierView, OpsRuntime, Readiness } from '../../src/ops/runtime.ts';
+import type { BanView, CarrierView, OpsRuntime, Readiness } from '../../src/ops/runtime.ts';
 import { createSecretKeeper } from '../../src/ops/secret-keeper.ts';
 import { readBalances } from '../../src/store/ledger-read.ts';
 import { createStorePool } from '../../src/store/pool.ts';
@@ -34,6 +34,7 @@ export function testSecrets(keys: readonly string[] = ['key of this test']): Sec
 export interface TestRuntime extends OpsRuntime {
   readiness: Readiness;
   carrierViews: CarrierView[];
+  banViews: BanView[];
   facts: OpsRuntime['facts'];
   readonly told: string[];
 }
@@ -44,6 +45,7 @@ export function testRuntime(): TestRuntime {
     told,
     readiness: { ok: true, reasons: [] },
     carrierViews: [],
+    banViews: [],
     facts: { version: '1.2.3', node: 'node <a>', startedAtMs: 0, resourcesFile: undefined },
     ready: async () => runtime.readiness,
     carriers: () => runtime.carrierViews,
@@ -61,6 +63,11 @@ export function testRuntime(): TestRuntime {
       },
     ],
     bindLimits: () => [{ side: 'customer', peer: 'acme', limit: 8 }],
+    bans: () => runtime.banViews,
+    liftBan: (address, systemId) => {
+      told.push(`liftBan ${address} ${systemId}`);
+      return true;
+    },
     queues: () => [{ carrier: 'sim', class: 'otp', messages: 7, oldestSeconds: 2.5 }],
     throughput: () => ({ submitsPerSecond: 12.34, segmentsPerSecond: 15, receiptsPerSecond: 11 }),
     receiptsWaiting: () => new Map([['acme', 4]]),

@@ -53,6 +53,11 @@ export class ApiClient {
     return schema.parse(JSON.parse(await this.#request('PUT', path, body)));
   }
 
+  /** DELETE without a body. */
+  async delete<T>(schema: z.ZodType<T>, path: string): Promise<T> {
+    return schema.parse(JSON.parse(await this.#request('DELETE', path)));
+  }
+
   async #request(
     method: string,
     path: string,

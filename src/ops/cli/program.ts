@@ -72,6 +72,11 @@ const COMMANDS: readonly {
     load: async (p, c) => (await import('./carrier.ts')).addCarrier(p, c),
   },
   {
+    name: 'bans',
+    summary: 'who may not bind for a while',
+    load: async (p, c) => (await import('./bans.ts')).addBans(p, c),
+  },
+  {
     name: 'route',
     summary: 'how numbers are routed',
     load: async (p, c) => (await import('./carrier.ts')).addRoute(p, c),

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { addAccountRoutes } from './accounts.ts';
 import type { Api, ApiDeps } from './api.ts';
 import { type AccessToken, Authenticator, tokenOf } from './auth.ts';
+import { addBanRoutes } from './bans.ts';
 import { addCarrierRoutes } from './carriers.ts';
 import { addDocsRoutes, documentedSchema } from './docs.ts';
 import { addHealthRoutes } from './health.ts';
@@ -87,6 +88,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addMessageRoutes(app, options);
   addResourceRoutes(app, options);
   addCarrierRoutes(app, options);
+  addBanRoutes(app, options);
   addOpsPage(app, options);
 }
 
