@@ -193,7 +193,9 @@ export class Arrivals {
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       const arrival = this.#early.get(keyOf(socket));
-      if (arrival !== undefined) arrival.detail = error.code ?? error.message;
+      // Whoever hung up has said nothing wrong.
+      if (arrival !== undefined && error.code !== 'ECONNRESET')
+        arrival.detail = error.code ?? error.message;
       socket.destroy();
     });
     return server;
@@ -217,8 +219,9 @@ export class Arrivals {
     if (this.#early.get(arrival.key) === arrival) this.#early.delete(arrival.key);
     this.#count.release(arrival.counted);
     const { stage, detail, socket } = arrival;
-    // Who connects and hangs up without a word looks whether the port is open: no news.
-    const wasLooking = detail === '' && socket.bytesRead === 0;
+    // Who hangs up without a word, or as a proxy that spoke for itself, looks whether the port is open: no news.
+    const isCheck = stage === 'tls' && arrival.isProxys && arrival.peer === undefined;
+    const wasLooking = detail === '' && (isCheck || socket.bytesRead === 0);
     if (stage !== 'over' && !wasLooking)
       this.#handler.onRefused(arrival.peer?.address ?? arrival.address, stage, detail || 'hung up');
     this.#handler.onGone();

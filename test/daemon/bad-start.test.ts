@@ -103,6 +103,17 @@ describe('a start that cannot be', () => {
     }
   }, 30_000);
 
+  it('says which file of smpp.tls cannot be used', async () => {
+    const pem = join(guard.path, 'not.pem');
+    writeFileSync(pem, 'nonsense');
+    const env = { SMPP_TLS_CERT: pem, SMPP_TLS_KEY: pem };
+    expect(await refusal(1, { env })).toMatch(/smpp\.tls\.cert has no certificate/);
+    const absent = join(guard.path, 'absent.pem');
+    expect(await refusal(1, { env: { ...env, SMPP_TLS_KEY: absent } })).toMatch(
+      /smpp\.tls\.key cannot be read.*absent\.pem/,
+    );
+  }, 30_000);
+
   it('says that the data folder cannot be written', async () => {
     const inTheWay = join(guard.path, 'file-in-the-way');
     writeFileSync(inTheWay, '');

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import smpp, { type Pdu } from 'smpp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseCidrs } from '../../src/domain/cidr.ts';
 import { ProxyProtocol } from '../../src/session/proxy-protocol.ts';
@@ -195,6 +196,39 @@ describe('certificates', () => {
     expect(await tried(await overTls(alice), 'uncertified')).toBe(0x0d);
     expect(await tried(await overTls(alice), 'anywhere')).toBe(0);
     expect(await tried(await overTls({}), 'anywhere')).toBe(0);
+  });
+});
+
+describe('a bind that is refused', () => {
+  it('is answered alike and in the same time, whatever is wrong with it', async () => {
+    const door = await from('127.0.0.2');
+    const wrong: readonly (readonly [systemId: string, port: number, password?: string])[] = [
+      ['no-such-name', door],
+      ['anywhere', door, 'wrong'],
+      ['office', door],
+      ['certified', door],
+      ['certified', await overTls(bob)],
+    ];
+    const times = wrong.map(() => [] as number[]);
+    const answers = new Set<string>();
+    // In turns, so that the machine's other work falls on all; fewer than ban.
+    for (let round = 0; round < 7; round++) {
+      for (const [kind, [systemId, port, password = PASSWORD]] of wrong.entries()) {
+        const bind = { system_id: systemId, password, interface_version: 0x34 };
+        const session = smpp.connect({ host: '127.0.0.1', port });
+        session.on('error', () => session.destroy());
+        await new Promise<void>((resolve) => session.on('connect', resolve));
+        const beganAt = performance.now();
+        const pdu = await new Promise<Pdu>((resolve) => session.bind_transceiver(bind, resolve));
+        times[kind]?.push(performance.now() - beganAt);
+        answers.add(JSON.stringify([pdu.command, pdu.command_status, pdu.command_length]));
+        session.destroy();
+      }
+    }
+    expect([...answers]).toEqual([JSON.stringify(['bind_transceiver_resp', 0x0d, 16])]);
+    const medians = times.map((each) => each.toSorted((a, b) => a - b)[each.length >> 1] ?? 0);
+    // A hash is some 5 ms; the last of these goes through a TLS handshake besides.
+    expect(Math.max(...medians)).toBeLessThan(2 * Math.min(...medians) + 15);
   });
 });
 

@@ -179,6 +179,17 @@ describe('a connection from a trusted proxy', () => {
     expect(handler.refused).toEqual(['127.0.0.1 preamble: hung up']);
   });
 
+  it('is no news either when it has a health check’s header and no more, where TLS would follow', async () => {
+    const { handler, port } = await behindProxy({ tls: server });
+    for (const header of [proxyV2(0, 0, Buffer.alloc(0)), proxyV1('192.0.2.7')]) {
+      const peer = await peerOf(port);
+      peer.socket.end(header);
+      await peer.untilEnd();
+    }
+    await handler.until(() => handler.refused.length === 1);
+    expect(handler.refused[0]).toMatch(/^192\.0\.2\.7 tls/);
+  });
+
   it('of a trusted address that is an IPv6 one mapping IPv4 is seen as such', async () => {
     const { handler, port } = await behindProxy({ host: '::' });
     const peer = await peerOf(port);
