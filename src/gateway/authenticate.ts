@@ -1,12 +1,8 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { CatalogBind } from '../domain/catalog.ts';
 import { Bans, remember } from './bans.ts';
-import { DUMMY_HASH, findMatch } from './credentials.ts';
+import { DUMMY_HASH } from './credentials.ts';
+import { PasswordChecks } from './password-checks.ts';
 
-/** Hashes under way at once: one leaves the second core to traffic. */
-const HASHES_AT_ONCE = 2;
-/** Binds that may wait for a hash: at 5 ms each and two at once, 4,000 wait at most 10 s. */
-const HASH_QUEUE_MAX = 4_000;
 /** Binds a second from one address before any hashing, and its burst (10,000 binds return in 60 s). */
 const BINDS_PER_SECOND = 200;
 const BINDS_BURST = 1_000;
@@ -49,17 +45,9 @@ export interface AuthRequest {
   readonly bind: CatalogBind | undefined;
 }
 
-interface Waiting {
-  readonly key: string;
-  readonly password: string;
-  readonly hashes: readonly string[];
-  /** Told which of the hashes the password matches. */
-  readonly done: ((match: string | undefined) => void)[];
-}
-
 /**
  * Decides who may bind. Cheap checks first (bind rate, ban, address, certificate), then a proof remembered from an
- * earlier success, then one memory-hard hash on the thread pool behind a bounded queue.
+ * earlier success, then one memory-hard hash (password-checks.ts).
  *
  * Nothing tells which system_ids exist: an unknown name, a banned pair, a foreign address, a missing certificate and
  * a wrong password get the same answer after exactly one hash, a dummy's where there is none of theirs. A former
@@ -69,27 +57,19 @@ interface Waiting {
  */
 export class Authenticator {
   readonly bans: Bans;
-  readonly #pepper: Buffer;
   readonly #now: () => number;
-  /** Proofs are HMACs under a key of this process: worthless elsewhere, gone with it. */
-  readonly #processKey = randomBytes(32);
-  /** Stored hash -> proof of the password that matched it: a changed credential has another hash. */
-  readonly #proofs = new Map<string, Buffer>();
+  readonly #checks: PasswordChecks;
   readonly #rates = new Map<string, { tokens: number; at: number }>();
-  readonly #queue = new Map<string, Waiting>();
-  readonly #started = new WeakSet<Waiting>();
-  #hashing = 0;
-  #hashesBegun = 0;
 
   constructor(options: { readonly pepper: Buffer; readonly now: () => number }) {
-    this.#pepper = options.pepper;
+    this.#checks = new PasswordChecks(options.pepper);
     this.#now = options.now;
     this.bans = new Bans(options.now);
   }
 
   /** Hashes begun so far: what all refusals together have cost. */
   get hashesBegun(): number {
-    return this.#hashesBegun;
+    return this.#checks.begun;
   }
 
   /** Calls `done` once, at once or after a hash. */
@@ -110,18 +90,15 @@ export class Authenticator {
       if (bind.account.status !== 'active') return refuse('account');
       done({ ok: true, bind, byFormer: match !== bind.passwordHash });
     };
-    const proven = this.#proven(hashes, password);
+    const proven = this.#checks.proven(hashes, password);
     if (proven !== undefined) return settle(proven);
-    if (!this.#enqueue(request, hashes, settle)) refuse('busy');
+    const attempt = { address, key: this.#keyOf(request), password, hashes };
+    if (!this.#checks.check(attempt, settle)) refuse('busy');
   }
 
   /** Forgets proofs of credentials that no longer exist. */
   forgetAllBut(current: ReadonlySet<string>): void {
-    for (const hash of this.#proofs.keys()) if (!current.has(hash)) this.#proofs.delete(hash);
-  }
-
-  #proofOf(password: string): Buffer {
-    return createHmac('sha256', this.#processKey).update(password, 'latin1').digest();
+    this.#checks.forgetAllBut(current);
   }
 
   #refusedBeforehand(request: AuthRequest): 'banned' | 'address' | 'certificate' | undefined {
@@ -132,66 +109,15 @@ export class Authenticator {
     return bind?.certificates !== undefined && !isShown ? 'certificate' : undefined;
   }
 
-  /** The hash that this password is known to match. */
-  #proven(hashes: readonly string[], password: string): string | undefined {
-    for (const hash of hashes) {
-      const proof = this.#proofs.get(hash);
-      if (proof !== undefined && timingSafeEqual(proof, this.#proofOf(password))) return hash;
-    }
-    return undefined;
-  }
-
-  #enqueue(
-    request: AuthRequest,
-    hashes: readonly string[],
-    done: (match: string | undefined) => void,
-  ): boolean {
-    const { password } = request;
-    // What the peer sent and to which credential, not what it is tried against: a name that is banned meanwhile
-    // must not stop sharing where one that does not exist goes on.
-    const { address, certificate = '', systemId, bind } = request;
+  /**
+   * What the peer sent and to which credential, not what it is tried against: a name that is banned meanwhile must not
+   * stop sharing where one that does not exist goes on.
+   */
+  #keyOf({ address, certificate = '', systemId, password, bind }: AuthRequest): string {
     const credential =
       bind === undefined ? '' : `${bind.passwordHash} ${bind.former?.passwordHash}`;
-    const proof = this.#proofOf(password).toString('base64');
-    const key = [address, certificate, proof, credential, systemId].join(' ');
-    const waiting = this.#queue.get(key);
-    if (waiting !== undefined) {
-      waiting.done.push(done);
-      return true;
-    }
-    if (this.#queue.size >= HASH_QUEUE_MAX) return false;
-    this.#queue.set(key, { key, password, hashes, done: [done] });
-    this.#hashNext();
-    return true;
-  }
-
-  #hashNext(): void {
-    for (const waiting of this.#queue.values()) {
-      if (this.#hashing >= HASHES_AT_ONCE) return;
-      if (this.#started.has(waiting)) continue;
-      // A customer's many machines bind at once: the first one's success is theirs.
-      const proven = this.#proven(waiting.hashes, waiting.password);
-      if (proven !== undefined) this.#tell(waiting, proven);
-      else void this.#hash(waiting);
-    }
-  }
-
-  async #hash(waiting: Waiting): Promise<void> {
-    const { hashes, password } = waiting;
-    this.#started.add(waiting);
-    this.#hashing++;
-    this.#hashesBegun++;
-    // scrypt out of memory: refused like a wrong password
-    const match = await findMatch(password, hashes, this.#pepper).catch(() => undefined);
-    this.#hashing--;
-    if (match !== undefined) this.#proofs.set(match, this.#proofOf(password));
-    this.#tell(waiting, match);
-    this.#hashNext();
-  }
-
-  #tell(waiting: Waiting, match: string | undefined): void {
-    this.#queue.delete(waiting.key);
-    for (const done of waiting.done) done(match);
+    const proof = this.#checks.proofOf(password).toString('base64');
+    return [address, certificate, proof, credential, systemId].join(' ');
   }
 
   #takeBindToken(address: string): boolean {
