@@ -33,6 +33,19 @@ export function parseCidrs(texts: readonly string[]): CidrList {
   };
 }
 
+/**
+ * Whom an address counts for: itself, and of IPv6 its /64, which one machine has whole (RFC 4291 §2.5.4) and can change
+ * within at will. A limit by single IPv6 addresses would be none.
+ * @param address as a socket gives it, IPv4 not mapped into IPv6; what is no address is its own
+ */
+export function siteOf(address: string): string {
+  if (!address.includes(':') || !ipaddr.IPv6.isValid(address)) return address;
+  const network = ipaddr.IPv6.parse(address).parts.slice(0, SITE_GROUPS);
+  return `${network.map((group) => group.toString(16)).join(':')}::/64`;
+}
+
+const SITE_GROUPS = 4; // of 16 bits
+
 function parseOne(text: string): readonly [ipaddr.IPv4 | ipaddr.IPv6, number] {
   const [network, bits] = ipaddr.isValidCIDR(text)
     ? ipaddr.parseCIDR(text)

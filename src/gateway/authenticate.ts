@@ -1,12 +1,13 @@
 import type { CatalogBind } from '../domain/catalog.ts';
+import { siteOf } from '../domain/cidr.ts';
 import { Bans, remember } from './bans.ts';
 import { DUMMY_HASH } from './credentials.ts';
 import { PasswordChecks } from './password-checks.ts';
 
-/** Binds a second from one address before any hashing, and its burst (10,000 binds return in 60 s). */
+/** Binds a second from one address (of IPv6, one /64) before any hashing, and its burst (10,000 binds return in 60 s). */
 const BINDS_PER_SECOND = 200;
 const BINDS_BURST = 1_000;
-const ADDRESSES_MAX = 20_000;
+const SITES_MAX = 20_000;
 
 /** Why a bind was refused; `busy` alone is temporary, and alone is answered otherwise than the rest. */
 export type AuthRefusal =
@@ -75,9 +76,10 @@ export class Authenticator {
   /** Calls `done` once, at once or after a hash. */
   check(request: AuthRequest, done: (outcome: AuthOutcome) => void): void {
     const { bind, address, isProxy, password } = request;
+    const site = siteOf(address);
     const refuse = (why: AuthRefusal, bannedUntilMs?: number): void =>
       done({ ok: false, why, bannedUntilMs });
-    if (!isProxy && !this.#takeBindToken(address)) return refuse('bindRate');
+    if (!isProxy && !this.#takeBindToken(site)) return refuse('bindRate');
     const beforehand = this.#refusedBeforehand(request);
     const hashes = beforehand === undefined && bind ? hashesOf(bind, this.#now()) : NO_HASHES;
     const settle = (match: string | undefined): void => {
@@ -92,7 +94,7 @@ export class Authenticator {
     };
     const proven = this.#checks.proven(hashes, password);
     if (proven !== undefined) return settle(proven);
-    const attempt = { address, key: this.#keyOf(request), password, hashes };
+    const attempt = { site, key: this.#keyOf(request), password, hashes };
     if (!this.#checks.check(attempt, settle)) refuse('busy');
   }
 
@@ -120,13 +122,13 @@ export class Authenticator {
     return [address, certificate, proof, credential, systemId].join(' ');
   }
 
-  #takeBindToken(address: string): boolean {
+  #takeBindToken(site: string): boolean {
     const now = this.#now();
-    const rate = this.#rates.get(address) ?? { tokens: BINDS_BURST, at: now };
-    this.#rates.delete(address);
+    const rate = this.#rates.get(site) ?? { tokens: BINDS_BURST, at: now };
+    this.#rates.delete(site);
     rate.tokens = Math.min(BINDS_BURST, rate.tokens + ((now - rate.at) / 1_000) * BINDS_PER_SECOND);
     rate.at = now;
-    remember(this.#rates, address, rate, ADDRESSES_MAX);
+    remember(this.#rates, site, rate, SITES_MAX);
     if (rate.tokens < 1) return false;
     rate.tokens--;
     return true;

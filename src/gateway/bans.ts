@@ -1,3 +1,5 @@
+import { siteOf } from '../domain/cidr.ts';
+
 /** Failures of one (address, system_id) within the window that ban the pair. */
 const BAN_AFTER = 10;
 const BAN_WINDOW_MS = 60_000;
@@ -10,6 +12,7 @@ const PAIRS_MAX = 20_000;
 
 /** An (address, system_id) pair that is refused for a while. */
 export interface Ban {
+  /** The last that failed; in IPv6 its whole /64 is banned. */
   readonly address: string;
   /** As it came: it need not be anybody's. */
   readonly systemId: string;
@@ -31,7 +34,7 @@ interface Failures {
 
 /**
  * Who guesses. Ten failures of an (address, system_id) within a minute ban it for a minute from the last of them;
- * other names from that address, and that name from other addresses, are not touched. This node's own, in memory.
+ * other names from that address (of IPv6, that /64), and that name from other addresses, are not touched. This node's own, in memory.
  *
  *   none ──failure──> counting ──tenth within BAN_WINDOW_MS──> banned ──BAN_MS, or lift──> none
  *                        └──success, or BAN_WINDOW_MS──> none
@@ -58,7 +61,7 @@ export class Bans {
     const isCounting =
       known !== undefined && known.bannedAtMs === 0 && now - known.sinceMs < BAN_WINDOW_MS;
     const failures = isCounting
-      ? known
+      ? { ...known, address }
       : { address, systemId, sinceMs: now, count: 0, bannedAtMs: 0 };
     failures.count++;
     if (failures.count >= BAN_AFTER) failures.bannedAtMs = now;
@@ -103,7 +106,7 @@ export function remember<V>(map: Map<string, V>, key: string, value: V, most: nu
 
 /** An address has no blank. */
 function pairOf(address: string, systemId: string): string {
-  return `${address} ${systemId}`;
+  return `${siteOf(address)} ${systemId}`;
 }
 
 function isBanned({ bannedAtMs }: Failures, nowMs: number): boolean {

@@ -11,7 +11,8 @@ const FEW = 10;
 
 /** A password to be tried. */
 export interface PasswordAttempt {
-  readonly address: string;
+  /** Who waits for his turn: see siteOf. */
+  readonly site: string;
   /** Attempts of one key share a hash: it must tell apart whatever the outcome may depend on, but `hashes`. */
   readonly key: string;
   readonly password: string;
@@ -36,7 +37,7 @@ export class PasswordChecks {
   readonly #proofs = new Map<string, Buffer>();
   /** Waiting and under way, by key. */
   readonly #open = new Map<string, Waiting>();
-  /** Not begun: by address, whose turn is next first; each the oldest first. */
+  /** Not begun: by site, whose turn is next first; each the oldest first. */
   readonly #waiting = new Map<string, Waiting[]>();
   #waitingCount = 0;
   #running = 0;
@@ -72,13 +73,13 @@ export class PasswordChecks {
       open.done.push(done);
       return true;
     }
-    const mine = this.#waiting.get(attempt.address) ?? [];
+    const mine = this.#waiting.get(attempt.site) ?? [];
     const most = mine.length < FEW ? WAITING_MAX : WAITING_MAX - KEPT_FOR_FEW;
     if (this.#waitingCount >= most) return false;
     const waiting = { ...attempt, done: [done] };
     mine.push(waiting);
     this.#open.set(attempt.key, waiting);
-    this.#waiting.set(attempt.address, mine);
+    this.#waiting.set(attempt.site, mine);
     this.#waitingCount++;
     this.#hashNext();
     return true;
@@ -101,11 +102,11 @@ export class PasswordChecks {
   }
 
   #takeNext(): Waiting | undefined {
-    for (const [address, mine] of this.#waiting) {
-      this.#waiting.delete(address);
+    for (const [site, mine] of this.#waiting) {
+      this.#waiting.delete(site);
       const waiting = mine.shift();
       if (waiting === undefined) continue;
-      if (mine.length > 0) this.#waiting.set(address, mine);
+      if (mine.length > 0) this.#waiting.set(site, mine);
       this.#waitingCount--;
       return waiting;
     }

@@ -5,6 +5,7 @@ import {
   type TLSSocket,
   type Server as TlsServer,
 } from 'node:tls';
+import { siteOf } from '../domain/cidr.ts';
 import {
   ConnectionCount,
   type ConnectionLimitOptions,
@@ -110,7 +111,7 @@ export class Arrivals {
     if (socket.remoteAddress === undefined) return void socket.destroy();
     const address = plainAddress(socket.remoteAddress);
     const isProxy = this.#options.preamble?.expectedFrom(address) ?? false;
-    const counted = isProxy ? undefined : address;
+    const counted = isProxy ? undefined : siteOf(address);
     const refusal = this.#closing ? 'draining' : this.#count.admit(counted, this.#options.now());
     if (refusal !== undefined) {
       socket.destroy();
@@ -156,7 +157,8 @@ export class Arrivals {
 
   /** Counts the connection for whom the proxy speaks for. */
   #isAdmitted(arrival: Arrival, peer: PeerAddress): boolean {
-    const refusal = this.#count.identify(peer.address, this.#options.now());
+    const counted = siteOf(peer.address);
+    const refusal = this.#count.identify(counted, this.#options.now());
     if (refusal !== undefined) {
       arrival.stage = 'over';
       arrival.socket.destroy();
@@ -164,7 +166,7 @@ export class Arrivals {
       return false;
     }
     arrival.peer = peer;
-    arrival.counted = peer.address;
+    arrival.counted = counted;
     return true;
   }
 
@@ -187,8 +189,8 @@ export class Arrivals {
     });
     server.on('secureConnection', (socket) => {
       const arrival = this.#early.get(keyOf(socket));
-      // Reset at this very moment: its addresses are gone.
-      if (arrival === undefined) return void socket.destroy();
+      // Reset at this very moment: its addresses are gone. Or we close.
+      if (arrival === undefined || arrival.stage === 'over') return void socket.destroy();
       this.#arrived(arrival, socket, socket);
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {

@@ -24,7 +24,10 @@ export type ConnectionRefusal =
   | 'connectionsPerAddress'
   | 'connectionsPerAddressPerSecond';
 
-/** Counts connections against their limits. Holds one entry per connected address, and one per address of this second. */
+/**
+ * Counts connections against their limits. Holds one entry per connected address, and one per address of this second;
+ * an address of IPv6 is a /64 here (`siteOf`).
+ */
 export class ConnectionCount {
   readonly #limits: ConnectionLimitOptions;
   readonly #byAddress = new Map<string, number>();

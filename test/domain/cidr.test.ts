@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isCidr, parseCidrs } from '../../src/domain/cidr.ts';
+import { isCidr, parseCidrs, siteOf } from '../../src/domain/cidr.ts';
 
 describe('parseCidrs', () => {
   it('contains the addresses of its networks', () => {
@@ -42,6 +42,18 @@ describe('parseCidrs', () => {
     expect(parseCidrs([]).contains('127.0.0.1')).toBe(false);
     expect(parseCidrs(['0.0.0.0/0']).contains('localhost')).toBe(false);
   });
+});
+
+describe('siteOf', () => {
+  it.each([
+    ['192.0.2.7', '192.0.2.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::', '2001:db8:1:2::/64'],
+    ['2001:db8::7', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['', ''],
+  ])('counts %s for %s', (address, site) => expect(siteOf(address)).toBe(site));
 });
 
 describe('isCidr', () => {

@@ -223,12 +223,13 @@ describe('Authenticator.check with an attempt that has no chance', () => {
     }
   });
 
-  it('answers all of them in the same time', async () => {
+  // A busy machine may hold up one kind of them again and again by chance, but not three times.
+  it('answers all of them in the same time', { retry: 2 }, async () => {
     const { check } = await withBans();
     const times = new Map(refused.map(({ what }) => [what, [] as number[]]));
     await check('warm', { systemId: 'y', bind: undefined });
-    // In turns, so that whatever else this machine does falls on all of them; under ten failures a pair.
-    for (let round = 0; round < 9; round++) {
+    // In turns, so that whatever else this machine does falls on all of them.
+    for (let round = 0; round < 15; round++) {
       for (const { what, given } of refused) {
         const address = `203.0.113.${round}`;
         const began = performance.now();
@@ -238,7 +239,7 @@ describe('Authenticator.check with an attempt that has no chance', () => {
     }
     const medians = [...times.values()].map(median);
     // One hash takes about 5 ms here; without one an answer takes 0.1.
-    expect(Math.max(...medians)).toBeLessThan(2 * Math.min(...medians) + 2);
+    expect(Math.max(...medians)).toBeLessThan(3 * Math.min(...medians) + 3);
   });
 
   it('lets in with the certificate, and with the right password only', async () => {
@@ -301,6 +302,17 @@ describe('Authenticator.bans', () => {
     clock.nowMs += 60_000;
     expect(auth.bans.list()).toEqual([]);
     expect(auth.bans.lift('192.0.2.1', 'alice')).toBe(false);
+  });
+
+  it('holds all of an IPv6 /64, and no other', async () => {
+    const { auth, check } = authenticator();
+    const at = (n: number) => ({ address: `2001:db8:0:1::${n}` });
+    for (let n = 1; n <= 10; n++) expect(why(await check(`w${n}`, at(n)))).toBe('password');
+    expect(auth.bans.list()).toMatchObject([{ address: '2001:db8:0:1::10', failures: 10 }]);
+    expect(why(await check('secret', at(11)))).toBe('banned');
+    expect(why(await check('secret', { address: '2001:db8:0:2::1' }))).toBe('ok');
+    expect(auth.bans.lift('2001:db8:0:1::10', 'alice')).toBe(true);
+    expect(why(await check('secret', at(11)))).toBe('ok');
   });
 
   it('judges no more than ten guesses of a burst', async () => {

@@ -129,6 +129,17 @@ describe('a connection from a trusted proxy', () => {
     expect(handler.connected).toHaveLength(4);
   });
 
+  it('counts for the /64 of an IPv6 address', async () => {
+    const { handler, port } = await behindProxy({ connectionsPerAddressMax: 1 });
+    for (const address of ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1']) {
+      const peer = await peerOf(port);
+      peer.socket.write(Buffer.concat([proxyV1(address), BIND]));
+      await Promise.race([peer.take(1), peer.untilEnd()]);
+    }
+    expect(handler.refused).toEqual(['2001:db8::2 connectionsPerAddress']);
+    expect(handler.connected).toHaveLength(2);
+  });
+
   it.each([
     ['SMPP', BIND, 'no PROXY header'],
     ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'no PROXY header'],

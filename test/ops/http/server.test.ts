@@ -114,6 +114,7 @@ describe('GET /docs', () => {
       '/v1/accounts/{name}/suspend',
       '/v1/accounts/{name}/terminate',
       '/v1/accounts/{name}/top-ups',
+      '/v1/bans',
       '/v1/carriers',
       '/v1/carriers/{name}/pause',
       '/v1/carriers/{name}/resume',
