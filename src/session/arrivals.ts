@@ -208,8 +208,9 @@ export class Arrivals {
     arrival.stage = 'over';
     this.#early.delete(arrival.key);
     if (socket.destroyed) return;
-    this.#handler.onArrived(socket, arrival.peer, doorFacts(arrival, tls));
+    // It flows from the next tick on, when the session listens; whoever holds reading until then has the last word.
     if (wasPaused) socket.resume();
+    this.#handler.onArrived(socket, arrival.peer, doorFacts(arrival, tls));
   }
 
   #refuse(arrival: Arrival, detail: string): void {
