@@ -120,7 +120,7 @@ export const SETTINGS: readonly Setting[] = [
   plain(
     'smpp.proxyProtocol.trusted',
     'SMPP_PROXY_TRUSTED',
-    'networks whose PROXY protocol header is believed',
+    'networks of proxies, which must begin with a PROXY protocol header; it is believed',
     [],
     cidrs,
   ),

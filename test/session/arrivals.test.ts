@@ -219,6 +219,56 @@ describe('a connection from a trusted proxy', () => {
   });
 });
 
+describe.each([
+  ['plain', undefined],
+  ['with TLS', server],
+] as const)('a door behind proxies, %s, that is sent mutated headers', (_, tls) => {
+  it('ends or serves each of them, and a good session notices nothing', async () => {
+    const { handler, listener, port } = await behindProxy(tls === undefined ? {} : { tls });
+    const good = await (tls === undefined ? peerOf(port, '127.0.0.2') : tlsFrom('127.0.0.2', port));
+    good.socket.write(BIND);
+    await good.take(1);
+    const random = seeded(20_261_122);
+    const whole = [
+      proxyV1('192.0.2.7'),
+      proxyV2(1, TCP4, Buffer.concat([v4Block([192, 0, 2, 7]), tlv(0x04, Buffer.alloc(40))])),
+      proxyV2(0, 0, Buffer.alloc(0)),
+    ];
+    for (let n = 0; n < 120; n++) {
+      const header = whole[n % whole.length] ?? BIND;
+      const octets = Buffer.concat([header, BIND]);
+      for (let flips = 1 + random(3); flips > 0; flips--)
+        octets[random(header.length)] = random(256);
+      const peer = await peerOf(port);
+      const cut = random(octets.length);
+      peer.socket.write(octets.subarray(0, cut));
+      // Every other one says no more.
+      if (n % 2 === 0) peer.socket.write(octets.subarray(cut));
+      peer.socket.end();
+      await peer.untilEnd();
+      good.write(pduHex(0x15, 0, n + 2));
+      expect(await good.take(1)).toEqual([pduHex(0x80000015, 0, n + 2)]);
+    }
+    await handler.until(() => listener.sessions.size === 1);
+    good.socket.destroy();
+    // Resolves when no connection is left: none was lost count of.
+    await listener.close(60_000);
+  });
+
+  async function tlsFrom(localAddress: string, port: number): Promise<RawPeer> {
+    return tlsOver(opened.socket(connect({ port, host: '127.0.0.1', localAddress })));
+  }
+});
+
+/** Whole numbers below a bound, the same on each run (a linear congruential generator of 32 bits). */
+function seeded(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
 describe('a connection from anybody else', () => {
   it.each([
     ['v1', proxyV1('192.0.2.7')],
@@ -358,6 +408,24 @@ describe('TLS', () => {
         fingerprintOf(alice.cert),
         undefined,
       ]);
+    },
+  );
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'in %s knows the certificate of a client that resumes its session',
+    async (version) => {
+      const { handler, port } = await doors.listening({ tls: server });
+      const options = { minVersion: version, maxVersion: version, ...alice };
+      const first = await tlsPeer(port, options);
+      first.socket.write(BIND);
+      await first.take(1);
+      const session = (first.socket as TLSSocket).getSession();
+      if (session === undefined) throw new Error('a session to resume');
+      const again = await tlsPeer(port, { ...options, session });
+      expect((again.socket as TLSSocket).isSessionReused()).toBe(true);
+      again.socket.write(BIND);
+      await again.take(1);
+      expect(handler.connected[1]?.door?.certificate).toBe(fingerprintOf(alice.cert));
     },
   );
 
