@@ -176,6 +176,9 @@ class Daemon {
       const node = await this.#begin(catalog, lives > 0);
       if (node === undefined) continue;
       this.#node = node;
+      // A reload while it started found no node to tell.
+      const { tls } = this.#doors;
+      if (tls !== undefined) node.reloadTls(tls);
       catalog.watch((next) => node.onCatalog(next));
       if (lives === 0) await onFirst();
       const lost = await Promise.race([node.lost.then(() => true), stopped.then(() => false)]);

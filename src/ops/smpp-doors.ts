@@ -46,6 +46,11 @@ export class SmppDoors {
     return [plain, { setting, host, port: tls.port, tls: material, ...proxies }];
   }
 
+  /** What the door with TLS is to use now; undefined without TLS. */
+  get tls(): TlsMaterial | undefined {
+    return this.#tls?.material;
+  }
+
   /** Undefined without TLS. */
   get certificate(): CertificateFacts | undefined {
     return this.#tls && factsOf(this.#tls.certificate);
