@@ -3,6 +3,8 @@ import { decodePdu } from '../smpp/codec.ts';
 import { isResponse, type Pdu, PduError, type RequestPdu, type ResponsePdu } from '../smpp/pdu.ts';
 import { Inbox } from './inbox.ts';
 import { Outbox } from './outbox.ts';
+import type { Session } from './session.ts';
+import type { PduTap } from './tap.ts';
 import { endOfTurn, type Turn } from './turn.ts';
 
 /** Idle connections are probed by the kernel after this long too, in ms: its default of 2 h is of no use. */
@@ -19,6 +21,8 @@ export interface ConnectionLimits {
   readonly maxPduOctets: number;
   readonly pdusPerTurnMax: number;
   readonly outboundBytesMax: number;
+  /** Sees every PDU; undefined: nobody does. */
+  readonly tap?: PduTap | undefined;
 }
 
 /**
@@ -37,6 +41,7 @@ export abstract class PduConnection implements Turn {
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #outboundBytesMax: number;
+  readonly #tap: PduTap | undefined;
   #gone = false;
 
   /**
@@ -50,6 +55,7 @@ export abstract class PduConnection implements Turn {
     this.#inbox = new Inbox(socket, this, limits.maxPduOctets, limits.pdusPerTurnMax);
     this.#outbox = new Outbox(socket, this);
     this.#outboundBytesMax = limits.outboundBytesMax;
+    this.#tap = limits.tap;
     // The listeners are shared and find us here: four closures less a session.
     this.#socket[CONNECTION] = this;
     // We end our side ourselves, after the last answers: the peer may close its side first.
@@ -60,6 +66,17 @@ export abstract class PduConnection implements Turn {
     socket.on('end', PduConnection.#listeners.end);
     socket.on('error', PduConnection.#listeners.error);
     socket.on('close', PduConnection.#listeners.close);
+  }
+
+  /** Our end of the connection; port 0 once the socket is gone. */
+  get localAddress(): PeerAddress {
+    const { localAddress = '', localPort = 0 } = this.#socket;
+    return { address: plainAddress(localAddress), port: localPort };
+  }
+
+  /** Whether it is under TLS. */
+  get isTls(): boolean {
+    return 'encrypted' in this.#socket;
   }
 
   /** Octets that wait for the peer to read. */
@@ -88,6 +105,8 @@ export abstract class PduConnection implements Turn {
     this.#watchOutbound();
   }
 
+  /** This object as its owner and taps know it. */
+  protected abstract get self(): Session;
   /** A decoded request of the peer. */
   protected abstract onRequestPdu(pdu: RequestPdu): void;
   /** A decoded answer of the peer. */
@@ -128,6 +147,7 @@ export abstract class PduConnection implements Turn {
   /** Adds a PDU to this turn's write. @throws PduError when a field does not fit; nothing is added then */
   protected put(pdu: Pdu): void {
     this.#outbox.put(pdu);
+    if (this.#tap?.open === true) this.#tap.wrote(this.self, pdu);
   }
 
   /** Writes now instead of at the end of the turn. */
@@ -196,6 +216,7 @@ export abstract class PduConnection implements Turn {
       try {
         const frame = this.#inbox.next();
         if (frame === undefined) return;
+        if (this.#tap?.open === true) this.#tap.read(this.self, frame.buf, frame.start, frame.end);
         pdu = decodePdu(frame.buf, frame.start, frame.end);
       } catch (error) {
         if (!(error instanceof PduError)) throw error;

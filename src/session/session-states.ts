@@ -14,7 +14,6 @@ import { ESME_RINVBNDSTS, ESME_RINVCMDID, ESME_ROK } from '../smpp/status.ts';
 import { makeIntTlv } from '../smpp/tlv.ts';
 import { boundAsOf, maySend, negotiatedVersion } from './legal.ts';
 import { PduConnection, type PeerAddress } from './pdu-connection.ts';
-import type { Session } from './session.ts';
 import type {
   BindAcceptance,
   BoundAs,
@@ -50,7 +49,8 @@ export abstract class SessionStates extends PduConnection {
   protected readonly handler: SessionHandler;
   protected readonly timers: SessionTimers;
   protected readonly window: RequestWindow;
-  protected peerWindowMax: number;
+  /** The peer's requests that may be unanswered by us at once. */
+  peerWindowMax: number;
   /** Requests of the peer that we have not answered. */
   protected unanswered = 0;
   #state: SessionState = 'open';
@@ -84,8 +84,6 @@ export abstract class SessionStates extends PduConnection {
     this.peerWindowMax = options.peerWindowMax;
   }
 
-  /** This object as handlers know it. */
-  protected abstract get self(): Session;
   /** Looks for requests without answer. */
   protected abstract expireRequests(nowMs: number): void;
 

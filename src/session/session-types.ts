@@ -1,5 +1,6 @@
 import type { BindRequest, Pdu, PduError, RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
 import type { Session } from './session.ts';
+import type { PduTap } from './tap.ts';
 import type { TimerLimits } from './timers.ts';
 import type { InFlight } from './window.ts';
 
@@ -78,6 +79,8 @@ export interface SessionOptions extends TimerLimits {
   /** ms of a clock that does not go back (performance.now). */
   now(): number;
   readonly observer: SessionObserver | undefined;
+  /** Sees every PDU while it is open; see PduTap. */
+  readonly tap?: PduTap | undefined;
 }
 
 /** Defaults, with their reasons. */

@@ -1,5 +1,11 @@
 import type { Socket } from 'node:net';
-import { newResponse, type RequestPdu, type ResponsePdu, responseNameOf } from '../smpp/pdu.ts';
+import {
+  COMMANDS,
+  newResponse,
+  type RequestPdu,
+  type ResponsePdu,
+  responseNameOf,
+} from '../smpp/pdu.ts';
 import {
   ESME_RALYBND,
   ESME_RBINDFAIL,
@@ -50,6 +56,10 @@ export class Session extends SessionStates {
   keeper: SessionKeeper | undefined = undefined;
   /** The window or the outbound limit was full: onWindowOpen is due when it is not. */
   #wasFull = false;
+  /** submit_sm, submit_multi and data_sm of the ESME that this session carried, whichever side we are. */
+  submits = 0;
+  /** deliver_sm and data_sm of the SMSC: receipts and messages. */
+  delivers = 0;
 
   /**
    * @param socket connected; the session takes it over
@@ -73,6 +83,11 @@ export class Session extends SessionStates {
   /** The peer's requests that we have not answered. */
   get peerWindowInUse(): number {
     return this.unanswered;
+  }
+
+  /** How many there may be. */
+  get windowMax(): number {
+    return this.window.max;
   }
 
   /** How many requests `request` would take now. */
@@ -108,6 +123,7 @@ export class Session extends SessionStates {
       if (answered) this.window.release(this.window.find(sequence));
       throw error;
     }
+    this.#count(pdu.command_id, side === 'esme');
     this.timers.transaction(nowMs);
     if (this.window.free === 0) this.#wasFull = true;
     return true;
@@ -230,7 +246,14 @@ export class Session extends SessionStates {
       }
     }
     this.unanswered++;
+    this.#count(pdu.command_id, this.options.side === 'smsc');
     this.handler.onRequest(this, pdu, overWindow);
+  }
+
+  #count(commandId: number, ofEsme: boolean): void {
+    if (commandId === SUBMIT_SM || commandId === SUBMIT_MULTI) this.submits++;
+    else if (commandId === DELIVER_SM || (commandId === DATA_SM && !ofEsme)) this.delivers++;
+    else if (commandId === DATA_SM) this.submits++;
   }
 
   #full(): false {
@@ -239,5 +262,10 @@ export class Session extends SessionStates {
     return false;
   }
 }
+
+const SUBMIT_SM = COMMANDS.submit_sm.id;
+const SUBMIT_MULTI = COMMANDS.submit_multi.id;
+const DELIVER_SM = COMMANDS.deliver_sm.id;
+const DATA_SM = COMMANDS.data_sm.id;
 
 let sessionsMade = 0;
