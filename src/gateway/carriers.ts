@@ -3,9 +3,11 @@ import type { CarrierId, MessageId } from '../domain/ids.ts';
 import type { CarrierBindStatus } from '../session/carrier-bind.ts';
 import { CarrierLink, type CarrierLinkHandler } from '../session/carrier-link.ts';
 import type { Session } from '../session/session.ts';
-import { type InFlight, sessionOptions } from '../session/session-types.ts';
+import { type InFlight, type SessionEndReason, sessionOptions } from '../session/session-types.ts';
+import type { Taps } from '../session/tap.ts';
 import type { RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
+import type { BindBook } from './bind-book.ts';
 import { type DispatchDeps, Dispatcher, type Job, type Link, type Sending } from './dispatch.ts';
 import type { Message } from './message.ts';
 import { smaller } from './queue.ts';
@@ -29,6 +31,8 @@ export interface CarriersDeps extends Omit<DispatchDeps, 'carrier' | 'link'> {
   /** ms of a clock that does not go back. */
   readonly monotonic: () => number;
   readonly maxPduOctets: number;
+  readonly bindBook: BindBook;
+  readonly taps: Taps | undefined;
   readonly receipts: () => ReceiptPath;
   /** The clear password of a carrier. */
   openPassword(carrier: CatalogCarrier): string;
@@ -159,7 +163,6 @@ export class Carriers implements CarrierLinkHandler {
     const running = runningOf(link);
     if (running.link !== link) return; // a former link, on its way out
     running.upSinceMs = this.#deps.now();
-    this.#deps.observer.bindEvent('carrier', running.carrier.name, 'bound');
     this.#deps.onUp(running.carrier);
     running.dispatcher.pump();
   }
@@ -168,7 +171,6 @@ export class Carriers implements CarrierLinkHandler {
     const running = runningOf(link);
     if (running.link !== link) return;
     running.upSinceMs = undefined;
-    this.#deps.observer.bindEvent('carrier', running.carrier.name, 'lost');
     this.#deps.observer.note('warn', 'carrierDown', {
       carrier: running.carrier.name,
       reason: reason.kind,
@@ -200,6 +202,23 @@ export class Carriers implements CarrierLinkHandler {
     });
   }
 
+  #onSessionBound(name: string, session: Session): void {
+    this.#deps.bindBook.bound('carrier', name, session);
+    this.#deps.observer.bindEvent('carrier', name, 'bound');
+  }
+
+  #onSessionEnded(name: string, session: Session, reason: SessionEndReason): void {
+    const { bindBook, observer } = this.#deps;
+    if (bindBook.ended(session, reason) !== undefined) {
+      const orderly = reason.kind === 'unbound' || reason.kind === 'peerUnbound';
+      observer.bindEvent('carrier', name, orderly ? 'unbound' : 'lost');
+    } else if (reason.kind === 'bindRejected') {
+      const why = status.statusName(reason.status ?? 0);
+      bindBook.refused('carrier', name, session.peerAddress, why);
+      observer.bindEvent('carrier', name, 'refusedByCarrier');
+    }
+  }
+
   #start(carrier: CatalogCarrier): void {
     const link = this.#newLink(carrier);
     const dispatcher = new Dispatcher({ ...this.#deps, carrier, link: boundedLink(link, carrier) });
@@ -217,7 +236,12 @@ export class Carriers implements CarrierLinkHandler {
       windowMax: carrier.windowMax,
       peerWindowMax: PEER_WINDOW,
       maxPduOctets: this.#deps.maxPduOctets,
-      observer: { malformed: () => this.#deps.observer.malformedPdu('carrier') },
+      observer: {
+        malformed: () => this.#deps.observer.malformedPdu('carrier'),
+        bound: (session) => this.#onSessionBound(carrier.name, session),
+        ended: (session, reason) => this.#onSessionEnded(carrier.name, session, reason),
+      },
+      tap: this.#deps.taps?.carrier(carrier.name),
     });
     const { host, port, systemId, bindAs, binds, segmentsPerSecond } = carrier;
     const password = this.#deps.openPassword(carrier);

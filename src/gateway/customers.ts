@@ -3,9 +3,10 @@ import type { AccountId } from '../domain/ids.ts';
 import { statusOf } from '../domain/refusal.ts';
 import type { Session } from '../session/session.ts';
 import type { InFlight, SessionEndReason, SessionHandler } from '../session/session-types.ts';
-import type { BindRequest, PduError, RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
+import type { BindRequest, Pdu, PduError, RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
 import type { Authenticator, AuthOutcome, AuthRefusal } from './authenticate.ts';
+import type { BindBook } from './bind-book.ts';
 import type { BindEvent, GatewayObserver } from './observer.ts';
 import type { CustomerReceipt, Outbox } from './outbox.ts';
 import type { BindLimits } from './rates.ts';
@@ -29,6 +30,7 @@ export interface CustomersDeps {
   readonly observer: GatewayObserver;
   readonly authenticator: Authenticator;
   readonly bindLimits: BindLimits;
+  readonly bindBook: Pick<BindBook, 'refused'>;
   readonly submit: SubmitPath;
   readonly outbox: Outbox;
 }
@@ -106,6 +108,13 @@ export class Customers implements SessionHandler {
     this.#deps.observer.malformedPdu('customer');
   }
 
+  /** A request over the session's window was answered ESME_RMSGQFUL. */
+  onOverWindow(session: Session, pdu: Pdu): void {
+    if (!SUBMITS.has(pdu.command)) return;
+    const bind = this.#deps.catalog().binds.get(session.systemId);
+    this.#deps.observer.submitAnswered(bind?.account, 'queueFull', 0);
+  }
+
   /** The catalog changed: sessions whose bind is gone or whose account may not send any more are ended. */
   onCatalog(): void {
     const catalog = this.#deps.catalog();
@@ -159,12 +168,14 @@ export class Customers implements SessionHandler {
 
   #tooMany(session: Session, bind: CatalogBind): void {
     this.#deps.observer.bindEvent('customer', bind.systemId, 'tooManyBinds');
+    this.#deps.bindBook.refused('customer', bind.systemId, session.peerAddress, 'tooManyBinds');
     session.rejectBind(statusOf('tooManyBinds', bind.account.statusFor));
   }
 
   #reject(session: Session, systemId: string, why: AuthRefusal): void {
     const known = this.#nameOf(systemId);
     this.#deps.observer.bindEvent('customer', known, REFUSED[why]);
+    this.#deps.bindBook.refused('customer', known, session.peerAddress, why);
     this.#deps.observer.note('warn', 'bindRefused', {
       systemId: known,
       address: session.peerAddress,
@@ -194,6 +205,8 @@ export class Customers implements SessionHandler {
     return this.#deps.catalog().binds.has(systemId) ? systemId : '-';
   }
 }
+
+const SUBMITS: ReadonlySet<string> = new Set(['submit_sm', 'submit_multi', 'data_sm']);
 
 const REFUSED: Readonly<Record<AuthRefusal, BindEvent>> = {
   address: 'refusedAddress',

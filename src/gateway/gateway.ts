@@ -3,6 +3,7 @@ import type { Client, Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
 import { type AccountId, type CarrierId, firstIdAt, type MessageId } from '../domain/ids.ts';
 import { chooseCarrier } from '../domain/routing.ts';
+import type { Taps } from '../session/tap.ts';
 import { ContentKeys } from '../store/content-keys.ts';
 import type { EpochProgress } from '../store/epoch.ts';
 import type { EpochKeeper } from '../store/epoch-keeper.ts';
@@ -14,6 +15,7 @@ import { firstOfKeys } from '../store/submit-keys.ts';
 import { Aliases } from './aliases.ts';
 import type { Authenticator } from './authenticate.ts';
 import { Backpressure } from './backpressure.ts';
+import { BindBook } from './bind-book.ts';
 import { Carriers } from './carriers.ts';
 import { CheckpointLog } from './checkpoint.ts';
 import { ClockOffsets } from './clock-offsets.ts';
@@ -64,6 +66,7 @@ export interface GatewayOptions {
   readonly maxPduOctets: number;
   /** A customer waits this long for an answer of ours; then his session is closed. */
   readonly responseTimeoutMs: number;
+  readonly taps?: Taps | undefined;
   catalog(): Catalog;
   connect(applicationName: string): Promise<Client>;
 }
@@ -76,6 +79,8 @@ export class Gateway {
   readonly customers: Customers;
   readonly carriers: Carriers;
   readonly outbox: Outbox;
+  /** Every bound session, and their history. */
+  readonly bindBook: BindBook;
   readonly lanes: Lanes;
   readonly #options: GatewayOptions;
   /** What nearly every part is given. */
@@ -117,6 +122,7 @@ export class Gateway {
     this.#keys = new ContentKeys({ pool, sealing, random: randomBytes });
     this.#loader = new MessageLoader({ ...this.#common, keys: this.#keys });
     this.lanes = this.#openLanes();
+    this.bindBook = this.#newBook();
     this.#endings = this.#newEndings();
     this.outbox = this.#newOutbox();
     this.#waiting = this.#newWaitingReceipts();
@@ -222,6 +228,7 @@ export class Gateway {
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers = [];
     await this.#janitor.close();
+    await this.bindBook.flush();
     const lanes: { close(): Promise<void> }[] = Object.values(this.lanes);
     await Promise.all(lanes.map((lane) => lane.close()));
   }
@@ -250,6 +257,14 @@ export class Gateway {
         onNotes: (items) => this.#receipts.onNotes(items),
         onStored: (items) => this.outbox.onStored(items),
       },
+    });
+  }
+
+  #newBook(): BindBook {
+    return new BindBook({
+      ...this.#common,
+      epoch: this.#options.keeper.epoch,
+      accountOf: (systemId) => this.#common.catalog().binds.get(systemId)?.account.id,
     });
   }
 
@@ -324,9 +339,11 @@ export class Gateway {
   }
 
   #newCarriers(): Carriers {
-    const { sealing, maxPduOctets } = this.#options;
+    const { sealing, maxPduOctets, taps } = this.#options;
     return new Carriers({
       ...this.#common,
+      bindBook: this.bindBook,
+      taps,
       random: Math.random,
       monotonic: () => performance.now(),
       maxPduOctets,
@@ -369,6 +386,7 @@ export class Gateway {
     const parts = {
       authenticator,
       bindLimits: limits.binds,
+      bindBook: this.bindBook,
       submit: this.#submit,
       outbox: this.outbox,
     };
@@ -500,6 +518,7 @@ export class Gateway {
     void this.#orphans.sweep();
     void this.#waiting.tick();
     void this.#janitor.tick();
+    this.bindBook.tick();
     this.#backpressure.check();
   }
 

@@ -1,6 +1,7 @@
 import type { Client, Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
 import type { AccountId, MessageId } from '../domain/ids.ts';
+import { pruneBinds } from '../store/bind-history.ts';
 import { type DueMessage, finishDue, takeDue, walkDue } from '../store/due.ts';
 import { tryLead } from '../store/epoch.ts';
 import {
@@ -118,6 +119,7 @@ export class Janitor {
       this.#prunedMs = dbNowMs;
       await pruneBatches(client, dbNowMs - BATCHES_KEPT_MS);
       while ((await pruneSubmitKeys(client, KEYS_PAGE)) === KEYS_PAGE);
+      await pruneBinds(client, dbNowMs);
     }
   }
 

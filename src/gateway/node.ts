@@ -8,6 +8,7 @@ import {
   type EsmeListenerOptions,
 } from '../session/esme-listener.ts';
 import { SESSION_DEFAULTS, sessionOptions } from '../session/session-types.ts';
+import type { Taps } from '../session/tap.ts';
 import { ESME_RMSGQFUL } from '../smpp/status.ts';
 import { EpochKeeper } from '../store/epoch-keeper.ts';
 import type { Sealing } from '../store/sealing.ts';
@@ -39,6 +40,8 @@ export interface NodeOptions {
   /** Ms that a request may stay unanswered, in either direction; default SESSION_DEFAULTS. */
   readonly responseTimeoutMs?: number;
   readonly doors: readonly Door[];
+  /** Where traces look; undefined: there are none. */
+  readonly taps?: Taps | undefined;
   catalog(): Catalog;
 }
 
@@ -193,7 +196,13 @@ function openDoor(door: Door, options: NodeOptions, gateway: Gateway): EsmeListe
     maxPduOctets: options.maxPduOctets,
     overWindowStatus: ESME_RMSGQFUL,
     responseTimeoutMs: options.responseTimeoutMs ?? SESSION_DEFAULTS.responseTimeoutMs,
-    observer: { malformed: () => options.observer.malformedPdu('customer') },
+    observer: {
+      malformed: () => options.observer.malformedPdu('customer'),
+      bound: (bound) => gateway.bindBook.bound('customer', bound.systemId, bound),
+      ended: (ended, reason) => void gateway.bindBook.ended(ended, reason),
+      overWindow: (over, pdu) => customers.onOverWindow(over, pdu),
+    },
+    tap: options.taps?.customers,
   });
   return new EsmeListener({ ...door, session }, handler);
 }

@@ -23,7 +23,9 @@ export type BindEvent =
   | 'banned'
   | 'refusedAccount'
   | 'refusedBusy'
-  | 'tooManyBinds';
+  | 'tooManyBinds'
+  /** The carrier answered our bind with an error. */
+  | 'refusedByCarrier';
 
 /**
  * Everything the pipeline reports, in one place, so that neither metrics nor logs bury its logic.

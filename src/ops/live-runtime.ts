@@ -3,6 +3,7 @@ import type { Catalog, CatalogAccount, CatalogCarrier } from '../domain/catalog.
 import { messageIdMs } from '../domain/ids.ts';
 import { formatCredits } from '../domain/money.ts';
 import type { Bans } from '../gateway/bans.ts';
+import type { LiveBind } from '../gateway/bind-book.ts';
 import type { RunningCarrier } from '../gateway/carriers.ts';
 import type { CatalogSource } from '../gateway/catalog-source.ts';
 import type { Gateway } from '../gateway/gateway.ts';
@@ -74,7 +75,11 @@ export class LiveRuntime implements OpsRuntime {
   binds(): readonly BindView[] {
     const gateway = this.#options.gateway();
     if (gateway === undefined) return [];
-    return [...customerBinds(gateway, this.#catalog), ...carrierBinds(gateway)];
+    return Array.from(gateway.bindBook.live, (bind) => bindView(bind, this.#catalog));
+  }
+
+  bindHistoryLost(): number {
+    return this.#options.gateway()?.bindBook.lost ?? 0;
   }
 
   bindLimits(): readonly BindsLimitView[] {
@@ -217,6 +222,7 @@ export class LiveRuntime implements OpsRuntime {
       host: carrier.host,
       port: carrier.port,
       systemId: carrier.systemId,
+      bindAs: carrier.bindAs,
       binds: bound,
       bindsWanted: sessionsOf(carrier),
       windowInUse: running?.link.windowInUse ?? 0,
@@ -228,47 +234,33 @@ export class LiveRuntime implements OpsRuntime {
   }
 }
 
-function* customerBinds(gateway: Gateway, catalog: Catalog): Iterable<BindView> {
-  for (const { session, systemId, boundAtMs } of gateway.customers.sessions) {
-    const bind = catalog.binds.get(systemId);
-    yield {
-      side: 'customer',
-      peer: systemId,
-      account: bind?.account.name,
-      type: session.boundAs ?? 'transceiver',
-      interfaceVersion: session.interfaceVersion,
-      address: session.peerAddress,
-      boundAtMs,
-      windowInUse: session.peerWindowInUse,
-      windowMax: bind?.windowMax ?? 0,
-    };
-  }
+/** One session as it is now. Windows count from the ESME's side: its submits, and what is delivered to it. */
+function bindView(bind: LiveBind, catalog: Catalog): BindView {
+  const { live, side, peer } = bind;
+  const ours = { inUse: live.windowInUse, max: live.windowMax };
+  const theirs = { inUse: live.peerWindowInUse, max: live.peerWindowMax };
+  const [submits, delivers] = side === 'customer' ? [theirs, ours] : [ours, theirs];
+  return {
+    side,
+    peer,
+    account: bind.account === undefined ? undefined : catalog.accounts.get(bind.account)?.name,
+    session: bind.session,
+    systemId: live.systemId,
+    type: live.boundAs ?? 'transceiver',
+    interfaceVersion: bind.version,
+    tls: bind.tls,
+    address: bind.address,
+    port: bind.port,
+    boundAtMs: bind.boundAtMs,
+    windowInUse: submits.inUse,
+    windowMax: submits.max,
+    deliversInUse: delivers.inUse,
+    deliversMax: delivers.max,
+    outboundOctets: live.outboundBytes,
+    submits: live.submits,
+    delivers: live.delivers,
+  };
 }
-
-function* carrierBinds(gateway: Gateway): Iterable<BindView> {
-  for (const { carrier, link, upSinceMs } of gateway.carriers.running.values()) {
-    for (const bind of link.binds) {
-      if (bind.state !== 'bound') continue;
-      yield {
-        side: 'carrier',
-        peer: carrier.name,
-        account: undefined,
-        type: BIND_TYPES[bind.command],
-        interfaceVersion: 0x34,
-        address: `${carrier.host}:${carrier.port}`,
-        boundAtMs: upSinceMs ?? 0,
-        windowInUse: bind.windowInUse,
-        windowMax: carrier.windowMax,
-      };
-    }
-  }
-}
-
-const BIND_TYPES = {
-  bind_transmitter: 'transmitter',
-  bind_receiver: 'receiver',
-  bind_transceiver: 'transceiver',
-} as const;
 
 /** Sessions that a carrier's resource asks for: a pair counts two. */
 function sessionsOf(carrier: CatalogCarrier): number {

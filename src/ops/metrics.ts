@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { HotCounter, HotHistogram } from './hot-metrics.ts';
 import type { OpsRuntime } from './runtime.ts';
 
@@ -209,8 +209,20 @@ interface GaugeSource {
 
 function registerLiveGauges(registry: Registry, source: GaugeSource): void {
   gauge(registry, 'binds', 'Sessions bound now', ['side', 'peer', 'type'], (g) => {
+    // A carrier without any is what is asked for most: 0, not nothing.
+    for (const { name, bindAs } of source.runtime?.carriers() ?? [])
+      for (const type of bindAs.split('+')) g.set({ side: 'carrier', peer: name, type }, 0);
     for (const bind of source.runtime?.binds() ?? [])
       g.inc({ side: bind.side, peer: bind.peer, type: bind.type });
+  });
+  const lost = new Counter({
+    name: 'smppgate_bind_history_lost_total',
+    help: 'Entries that the history of binds lacks',
+    registers: [registry],
+    collect() {
+      lost.reset();
+      lost.inc(source.runtime?.bindHistoryLost() ?? 0);
+    },
   });
   gauge(registry, 'binds_limit', 'Sessions a peer may have', ['side', 'peer'], (g) => {
     for (const { side, peer, limit } of source.runtime?.bindLimits() ?? [])

@@ -9,6 +9,7 @@ export interface CarrierView {
   readonly host: string;
   readonly port: number;
   readonly systemId: string;
+  readonly bindAs: 'transceiver' | 'transmitter+receiver';
   /** Sessions bound now, and how many the resource asks for. */
   readonly binds: number;
   readonly bindsWanted: number;
@@ -29,12 +30,27 @@ export interface BindView {
   readonly peer: string;
   /** Account of a customer's bind; undefined for a carrier's. */
   readonly account: string | undefined;
+  /** Counts within the process. */
+  readonly session: number;
+  /** Of the ESME: the customer's, or ours at the carrier. */
+  readonly systemId: string;
   readonly type: 'transmitter' | 'receiver' | 'transceiver';
   readonly interfaceVersion: number;
+  readonly tls: boolean;
   readonly address: string;
+  readonly port: number;
   readonly boundAtMs: number;
+  /** Submits without an answer, and the most there may be. */
   readonly windowInUse: number;
   readonly windowMax: number;
+  /** deliver_sm without an answer, and the most there may be. */
+  readonly deliversInUse: number;
+  readonly deliversMax: number;
+  /** Octets that wait for the peer to read. */
+  readonly outboundOctets: number;
+  /** Carried since it was bound. */
+  readonly submits: number;
+  readonly delivers: number;
 }
 
 /** An (address, system_id) pair that this node refuses for a while, after failures to bind. */
@@ -112,6 +128,8 @@ export interface OpsRuntime {
   ready(): Promise<Readiness>;
   carriers(): readonly CarrierView[];
   binds(): readonly BindView[];
+  /** Entries that the history of binds lacks because it could not be written in time. */
+  bindHistoryLost(): number;
   bindLimits(): readonly BindsLimitView[];
   bans(): readonly BanView[];
   /** False: the pair is not banned. */

@@ -22,6 +22,7 @@ describe('createMetrics', () => {
       binds: 'side,peer,type',
       binds_limit: 'side,peer',
       bind_events_total: 'side,peer,event',
+      bind_history_lost_total: '',
       submits_total: 'account,result',
       submit_seconds: '',
       upstream_submits_total: 'carrier,status',

@@ -105,6 +105,7 @@ const carrierSchema = z.object({
   port: z.int(),
   systemId: z.string(),
   binds: z.int(),
+  bindAs: z.enum(['transceiver', 'transmitter+receiver']),
   bindsWanted: z.int(),
   windowInUse: z.int(),
   windowMax: z.int(),

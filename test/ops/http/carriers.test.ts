@@ -16,6 +16,7 @@ beforeAll(async () => {
       port: 2785,
       systemId: 'gw',
       binds: 0,
+      bindAs: 'transceiver',
       bindsWanted: 2,
       windowInUse: 0,
       windowMax: 200,
