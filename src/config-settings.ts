@@ -33,6 +33,9 @@ const MAX_PDU_LEAST = 1024;
 /** Most: beyond it a few hundred sessions would fill the memory. */
 const MAX_PDU_MOST = 1_048_576;
 const WORKERS_MOST = 64;
+/** name:role:token. 16 characters that nobody guesses; a comma or a blank would end the entry. */
+export const NAMED_TOKEN =
+  /^([A-Za-z0-9._-]{1,64}):(admin|operator|inspector|viewer):([\x21-\x2b\x2d-\x7e]{16,})$/;
 /** A key of AES-256 has 32 octets; its text cannot be shorter and as good. */
 const CRYPTO_KEY_CHARS = 32;
 
@@ -66,6 +69,11 @@ const cidrs = list((item) => isCidr(item), 'must be a list of networks such as 1
 const cryptoKeys = list(
   (item) => item.length >= CRYPTO_KEY_CHARS,
   `must be keys of at least ${CRYPTO_KEY_CHARS} characters each`,
+);
+
+const namedTokens = list(
+  (item) => NAMED_TOKEN.test(item),
+  'must be tokens as name:role:token, the role admin, operator, inspector or viewer, the token of 16 characters or more',
 );
 
 /** Every setting, in the order of the documentation. */
@@ -147,6 +155,13 @@ export const SETTINGS: readonly Setting[] = [
     'bearer token of the HTTP API; generated at first start',
     null,
     token,
+  ),
+  secret(
+    'admin.tokens',
+    'ADMIN_TOKENS',
+    'further bearer tokens, each as name:role:token; roles admin, operator, inspector, viewer',
+    [],
+    namedTokens,
   ),
   secret(
     'metrics.token',

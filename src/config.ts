@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { SETTINGS, type Setting } from './config-settings.ts';
+import { NAMED_TOKEN, SETTINGS, type Setting } from './config-settings.ts';
 import { type ConfigError, merge, readEnvironment, readFile, readFlags } from './config-sources.ts';
 
 /** The daemon's settings in force: file < environment < flags. Frozen. Holds secrets: never log it, see {@link describeConfig}. */
@@ -24,7 +24,11 @@ export interface Config {
     readonly port: number;
     readonly tls: TlsFiles | undefined;
   };
-  readonly admin: { readonly token: string | undefined };
+  readonly admin: {
+    readonly token: string | undefined;
+    /** Further ones with their roles. */
+    readonly tokens: readonly NamedToken[];
+  };
   readonly metrics: { readonly token: string | undefined };
   /** Newest first; empty: to be generated beside the embedded database. */
   readonly crypto: { readonly keys: readonly string[] };
@@ -46,6 +50,13 @@ export interface Config {
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
+}
+
+/** A token of the HTTP API; its name stands in the audit. */
+export interface NamedToken {
+  readonly name: string;
+  readonly role: 'admin' | 'operator' | 'inspector' | 'viewer';
+  readonly token: string;
 }
 
 /** A setting as `config show` prints it. */
@@ -209,13 +220,22 @@ function build(
       maxPduOctets: get('smpp.maxPduOctets'),
     },
     http: { host: get('http.host'), port: get('http.port'), tls: tls('http') },
-    admin: { token: get('admin.token') },
+    admin: {
+      token: get('admin.token'),
+      tokens: get<readonly string[]>('admin.tokens').map(namedToken),
+    },
     metrics: { token: get('metrics.token') },
     crypto: { keys: get('crypto.key') },
     resources: get('resources'),
     demo: get('demo'),
     log: { level: get('log.level') },
   };
+}
+
+/** `problem` has judged the text. */
+function namedToken(text: string): NamedToken {
+  const [, name = '', role, token = ''] = NAMED_TOKEN.exec(text) ?? [];
+  return { name, role: role as NamedToken['role'], token };
 }
 
 /** What single settings cannot know of each other. */
@@ -229,6 +249,13 @@ function conflictsOf(
     settings.some((setting) => setting.key === key && setting.source !== 'default');
   if (config.database.url !== undefined && config.crypto.keys.length === 0) {
     errors.push({ key: 'crypto.key', message: 'is required with database.url' });
+  }
+  const { token, tokens } = config.admin;
+  const names = ['admin', ...tokens.map((one) => one.name)];
+  const texts = [...(token === undefined ? [] : [token]), ...tokens.map((one) => one.token)];
+  if (new Set(names).size < names.length || new Set(texts).size < texts.length) {
+    const message = 'names and tokens must differ; the name admin is that of admin.token';
+    errors.push({ key: 'admin.tokens', message });
   }
   if (config.node.workers > 1 && config.redis.url === undefined) {
     errors.push({ key: 'node.workers', message: 'more than 1 needs redis.url' });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { Pool } from 'pg';
 import { type Config, isDemoAllowed, withDemoHosts } from './config.ts';
 import type { Catalog } from './domain/catalog.ts';
@@ -25,6 +26,8 @@ import { createLog, type OpsLog } from './ops/logs.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { SmppDoors } from './ops/smpp-doors.ts';
 import { storedGauges } from './ops/stored-gauges.ts';
+import { TraceHub } from './ops/trace/hub.ts';
+import { Recordings } from './ops/trace/recordings.ts';
 import { startSimulatedCarrier } from './simulator/carrier.ts';
 import type { SimulatedCarrier } from './simulator/carrier-options.ts';
 import { sendSample } from './simulator/sample.ts';
@@ -94,6 +97,7 @@ class Daemon {
   readonly #authenticator: Authenticator;
   readonly #metrics = createMetrics();
   readonly #counts: LiveCounts;
+  readonly #traces: { readonly hub: TraceHub; readonly recordings: Recordings };
   #node: GatewayNode | undefined;
   #draining = false;
   #stop: () => void = () => {};
@@ -107,6 +111,9 @@ class Daemon {
     this.#doors = new SmppDoors(config.smpp, Date.now);
     this.#authenticator = new Authenticator({ pepper: keys.pepper, now: Date.now });
     this.#counts = new LiveCounts(this.#metrics, log, statusName);
+    const hub = new TraceHub({ now: Date.now, monotonic: () => performance.now() });
+    const folder = join(config.dataDir, 'traces');
+    this.#traces = { hub, recordings: new Recordings({ folder, hub, log, now: Date.now }) };
   }
 
   /** Makes the demo's objects in an empty embedded database. */
@@ -202,6 +209,7 @@ class Daemon {
         redisUrl: this.#config.redis.url,
         maxPduOctets: this.#config.smpp.maxPduOctets,
         doors: this.#doors.doors,
+        taps: this.#traces.hub,
         catalog: () => catalog.current,
       });
     } catch (error) {
@@ -228,6 +236,7 @@ class Daemon {
       listening: () =>
         this.#node?.listeners.every((listener) => listener.address !== undefined) ?? false,
       draining: () => this.#draining,
+      traces: () => this.#traces.hub.running,
       drain: (actor) => this.#drain(actor),
     });
   }
@@ -253,9 +262,11 @@ class Daemon {
         http.tls === undefined
           ? undefined
           : { cert: readText(http.tls.cert), key: readText(http.tls.key) },
-      tokens: [{ name: 'admin', role: 'admin', token }],
+      tokens: [{ name: 'admin', role: 'admin', token }, ...admin.tokens],
+      traces: this.#traces,
       metricsToken: metrics.token,
     });
+    this.#traces.recordings.start();
     const address = await opened('http.port', server.listen({ host: http.host, port: http.port }));
     return { address, token, tokenPath: path, close: () => server.close() };
   }

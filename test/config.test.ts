@@ -55,7 +55,7 @@ describe('loadConfig', () => {
         maxPduOctets: 70_000,
       },
       http: { host: '127.0.0.1', port: 8080, tls: undefined },
-      admin: { token: undefined },
+      admin: { token: undefined, tokens: [] },
       metrics: { token: undefined },
       crypto: { keys: [] },
       resources: undefined,
@@ -205,6 +205,36 @@ describe('loadConfig', () => {
       'demo must be true or false',
       'log.level must be one of trace, debug, info, warn, error, fatal, silent',
     ]);
+  });
+
+  it('reads named tokens with their roles, and never shows them', () => {
+    const config = ok({
+      env: { ADMIN_TOKENS: 'ann:inspector:0123456789abcdef, bot:operator:a:b:c:d:e:f:g:h:i' },
+    });
+    expect(config.admin.tokens).toEqual([
+      { name: 'ann', role: 'inspector', token: '0123456789abcdef' },
+      { name: 'bot', role: 'operator', token: 'a:b:c:d:e:f:g:h:i' },
+    ]);
+    const shown = describeConfig(config).find(({ key }) => key === 'admin.tokens');
+    expect(shown).toMatchObject({ value: '(set)', source: 'ADMIN_TOKENS' });
+    const file = fileOf('admin: {tokens: ["ann:viewer:0123456789abcdef"]}\n');
+    expect(ok({ file }).admin.tokens).toHaveLength(1);
+    for (const wrong of [
+      'ann',
+      'ann:king:0123456789abcdef',
+      'ann:viewer:short',
+      'a b:viewer:0123456789abcdef',
+    ]) {
+      const [error] = errors({ env: { ADMIN_TOKENS: wrong } });
+      expect(error).toMatch(/^admin\.tokens must be tokens as name:role:token/);
+      expect(error).not.toContain('0123456789abcdef');
+    }
+    for (const twice of [
+      'a:viewer:0123456789abcdef,a:viewer:0123456789abcdeg',
+      'admin:viewer:0123456789abcdef',
+      'a:viewer:0123456789abcdef,b:viewer:0123456789abcdef',
+    ])
+      expect(errors({ env: { ADMIN_TOKENS: twice } })[0]).toContain('must differ');
   });
 
   it('names line and key of what the file should not have', () => {

@@ -40,6 +40,7 @@ export interface LiveRuntimeOptions {
   /** The node's pipeline; undefined while it is starting or has lost its epoch. */
   gateway(): Gateway | undefined;
   listening(): boolean;
+  traces(): number;
   draining(): boolean;
   drain(actor: string): void;
 }
@@ -80,6 +81,10 @@ export class LiveRuntime implements OpsRuntime {
 
   bindHistoryLost(): number {
     return this.#options.gateway()?.bindBook.lost ?? 0;
+  }
+
+  traces(): number {
+    return this.#options.traces();
   }
 
   bindLimits(): readonly BindsLimitView[] {

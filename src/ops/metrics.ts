@@ -224,6 +224,7 @@ function registerLiveGauges(registry: Registry, source: GaugeSource): void {
       lost.inc(source.runtime?.bindHistoryLost() ?? 0);
     },
   });
+  gauge(registry, 'traces', 'Traces under way', [], (g) => g.set(source.runtime?.traces() ?? 0));
   gauge(registry, 'binds_limit', 'Sessions a peer may have', ['side', 'peer'], (g) => {
     for (const { side, peer, limit } of source.runtime?.bindLimits() ?? [])
       g.set({ side, peer }, limit);

@@ -130,6 +130,8 @@ export interface OpsRuntime {
   binds(): readonly BindView[];
   /** Entries that the history of binds lacks because it could not be written in time. */
   bindHistoryLost(): number;
+  /** Traces under way. */
+  traces(): number;
   bindLimits(): readonly BindsLimitView[];
   bans(): readonly BanView[];
   /** False: the pair is not banned. */

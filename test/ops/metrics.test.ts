@@ -43,6 +43,7 @@ describe('createMetrics', () => {
       ledger_mismatches: '',
       malformed_pdus_total: 'side',
       event_loop_lag_seconds: '',
+      traces: '',
       store_batch_seconds: 'lane',
       store_batch_size: 'lane',
     };

@@ -1,5 +1,8 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Pool } from 'pg';
 import type { Api } from '../../src/ops/http/api.ts';
 import type { AccessToken } from '../../src/ops/http/auth.ts';
@@ -8,6 +11,8 @@ import { createLog } from '../../src/ops/logs.ts';
 import { createMetrics, type Metrics } from '../../src/ops/metrics.ts';
 import type { BanView, CarrierView, OpsRuntime, Readiness } from '../../src/ops/runtime.ts';
 import { createSecretKeeper } from '../../src/ops/secret-keeper.ts';
+import { TraceHub } from '../../src/ops/trace/hub.ts';
+import { Recordings } from '../../src/ops/trace/recordings.ts';
 import { readBalances } from '../../src/store/ledger-read.ts';
 import { createStorePool } from '../../src/store/pool.ts';
 import type { SecretKeeper } from '../../src/store/resource-sealing.ts';
@@ -72,6 +77,7 @@ export function testRuntime(): TestRuntime {
       },
     ],
     bindHistoryLost: () => 5,
+    traces: () => 1,
     bindLimits: () => [{ side: 'customer', peer: 'acme', limit: 8 }],
     bans: () => runtime.banViews,
     liftBan: (address, systemId) => {
@@ -113,6 +119,8 @@ export interface OpsBench {
   readonly metrics: Metrics;
   readonly secrets: SecretKeeper;
   readonly logged: string[];
+  readonly traces: { readonly hub: TraceHub; readonly recordings: Recordings };
+  readonly tracesFolder: string;
   readonly app: Api;
   now: number;
   /** A request with the admin token; a body becomes JSON. */
@@ -149,12 +157,23 @@ export async function startOps(
   });
   const logged: string[] = [];
   const secrets = testSecrets();
+  const log = createLog('info', { write: (line) => logged.push(line) });
+  const hub = new TraceHub({ now: Date.now, monotonic: () => performance.now() });
+  const folder = mkdtempSync(join(tmpdir(), 'smppgate-traces-'));
+  const recordings = new Recordings({
+    folder: join(folder, 'traces'),
+    hub,
+    log,
+    now: () => bench.now,
+  });
+  const traces = { hub, recordings };
   const app = await buildHttpServer({
     pool,
     runtime,
     metrics,
     secrets,
-    log: createLog('info', { write: (line) => logged.push(line) }),
+    log,
+    traces,
     hashDestination: testHash,
     now: () => bench.now,
     tls: undefined,
@@ -167,6 +186,8 @@ export async function startOps(
   const bench: OpsBench = {
     url,
     pool,
+    traces,
+    tracesFolder: join(folder, 'traces'),
     runtime,
     metrics,
     secrets,
@@ -181,6 +202,7 @@ export async function startOps(
     async stop() {
       await app.close();
       metrics.close();
+      rmSync(folder, { recursive: true });
       if (database === undefined) return;
       await pool.end();
       await database.drop();

@@ -58,30 +58,64 @@ export class ApiClient {
     return schema.parse(JSON.parse(await this.#request('DELETE', path)));
   }
 
+  /** GET of a stream of JSON lines, each given as soon as it came, until it ends or `signal` aborts it. */
+  async *lines(path: string, signal: AbortSignal): AsyncGenerator<string> {
+    let rest = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of this.octets(path, signal)) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  }
+
+  /** GET of octets as they come, for as long as it takes; ends in silence when `signal` aborts it. */
+  async *octets(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    try {
+      const response = await this.#fetch('GET', path, { signal, headers: { accept: '*/*' } });
+      if (!response.ok)
+        throw new CliError(
+          refusalText(response.status, await response.text(), this.#settings.token),
+        );
+      if (response.body !== null) yield* response.body;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof CliError) throw error;
+      throw new CliError(`the daemon went away (${reasonOf(error)})`);
+    }
+  }
+
   async #request(
     method: string,
     path: string,
     body?: { type: string; text: string },
     accept = 'application/json',
   ): Promise<string> {
-    const { url, token } = this.#settings;
-    const response = await fetch(new URL(path, url), {
-      method,
-      headers: {
-        accept,
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-        ...(body && { 'content-type': body.type }),
-      },
+    const response = await this.#fetch(method, path, {
+      headers: { accept, ...(body && { 'content-type': body.type }) },
       ...(body && { body: body.text }),
       signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-    }).catch((error: unknown) => {
+    });
+    const text = await response.text();
+    if (response.ok) return text;
+    throw new CliError(refusalText(response.status, text, this.#settings.token));
+  }
+
+  #fetch(
+    method: string,
+    path: string,
+    init: RequestInit & { readonly headers: Record<string, string> },
+  ): Promise<Response> {
+    const { url, token } = this.#settings;
+    const headers = {
+      ...init.headers,
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    };
+    return fetch(new URL(path, url), { ...init, method, headers }).catch((error: unknown) => {
       throw new CliError(
         `no daemon answers at ${url} (${reasonOf(error)}); start it with "smppgate serve" or set SMPPGATE_URL`,
       );
     });
-    const text = await response.text();
-    if (response.ok) return text;
-    throw new CliError(refusalText(response.status, text, token));
   }
 }
 

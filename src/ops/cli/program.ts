@@ -82,6 +82,16 @@ const COMMANDS: readonly {
     load: async (p, c) => (await import('./carrier.ts')).addRoute(p, c),
   },
   {
+    name: 'binds',
+    summary: 'sessions bound now, and their history',
+    load: async (p, c) => (await import('./binds.ts')).addBinds(p, c),
+  },
+  {
+    name: 'trace',
+    summary: "a session's PDUs as they pass",
+    load: async (p, c) => (await import('./trace.ts')).addTrace(p, c),
+  },
+  {
     name: 'simulate',
     summary: 'a simulated carrier or customer',
     load: (p, c) => c.addSimulateCommands(p),

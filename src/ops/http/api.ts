@@ -12,6 +12,8 @@ import type { SecretKeeper } from '../../store/resource-sealing.ts';
 import type { OpsLog } from '../logs.ts';
 import type { Metrics } from '../metrics.ts';
 import type { OpsRuntime } from '../runtime.ts';
+import type { TraceHub } from '../trace/hub.ts';
+import type { Recordings } from '../trace/recordings.ts';
 import type { Actor } from './auth.ts';
 
 /** Lets fastify infer params, query and body from the zod schemas of a route. */
@@ -36,6 +38,8 @@ export interface ApiDeps {
   readonly metrics: Metrics;
   readonly log: OpsLog;
   readonly secrets: SecretKeeper;
+  /** Traces of this node's sessions: live, and recorded into files. */
+  readonly traces: { readonly hub: TraceHub; readonly recordings: Recordings };
   /** The keyed hash under which a number (E.164 digits) stands in message.destination_hash; after a rotation one under each key. */
   readonly hashDestination: (msisdn: string) => Buffer | readonly Buffer[];
   /** Unix milliseconds. */

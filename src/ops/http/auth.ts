@@ -1,8 +1,19 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Problem } from './problem.ts';
 
-/** What a token may do: `admin` everything, `viewer` only reads. */
-export type Role = 'admin' | 'viewer';
+/**
+ * What a token may do. `admin` everything; `operator` everything but to see content (texts, whole numbers); `inspector`
+ * reads, content included; `viewer` reads.
+ */
+export type Role = 'admin' | 'operator' | 'inspector' | 'viewer';
+
+/** What each role may beyond reading. Content always needs a reason besides, and is audited. */
+export const MAY: Readonly<Record<Role, { readonly write: boolean; readonly content: boolean }>> = {
+  admin: { write: true, content: true },
+  operator: { write: true, content: false },
+  inspector: { write: false, content: true },
+  viewer: { write: false, content: false },
+};
 
 /** A token that opens the HTTP API. Its name stands in the audit as the actor. */
 export interface AccessToken {

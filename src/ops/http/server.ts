@@ -5,8 +5,9 @@ import { type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { z } from 'zod';
 import { addAccountRoutes } from './accounts.ts';
 import type { Api, ApiDeps } from './api.ts';
-import { type AccessToken, Authenticator, tokenOf } from './auth.ts';
+import { type AccessToken, Authenticator, MAY, tokenOf } from './auth.ts';
 import { addBanRoutes } from './bans.ts';
+import { addBindRoutes } from './binds.ts';
 import { addCarrierRoutes } from './carriers.ts';
 import { addDocsRoutes, documentedSchema } from './docs.ts';
 import { addHealthRoutes } from './health.ts';
@@ -15,6 +16,7 @@ import { addMoneyRoutes } from './money.ts';
 import { addOpsPage } from './page.ts';
 import { Problem, toProblem } from './problem.ts';
 import { addResourceRoutes } from './resources.ts';
+import { addTraceRoutes } from './traces.ts';
 
 /** How the HTTP server is to be built. */
 export interface HttpServerOptions extends ApiDeps {
@@ -89,6 +91,8 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addResourceRoutes(app, options);
   addCarrierRoutes(app, options);
   addBanRoutes(app, options);
+  addBindRoutes(app, options);
+  addTraceRoutes(app, options);
   addOpsPage(app, options);
 }
 
@@ -153,7 +157,7 @@ function addAuthentication(app: Api, options: HttpServerOptions): void {
         },
       );
     }
-    if (actor.role === 'viewer' && request.method !== 'GET' && request.method !== 'HEAD') {
+    if (!MAY[actor.role].write && request.method !== 'GET' && request.method !== 'HEAD') {
       throw new Problem(403, 'role-too-low', `the token ${actor.name} may only read`);
     }
     request.actor = actor;

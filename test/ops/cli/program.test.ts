@@ -80,6 +80,8 @@ describe('runCli', () => {
       'carrier',
       'bans',
       'route',
+      'binds',
+      'trace',
       'simulate',
       'bench',
       'config',
@@ -115,6 +117,9 @@ describe('runCli', () => {
       'bans list',
       'bans lift',
       'route explain',
+      'binds list',
+      'binds history',
+      'trace',
       'config show',
       'serve',
     ];

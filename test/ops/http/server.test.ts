@@ -115,6 +115,8 @@ describe('GET /docs', () => {
       '/v1/accounts/{name}/terminate',
       '/v1/accounts/{name}/top-ups',
       '/v1/bans',
+      '/v1/binds',
+      '/v1/binds/history',
       '/v1/carriers',
       '/v1/carriers/{name}/pause',
       '/v1/carriers/{name}/resume',
@@ -124,6 +126,10 @@ describe('GET /docs', () => {
       '/v1/reconciliation',
       '/v1/resources',
       '/v1/routes/explain',
+      '/v1/trace',
+      '/v1/traces',
+      '/v1/traces/{id}',
+      '/v1/traces/{id}/stop',
     ]);
     const post = json.paths['/v1/accounts/{name}/top-ups'].post;
     expect(post.requestBody.content['application/json'].schema.required).toEqual([
