@@ -5,12 +5,8 @@ import { writeAudit } from '../../store/audit.ts';
 import { inTransaction } from '../../store/pool.ts';
 import { TRACES_MAX, type TraceSpec } from '../trace/hub.ts';
 import { traceLines } from '../trace/lines.ts';
-import {
-  RECORDING_SECONDS_MAX,
-  RECORDINGS_MAX,
-  type Recording,
-  recordingSchema,
-} from '../trace/recordings.ts';
+import { RECORDING_SECONDS_MAX, RECORDINGS_MAX } from '../trace/recordings.ts';
+import { type Recording, recordingSchema } from '../trace/running-recording.ts';
 import { type Api, type ApiDeps, actorOf, okSchema } from './api.ts';
 import { MAY } from './auth.ts';
 import { badRequest, conflict, notFound, Problem } from './problem.ts';
@@ -82,7 +78,10 @@ function addStream(app: Api, deps: ApiDeps): void {
       if (trace === undefined) throw tooManyTraces();
       reply.raw.once('close', () => trace.stop());
       const lines = traceLines(trace, deps.now() + seconds * 1_000, deps.now);
-      const stream = Readable.from(withStart(startLine(deps, spec, seconds), lines));
+      // One write ahead: what a slow reader does not take waits in the trace, which is bounded.
+      const stream = Readable.from(withStart(startLine(deps, spec, seconds), lines), {
+        highWaterMark: 1,
+      });
       return reply
         .type('application/x-ndjson; charset=utf-8')
         .headers({ 'cache-control': 'no-store', 'x-accel-buffering': 'no' })

@@ -7,9 +7,9 @@ import { type RedactedPdu, redactPdu } from './redact.ts';
 
 /** Traces at once on a node: each costs some 20 us a PDU of its sessions. */
 export const TRACES_MAX = 8;
-/** PDUs that wait for whoever takes a trace, and their octets; what comes beyond is lost, and said. */
-export const TRACE_PDUS_MAX = 10_000;
-export const TRACE_OCTETS_MAX = 8 * 1_048_576;
+/** PDUs that wait for whoever takes a trace, and their octets: with what is decoded of them 20 MB. The rest is lost, and said. */
+export const TRACE_PDUS_MAX = 5_000;
+export const TRACE_OCTETS_MAX = 4 * 1_048_576;
 
 /** Whose sessions are looked at. */
 export interface TraceOf {

@@ -3,8 +3,8 @@ import type { Trace, TracedPdu } from './hub.ts';
 
 /** An empty trace says so often that it lives: proxies and clients cut connections that are silent for a minute. */
 const ALIVE_MS = 10_000;
-/** PDUs of one write: some 100 KB. */
-const PDUS_AT_ONCE = 100;
+/** Octets of PDUs in one write: as JSON and hex some four times as many. */
+const OCTETS_AT_ONCE = 65_536;
 
 /**
  * A trace as lines of JSON, each of a `type`: `pdu`, `lost` (so many PDUs, because the reader was too slow), `alive`,
@@ -37,10 +37,17 @@ export async function* traceLines(
 
 function* batches(trace: Trace): Generator<string> {
   const { pdus, lost } = trace.take();
-  for (let at = 0; at < pdus.length; at += PDUS_AT_ONCE) {
-    const some = pdus.slice(at, at + PDUS_AT_ONCE);
-    yield some.map((pdu) => line(pduLine(pdu, trace.spec.content))).join('');
+  let lines = '';
+  let octets = 0;
+  for (const pdu of pdus) {
+    lines += line(pduLine(pdu, trace.spec.content));
+    octets += pdu.octets.length;
+    if (octets < OCTETS_AT_ONCE) continue;
+    yield lines;
+    lines = '';
+    octets = 0;
   }
+  if (lines !== '') yield lines;
   // The buffer was full behind these.
   if (lost > 0) yield line({ type: 'lost', pdus: lost });
 }

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream, type ReadStream, type WriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, type ReadStream } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { OpsLog } from '../logs.ts';
 import type { Trace, TraceHub, TraceSpec } from './hub.ts';
-import { PcapFormat } from './pcap.ts';
+import { type Recording, RunningRecording, recordingSchema } from './running-recording.ts';
 
 /** A recording ends at the latest here. */
 export const RECORDING_SECONDS_MAX = 600;
@@ -14,31 +13,7 @@ export const RECORDING_OCTETS_MAX = 100 * 1_048_576;
 export const RECORDING_KEPT_MS = 86_400_000;
 /** Recordings kept at once: 1 GiB of disk at most. */
 export const RECORDINGS_MAX = 10;
-/** Octets given to the disk and not written; above it the trace's own buffer fills, and then PDUs are lost. */
-const WRITE_AHEAD_OCTETS = 4 * 1_048_576;
-/** How often the end of its time is looked at. */
-const LOOK_MS = 250;
 const SWEEP_MS = 60_000;
-
-/** What is known of a recording, kept beside it. */
-export type Recording = z.infer<typeof recordingSchema>;
-
-/** Also what the API answers. */
-export const recordingSchema = z.object({
-  id: z.string(),
-  side: z.enum(['customer', 'carrier']),
-  peer: z.string().describe('system_id, or name of the carrier'),
-  content: z.boolean(),
-  reason: z.string(),
-  actor: z.string(),
-  startedAt: z.iso.datetime(),
-  until: z.iso.datetime().describe('when it ends at the latest'),
-  state: z.enum(['running', 'done', 'interrupted']),
-  ended: z.string().optional().describe('time, stopped, size, shutdown, or what failed'),
-  pdus: z.int().describe('recorded'),
-  lost: z.int().describe('not recorded: the disk was too slow'),
-  octets: z.int().describe('of the file'),
-});
 
 /** Why a recording was not begun. */
 export type RecordingRefusal = 'tooManyTraces' | 'tooManyRecordings';
@@ -55,7 +30,7 @@ export class Recordings {
   readonly #log: OpsLog;
   readonly #octetsMax: number;
   readonly #now: () => number;
-  readonly #running = new Map<string, Running>();
+  readonly #running = new Map<string, RunningRecording>();
   /** Begun and not yet in #running. */
   #beginning = 0;
   #sweeps: NodeJS.Timeout | undefined;
@@ -193,7 +168,7 @@ export class Recordings {
     }
     const file = createWriteStream(this.#path(id, 'pcap'), { flags: 'wx', mode: 0o600 });
     const limits = { octetsMax: this.#octetsMax, now: () => this.#now() };
-    const running = new Running(trace, file, recording, limits);
+    const running = new RunningRecording(trace, file, recording, limits);
     this.#running.set(id, running);
     running.done = running.run().then(async () => {
       await this.#writeFacts(running.facts()).catch((error) => this.#failed(id, error));
@@ -231,77 +206,3 @@ export class Recordings {
 
 /** Milliseconds in base 36, and six random octets: nothing of a request can become a path. */
 const ID = /^[0-9a-z]{8,9}-[0-9a-f]{12}$/;
-
-/** One recording under way. */
-class Running {
-  done: Promise<void> = Promise.resolve();
-  readonly #trace: Trace;
-  readonly #file: WriteStream;
-  readonly #format = new PcapFormat();
-  readonly #facts: Recording;
-  readonly #untilMs: number;
-  readonly #octetsMax: number;
-  readonly #now: () => number;
-  #ended: string | undefined;
-
-  constructor(
-    trace: Trace,
-    file: WriteStream,
-    facts: Recording,
-    limits: { readonly octetsMax: number; now(): number },
-  ) {
-    this.#trace = trace;
-    this.#file = file;
-    this.#facts = { ...facts };
-    this.#untilMs = Date.parse(facts.until);
-    this.#octetsMax = limits.octetsMax;
-    this.#now = limits.now;
-    file.on('error', (error: NodeJS.ErrnoException) => this.stop(error.code ?? error.message));
-  }
-
-  facts(): Recording {
-    return { ...this.#facts };
-  }
-
-  /** The first reason counts. */
-  stop(why: string): void {
-    this.#ended ??= why;
-    this.#trace.stop();
-  }
-
-  /** Until it was stopped and all is written. Never rejects. */
-  async run(): Promise<void> {
-    this.#write(this.#format.header());
-    while (this.#trace.running) {
-      await this.#trace.wait(LOOK_MS);
-      if (this.#file.writableLength < WRITE_AHEAD_OCTETS) this.#take();
-      else await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-      if (this.#now() >= this.#untilMs) this.stop('time');
-    }
-    this.#take();
-    this.#facts.state = 'done';
-    this.#facts.ended = this.#ended ?? 'stopped';
-    await new Promise<void>((resolve) => {
-      this.#file.once('close', resolve);
-      if (this.#file.closed) resolve();
-      this.#file.end();
-    });
-  }
-
-  #take(): void {
-    if (this.#ended === 'size') return;
-    const { pdus, lost } = this.#trace.take();
-    this.#facts.lost += lost;
-    for (const pdu of pdus) {
-      const packets = this.#format.packets(pdu);
-      if (this.#facts.octets + packets.length > this.#octetsMax) return this.stop('size');
-      this.#write(packets);
-      this.#facts.pdus++;
-    }
-  }
-
-  #write(octets: Buffer): void {
-    this.#facts.octets += octets.length;
-    if (this.#file.writable) this.#file.write(octets);
-  }
-}

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createLog } from '../../../src/ops/logs.ts';
@@ -90,6 +92,10 @@ const SUBMIT = pduHex(
   `00 0500 53686f7000 0101 ${Buffer.from('966512345678').toString('hex')}00 00 00 00 00 00 00 00 00 00 0c ${Buffer.from('come at nine').toString('hex')}`,
 );
 
+function seq(n: number): string {
+  return n.toString(16).padStart(8, '0');
+}
+
 /** The customer acme, with the password "secret", submits once. */
 async function traffic(): Promise<RawPeer> {
   const { handler, peer } = await sessionAndPeer(opened, new TestClock(), {
@@ -178,6 +184,40 @@ describe('GET /v1/trace', () => {
     expect(await refusal('admin', '')).toEqual([400, 'bad-request']);
     expect(await audited()).toEqual([]);
     expect(ops.traces.hub.running).toBe(0);
+  });
+
+  it('loses and counts what a reader that stalls does not take, and goes on when he does', async () => {
+    const request = get(`${ops.url}/v1/trace?systemId=acme`, {
+      headers: as('viewer'),
+      agent: false,
+    });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const peer = await traffic();
+    const batch = Array.from({ length: 2_000 }, (_, n) =>
+      SUBMIT.replace('00000002', seq(n + 3)),
+    ).join('');
+    for (let n = 0; n < 15; n++) {
+      peer.write(batch);
+      await peer.take(2_000);
+    }
+    let text = '';
+    response.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    await eventually(() => expect(text).toContain('"type":"lost"'));
+    const before = text.length;
+    peer.write(SUBMIT);
+    await eventually(() => expect(text.slice(before)).toContain('"command":"submit_sm_resp"'));
+    const closed = once(request, 'close');
+    request.destroy();
+    await closed;
+    const seen = events(text);
+    const lost = seen.reduce(
+      (sum, event) => sum + (event.type === 'lost' ? Number(event.pdus) : 0),
+      0,
+    );
+    expect(seen.filter((event) => event.type === 'pdu').length + lost).toBe(4 + 2 * 30_000 + 2);
+    await eventually(() => expect(ops.traces.hub.running).toBe(0));
   });
 
   it('is not begun by HEAD, runs so many times at once, and ends with its time', async () => {
