@@ -83,6 +83,10 @@ export class LiveRuntime implements OpsRuntime {
     return this.#options.gateway()?.bindBook.lost ?? 0;
   }
 
+  alphabetOf(systemId: string): CatalogAccount['defaultAlphabet'] {
+    return this.#catalog.binds.get(systemId)?.account.defaultAlphabet ?? 'gsm7';
+  }
+
   traces(): number {
     return this.#options.traces();
   }

@@ -130,6 +130,8 @@ export interface OpsRuntime {
   binds(): readonly BindView[];
   /** Entries that the history of binds lacks because it could not be written in time. */
   bindHistoryLost(): number;
+  /** What a customer means by the default alphabet, by his system_id. */
+  alphabetOf(systemId: string): 'gsm7' | 'gsm7-packed' | 'latin1';
   /** Traces under way. */
   traces(): number;
   bindLimits(): readonly BindsLimitView[];

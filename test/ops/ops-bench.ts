@@ -77,6 +77,7 @@ export function testRuntime(): TestRuntime {
       },
     ],
     bindHistoryLost: () => 5,
+    alphabetOf: () => 'latin1',
     traces: () => 1,
     bindLimits: () => [{ side: 'customer', peer: 'acme', limit: 8 }],
     bans: () => runtime.banViews,

@@ -221,7 +221,8 @@ function specOf(
   const side = systemId === undefined ? 'carrier' : 'customer';
   if (!deps.runtime.bindLimits().some((one) => one.side === side && one.peer === peer))
     throw notFound(side === 'customer' ? 'system-id' : 'carrier', peer);
-  return { side, peer, content };
+  const alphabet = side === 'customer' ? deps.runtime.alphabetOf(peer) : 'gsm7';
+  return { side, peer, content, alphabet };
 }
 
 function mayContent(request: FastifyRequest): void {

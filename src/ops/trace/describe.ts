@@ -1,7 +1,9 @@
 import { decodeText } from '../../smpp/data-coding.ts';
+import { type PeerAlphabet, toGsm7 } from '../../smpp/default-alphabet.ts';
 import type { FieldSpec } from '../../smpp/fields.ts';
 import { HEADER_OCTETS } from '../../smpp/framing.ts';
-import { COMMANDS, commandNameOf, type Pdu } from '../../smpp/pdu.ts';
+import { textOf } from '../../smpp/message.ts';
+import { COMMANDS, commandNameOf, type Pdu, type SubmitSm } from '../../smpp/pdu.ts';
 import { statusName } from '../../smpp/status.ts';
 import { TLVS, type Tlv, tlvName, tlvSpec } from '../../smpp/tlv.ts';
 import { ESM_CLASS_UDHI, udhOctets } from '../../smpp/udh.ts';
@@ -21,8 +23,14 @@ export interface PduDescription {
   readonly error: string | undefined;
 }
 
-/** Describes a PDU out of redactPdu. @param content as it was redacted */
-export function describePdu(redacted: RedactedPdu, content: boolean): PduDescription {
+/** How a PDU was redacted, and what its peer means by the default alphabet. */
+export interface Shown {
+  readonly content: boolean;
+  readonly alphabet: PeerAlphabet;
+}
+
+/** Describes a PDU out of redactPdu. */
+export function describePdu(redacted: RedactedPdu, shown: Shown): PduDescription {
   const { octets, pdu, error } = redacted;
   const commandId = octets.readUInt32BE(4);
   return {
@@ -30,45 +38,55 @@ export function describePdu(redacted: RedactedPdu, content: boolean): PduDescrip
     status: statusName(octets.readUInt32BE(8)),
     sequence: octets.readUInt32BE(12),
     octets: octets.length,
-    fields: pdu === undefined || octets.length === HEADER_OCTETS ? {} : fieldsOf(pdu, content),
+    fields: pdu === undefined || octets.length === HEADER_OCTETS ? {} : fieldsOf(pdu, shown),
     tlvs: (pdu?.tlvs ?? []).map((tlv) => ({
       name: tlvName(tlv.tag),
-      value: pdu === undefined ? undefined : tlvValue(tlv, pdu, content),
+      value: pdu === undefined ? undefined : tlvValue(tlv, pdu, shown),
     })),
     error,
   };
 }
 
-function fieldsOf(pdu: Pdu, content: boolean): Record<string, unknown> {
+function fieldsOf(pdu: Pdu, shown: Shown): Record<string, unknown> {
   const specs: readonly FieldSpec[] = COMMANDS[pdu.command].fields;
   const values = pdu as unknown as Readonly<Record<string, unknown>>;
   return Object.fromEntries(
     specs.map(({ name, type }) => [
       name,
-      type === 'octets8' ? messageOf(values[name] as Buffer, pdu, content) : values[name],
+      type === 'octets8' ? messageOf(values[name] as Buffer, pdu, shown) : values[name],
     ]),
   );
 }
 
-function tlvValue(tlv: Tlv, pdu: Pdu, content: boolean): unknown {
+function tlvValue(tlv: Tlv, pdu: Pdu, shown: Shown): unknown {
   const { tag, value } = tlv;
-  if (tag === TLVS.message_payload.tag) return messageOf(value, pdu, content);
+  if (tag === TLVS.message_payload.tag) return messageOf(value, pdu, shown);
   const type = tlvSpec(tag)?.type;
   if (type === 'int' && value.length > 0 && value.length <= 4)
     return value.readUIntBE(0, value.length);
   if (type === 'cstring') return value.toString('latin1').replace(/\0.*$/s, '');
-  return content || isHarmlessTlv(tag) ? value.toString('hex') : { octets: value.length };
+  return shown.content || isHarmlessTlv(tag) ? value.toString('hex') : { octets: value.length };
 }
 
 function messageOf(
   octets: Buffer,
   pdu: Pdu,
-  content: boolean,
+  shown: Shown,
 ): { readonly octets: number; readonly text?: string } {
-  if (octets.length === 0 || !(content || isReceipt(pdu))) return { octets: octets.length };
+  if (octets.length === 0 || !(shown.content || isReceipt(pdu))) return { octets: octets.length };
+  return { octets: octets.length, text: textIn(octets, pdu, shown.alphabet) };
+}
+
+/** @param octets short_message or message_payload */
+function textIn(octets: Buffer, pdu: Pdu, alphabet: PeerAlphabet): string {
+  const dataCoding = 'data_coding' in pdu ? pdu.data_coding : 0;
+  if (isReceipt(pdu)) return decodeText(octets, dataCoding, 'latin1');
+  if (pdu.command === 'submit_sm') {
+    const copy: SubmitSm = { ...pdu };
+    toGsm7(copy, alphabet);
+    return textOf(copy, 'gsm7');
+  }
   const udhi = 'esm_class' in pdu && (pdu.esm_class & ESM_CLASS_UDHI) !== 0;
   const body = octets.subarray(udhi ? (udhOctets(octets) ?? 0) : 0);
-  const dataCoding = 'data_coding' in pdu ? pdu.data_coding : 0;
-  const text = isReceipt(pdu) ? body.toString('latin1') : decodeText(body, dataCoding, 'gsm7');
-  return { octets: octets.length, text };
+  return decodeText(body, dataCoding, 'gsm7');
 }

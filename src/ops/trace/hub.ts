@@ -1,6 +1,7 @@
 import type { Session } from '../../session/session.ts';
 import type { PduTap, Taps } from '../../session/tap.ts';
 import { encodePdu, PduWriter } from '../../smpp/codec.ts';
+import type { PeerAlphabet } from '../../smpp/default-alphabet.ts';
 import { COMMANDS, type Pdu, PduError } from '../../smpp/pdu.ts';
 import type { CapturedPdu, Endpoint } from './pcap.ts';
 import { type RedactedPdu, redactPdu } from './redact.ts';
@@ -21,6 +22,8 @@ export interface TraceOf {
 /** What is traced, and what of it may be seen. */
 export interface TraceSpec extends TraceOf {
   readonly content: boolean;
+  /** What the peer means by the default alphabet. */
+  readonly alphabet: PeerAlphabet;
 }
 
 /** One PDU of a trace, redacted. */

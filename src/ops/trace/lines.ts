@@ -1,4 +1,4 @@
-import { describePdu } from './describe.ts';
+import { describePdu, type Shown } from './describe.ts';
 import type { Trace, TracedPdu } from './hub.ts';
 
 /** An empty trace says so often that it lives: proxies and clients cut connections that are silent for a minute. */
@@ -40,7 +40,7 @@ function* batches(trace: Trace): Generator<string> {
   let lines = '';
   let octets = 0;
   for (const pdu of pdus) {
-    lines += line(pduLine(pdu, trace.spec.content));
+    lines += line(pduLine(pdu, trace.spec));
     octets += pdu.octets.length;
     if (octets < OCTETS_AT_ONCE) continue;
     yield lines;
@@ -52,7 +52,7 @@ function* batches(trace: Trace): Generator<string> {
   if (lost > 0) yield line({ type: 'lost', pdus: lost });
 }
 
-function pduLine(pdu: TracedPdu, content: boolean): Record<string, unknown> {
+function pduLine(pdu: TracedPdu, shown: Shown): Record<string, unknown> {
   const { session, direction, local, peer, tls, octets } = pdu;
   return {
     type: 'pdu',
@@ -62,7 +62,7 @@ function pduLine(pdu: TracedPdu, content: boolean): Record<string, unknown> {
     local,
     peer,
     tls,
-    ...describePdu(pdu.redacted, content),
+    ...describePdu(pdu.redacted, shown),
     hex: octets.toString('hex'),
   };
 }

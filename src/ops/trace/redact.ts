@@ -1,4 +1,5 @@
 import { decodePdu, encodePdu, PduWriter } from '../../smpp/codec.ts';
+import { parseDataCoding } from '../../smpp/data-coding.ts';
 import { HEADER_OCTETS } from '../../smpp/framing.ts';
 import { COMMANDS, type Pdu, PduError, RESPONSE_BIT } from '../../smpp/pdu.ts';
 import { statusName } from '../../smpp/status.ts';
@@ -84,7 +85,6 @@ const STAR = 0x2a;
 const MESSAGE_TYPE = 0x3c;
 const DELIVERY_RECEIPT = 0x04;
 const INTERMEDIATE = 0x20;
-const UCS2 = 0x08;
 /** Octets of a callback_num before its digits: digit mode, type, plan (SMPP 3.4 §5.3.2.36). */
 const CALLBACK_HEADER = 3;
 
@@ -162,7 +162,7 @@ function hiddenTlv(tlv: Tlv, pdu: Pdu): Buffer {
 /** short_message or message_payload: its UDH where that is harmless, of a receipt its fields, `*` for the rest. */
 function hideMessage(octets: Buffer, pdu: Pdu): Buffer {
   const esmClass = 'esm_class' in pdu ? pdu.esm_class : 0;
-  const wide = 'data_coding' in pdu && (pdu.data_coding & 0x0c) === UCS2;
+  const wide = 'data_coding' in pdu && parseDataCoding(pdu.data_coding).alphabet === 'ucs2';
   if (isReceipt(pdu) && !wide && (esmClass & ESM_CLASS_UDHI) === 0) return hideReceiptText(octets);
   const from = (esmClass & ESM_CLASS_UDHI) === 0 ? 0 : harmlessUdhOctets(octets);
   const hidden = Buffer.from(octets).fill(STAR, from);

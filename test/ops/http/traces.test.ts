@@ -347,7 +347,7 @@ describe('Recordings', () => {
       octetsMax: 300,
       now: () => ops.now,
     });
-    const spec = { side: 'customer', peer: 'acme', content: false } as const;
+    const spec = { side: 'customer', peer: 'acme', content: false, alphabet: 'gsm7' } as const;
     const begun = await recordings.begin(spec, { seconds: 60, reason: 'size', actor: 'test' });
     if (typeof begun === 'string') throw new Error(begun);
     await traffic();

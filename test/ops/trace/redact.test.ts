@@ -37,7 +37,9 @@ describe('redactPdu', () => {
       expect(redacted.octets.length).toBe(octets.length);
       const read = decodePdu(redacted.octets, 0, octets.length);
       expect(read).toMatchObject({ system_id: 'acme', password: '********', sequence_number: 7 });
-      expect(JSON.stringify(describePdu(redacted, allowed.content))).not.toContain('hunter2!');
+      expect(JSON.stringify(describePdu(redacted, { ...allowed, alphabet: 'gsm7' }))).not.toContain(
+        'hunter2!',
+      );
     }
     expect(octets.includes('hunter2!')).toBe(true); // the original is not touched
   });
@@ -132,7 +134,7 @@ describe('redactPdu', () => {
         expect(redacted.octets.length).toBe(octets.length);
         expect(redacted.octets.subarray(0, 16)).toEqual(octets.subarray(0, 16));
         expect(redacted.error).toBeUndefined();
-        describePdu(redacted, content);
+        describePdu(redacted, { content, alphabet: 'gsm7' });
       }),
       { numRuns: 2_000, seed: 12 },
     );
@@ -154,11 +156,28 @@ describe('redactPdu', () => {
           const named =
             redacted.pdu !== undefined && JSON.stringify(redacted.pdu).includes('s3cr3t');
           if (!named) expect(redacted.octets.includes('s3cr3t-!', 16)).toBe(false);
-          describePdu(redacted, content);
+          describePdu(redacted, { content, alphabet: 'gsm7' });
         },
       ),
       { numRuns: 5_000, seed: 12 },
     );
+  });
+});
+
+describe('describePdu', () => {
+  it('reads a text as its customer means the default alphabet', () => {
+    const textOf = (octets: Buffer, alphabet: 'gsm7' | 'gsm7-packed' | 'latin1'): unknown => {
+      const pdu = submit();
+      pdu.short_message = octets;
+      const shown = { content: true, alphabet };
+      return describePdu(redactPdu(octetsOf(pdu), all), shown).fields.short_message;
+    };
+    // "€" is 1b 65 in GSM 7-bit (3GPP TS 23.038 §6.2.1.1), "é" e9 in Latin-1 (ISO 8859-1).
+    expect(textOf(Buffer.from('1b65', 'hex'), 'gsm7')).toEqual({ octets: 2, text: '€' });
+    expect(textOf(Buffer.from('e9', 'hex'), 'latin1')).toEqual({ octets: 1, text: 'é' });
+    // "hellohello" packed by 3GPP TS 23.038 §6.1.2.1.
+    const packed = Buffer.from('e8329bfd4697d9ec37', 'hex');
+    expect(textOf(packed, 'gsm7-packed')).toEqual({ octets: 9, text: 'hellohello' });
   });
 });
 
