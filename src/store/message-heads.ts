@@ -11,7 +11,7 @@ import { type MessageState, messageStateName } from '../domain/message-state.ts'
 import { type Credits, credits } from '../domain/money.ts';
 import { type Queryable, readSnapshot } from './snapshot.ts';
 
-/** A message as it was accepted. Neither number nor text: those are sealed in `content`. */
+/** A message as it was accepted, or last replaced. Neither number nor text: those are sealed in `content`. */
 export interface MessageHead {
   readonly id: MessageId;
   /** What the customer calls it: byte for byte the message_id of submit_sm_resp. */
@@ -100,15 +100,19 @@ const LIST_MS = 20_000;
 
 /** Reads heads of messages: to be followed by a condition on `m`. Subqueries, not joins: each is one look-up by key. */
 export const HEADS = `select m.id::text, coalesce(m.customer_id, m.id::text) as customer_id, a.name as account, b.system_id,
-    c.name as carrier, m.valid_until, m.segments, m.unit_price::text, m.charge_on, m.tariff_version, m.policy_version,
+    c.name as carrier, coalesce(v.valid_until, m.valid_until) as valid_until, coalesce(v.segments, m.segments) as segments,
+    m.segments as first_segments, m.unit_price::text, m.charge_on, m.tariff_version,
+    coalesce(v.policy_version, m.policy_version) as policy_version,
     m.terms_version, (select o.state from outcome o where o.id = m.id) as state,
     exists (select from dispatch d where d.id = m.id and d.status = 0) as sent,
     (select e.id::text from ledger_entry e where e.batch = m.batch and e.account = m.account and e.side = 0
        and e.kind = case m.charge_on when 0 then 'charge' else 'reserve' end) as entry
   from message m join account a on a.id = m.account left join bind b on b.id = m.bind
-    left join carrier c on c.id = m.carrier`;
+    left join carrier c on c.id = m.carrier
+    left join lateral (select r.segments, r.valid_until, r.policy_version from replacement r where r.id = m.id
+      order by r.version desc limit 1) v on true`;
 
-/** A row of HEADS. `entry`: the ledger entry of its charge or reserve. */
+/** A row of HEADS. `entry`: the ledger entry of its charge or reserve at accept, `first_segments` what that paid. */
 export interface HeadRow {
   id: string;
   customer_id: string;
@@ -117,6 +121,7 @@ export interface HeadRow {
   carrier: string | null;
   valid_until: Date;
   segments: number;
+  first_segments: number;
   unit_price: string;
   charge_on: number;
   tariff_version: number;

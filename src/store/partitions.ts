@@ -110,6 +110,7 @@ export async function dropPartitionsBefore(
     const done = await retried(client, clock, clock.now(), 'select drop_partitions($1)', [number]);
     if (done === undefined) break;
     await client.query('delete from segment_receipt where id < $1', [to_id]);
+    await client.query('delete from replacement where id < $1', [to_id]);
     await client.query('delete from unknown_outcome where id < $1', [to_id]);
     await client.query('delete from due where id < $1 and at < now()', [to_id]);
     await client.query('delete from receipt_note where message < $1', [to_id]);

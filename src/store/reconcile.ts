@@ -11,6 +11,8 @@ export type ReconciliationCheck =
   | 'entryFollowsEntry'
   | 'topUpHasEntry'
   | 'acceptBatchMatchesMessages'
+  | 'replaceBatchMatchesVersions'
+  | 'versionPaysDifference'
   | 'outcomeBatchMatchesEntries'
   | 'refundWithinCharge'
   | 'reserveIsChargedOrReleased';
@@ -166,7 +168,8 @@ const ACCEPT_BATCHES = `
     v.what, v.expected::text, v.found::text
   from (select account, batch, kind, sum(reserved_delta - amount) as total, sum(messages) as messages,
         sum(segments) as segments
-      from ledger_entry where side = 0 and batch is not null and at >= $1 group by account, batch, kind) e
+      from ledger_entry where side = 0 and batch is not null and cause is distinct from 'replaced' and at >= $1
+      group by account, batch, kind) e
     full join (select account, batch, case charge_on when 0 then 'charge' else 'reserve' end as kind,
         sum(unit_price * segments) as total, count(*) as messages, sum(segments) as segments,
         to_timestamp(((min(id) >> 22) + ${MESSAGE_ID_EPOCH_MS}) / 1000.0) as first_at
@@ -176,6 +179,30 @@ const ACCEPT_BATCHES = `
     lateral (values ('price of its messages', m.total, e.total), ('number of messages', m.messages::numeric, e.messages::numeric),
       ('number of segments', m.segments::numeric, e.segments::numeric)) as v (what, expected, found)
   where v.expected is distinct from v.found and (e.batch is not null or m.first_at >= $1)`;
+
+/** The entries of a replace batch against the versions that it made, one of each. Versions without a difference have none. */
+const REPLACE_BATCHES = `
+  select a.name as account, coalesce('message ' || r.id || ', version ' || r.version, 'entry ' || e.id) as place,
+    'difference' as what, r.difference::text as expected, (e.reserved_delta - e.amount)::text as found
+  from (select * from ledger_entry where side = 0 and cause = 'replaced' and at >= $1) e
+    full join (select * from replacement where at >= $1 and (difference <> 0 or entry is not null)) r on r.entry = e.id
+    left join account a on a.id = coalesce(e.account, r.account)
+  where r.difference is distinct from e.reserved_delta - e.amount or r.account is distinct from e.account
+    or r.batch is distinct from e.batch`;
+
+/** A version costs or gives back the unit price of the message for each segment more or less than the version before. */
+const VERSIONS_PAY_DIFFERENCE = `
+  select a.name as account, 'message ' || v.id || ', version ' || v.version as place, 'difference' as what,
+    (v.unit_price * (v.segments - v.segments_before))::text as expected, v.difference::text as found
+  from (select r.*, m.unit_price, m.account as owner,
+      coalesce(lag(r.segments) over (partition by r.id order by r.version), m.segments) as segments_before
+    from replacement r join message m on m.id = r.id) v left join account a on a.id = v.account
+  where v.difference <> v.unit_price * (v.segments - v.segments_before) or v.account <> v.owner`;
+
+/** Messages with the segments of the version in force. */
+const PRICED = `(select x.id, x.account, x.charge_on, x.unit_price, coalesce(v.segments, x.segments) as segments
+    from message x left join (select distinct on (id) id, segments from replacement order by id, version desc) v
+      on v.id = x.id)`;
 
 /** Refund, charge and release entries of settle batches against the outcomes of the same batch and account. */
 const OUTCOME_BATCHES = `
@@ -197,7 +224,7 @@ const OUTCOME_BATCHES = `
 const REFUND_WITHIN_CHARGE = `
   select a.name as account, 'message ' || o.id as place, 'refund at most' as what,
     case m.charge_on when 0 then m.unit_price * m.segments else 0 end::text as expected, o.refund::text as found
-  from outcome o join message m on m.id = o.id left join account a on a.id = o.account
+  from outcome o join ${PRICED} m on m.id = o.id left join account a on a.id = o.account
   where o.refund < 0 or o.refund > case m.charge_on when 0 then m.unit_price * m.segments else 0 end or o.account <> m.account`;
 
 /** What was reserved for a message is charged or released at its end, all of it and only that. */
@@ -205,7 +232,7 @@ const RESERVE_IS_SETTLED = `
   select a.name as account, 'message ' || o.id as place, 'charge and release' as what,
     case m.charge_on when 0 then 0 else m.unit_price * m.segments end::text as expected,
     (o.charge + o.release)::text as found
-  from outcome o join message m on m.id = o.id left join account a on a.id = o.account
+  from outcome o join ${PRICED} m on m.id = o.id left join account a on a.id = o.account
   where o.charge < 0 or o.release < 0
     or o.charge + o.release <> case m.charge_on when 0 then 0 else m.unit_price * m.segments end`;
 
@@ -221,6 +248,8 @@ const CHECKS: readonly Check[] = [
   { name: 'entryFollowsEntry', since: false, sql: chain('reserved_after', 'reserved_delta') },
   { name: 'topUpHasEntry', since: false, sql: TOP_UPS },
   { name: 'acceptBatchMatchesMessages', since: true, sql: ACCEPT_BATCHES },
+  { name: 'replaceBatchMatchesVersions', since: true, sql: REPLACE_BATCHES },
+  { name: 'versionPaysDifference', since: false, sql: VERSIONS_PAY_DIFFERENCE },
   { name: 'outcomeBatchMatchesEntries', since: true, sql: OUTCOME_BATCHES },
   { name: 'refundWithinCharge', since: false, sql: REFUND_WITHIN_CHARGE },
   { name: 'reserveIsChargedOrReleased', since: false, sql: RESERVE_IS_SETTLED },

@@ -23,9 +23,14 @@ export interface SettleRow {
   readonly doneAtMs: number;
   /** receipt, neverSent, cancelled, refusedLater, carrierRefused, noReceipt. */
   readonly cause: string;
+  /** writeEndUnsent: of the copy of the message that this end was made from (0, the default: as accepted). */
+  readonly version?: number;
 }
 
-/** 1: this row made the final state; 0: the message had one, nothing changed; 2 (writeEndUnsent only): a carrier has it or may have it, nothing changed. */
+/**
+ * 1: this row made the final state; 0: the message had one, nothing changed; 2 (writeEndUnsent only): a carrier has it
+ * or may have it, or it was replaced since that version, nothing changed.
+ */
 export type SettleVerdict = 0 | 1 | 2;
 
 /**
@@ -39,7 +44,7 @@ export async function writeSettle(
   batch: BatchId,
   rows: readonly SettleRow[],
 ): Promise<SettleVerdict[]> {
-  return call(client, settleStatement, epoch, batch, rows);
+  return call(client, settleStatement, epoch, batch, rows, []);
 }
 
 /**
@@ -53,13 +58,17 @@ export async function writeEndUnsent(
   batch: BatchId,
   rows: readonly SettleRow[],
 ): Promise<SettleVerdict[]> {
-  return call(client, endUnsentStatement, epoch, batch, rows);
+  const versions = columnsOf(client).versions(rows);
+  return call(client, endUnsentStatement, epoch, batch, rows, [versions]);
 }
 
 const parameters = `($1, $2, $3::int8[], $4::int4[], $5::int4[], $6::int2[], $7::int2[], $8::int4[], $9::int8[],
   $10::int8[], $11::int8[], $12::timestamptz[], $13::text[])`;
 const settleStatement = { name: 'settle', text: `select settle_messages${parameters}` };
-const endUnsentStatement = { name: 'end-unsent', text: `select end_unsent${parameters}` };
+const endUnsentStatement = {
+  name: 'end-unsent',
+  text: `select end_unsent${parameters.slice(0, -1)}, $14::int4[])`,
+};
 
 async function call(
   client: Client,
@@ -67,11 +76,13 @@ async function call(
   epoch: EpochId,
   batch: BatchId,
   rows: readonly SettleRow[],
+  more: readonly Buffer[],
 ): Promise<SettleVerdict[]> {
   const verdicts = await callLane(client, statement, [
     epoch,
     batch,
     ...columnsOf(client).fill(rows),
+    ...more,
   ]);
   return Array.from(verdicts) as SettleVerdict[];
 }
@@ -91,6 +102,7 @@ class SettleColumns {
   readonly #release = new Int8Column();
   readonly #doneAt = new TimestampColumn();
   readonly #cause = new TextColumn();
+  readonly #version = new Int4Column();
   /** In the order of the statement's parameters. */
   readonly #all = [
     this.#id,
@@ -122,6 +134,13 @@ class SettleColumns {
       this.#cause.push(row.cause);
     }
     return this.#all.map((column) => column.end());
+  }
+
+  /** Only writeEndUnsent has them. */
+  versions(rows: readonly SettleRow[]): Buffer {
+    this.#version.begin(rows.length);
+    for (const row of rows) this.#version.push(row.version ?? 0);
+    return this.#version.end();
   }
 }
 

@@ -11,7 +11,7 @@ import {
 } from '../domain/ids.ts';
 import { type Credits, credits } from '../domain/money.ts';
 
-/** A message as stored, with its sealed content and its end. */
+/** A message as stored, in the version in force, with its sealed content and its end. */
 export interface StoredMessage {
   readonly id: MessageId;
   readonly account: AccountId;
@@ -32,6 +32,8 @@ export interface StoredMessage {
   /** 0 and empty when the content is gone (erased with its partition, or not readable). */
   readonly contentKey: number;
   readonly content: Buffer;
+  /** 0: as accepted; else how often it was replaced. */
+  readonly version: number;
   readonly end: StoredEnd | undefined;
 }
 
@@ -80,6 +82,7 @@ export interface MessageColumns {
   readonly fault: number | null;
   readonly err: number | null;
   readonly done_at: Date | null;
+  readonly version: number;
 }
 
 /** A row of load_messages or find_dispatch as a message. */
@@ -102,6 +105,7 @@ export function storedMessage(row: MessageColumns): StoredMessage {
     destinationHash: row.destination_hash,
     contentKey: row.key ?? 0,
     content: row.blob ?? NO_CONTENT,
+    version: row.version,
     end:
       row.state === null
         ? undefined

@@ -10,6 +10,7 @@ export type TimelineEventKind =
   | 'accepted'
   | 'charged'
   | 'reserved'
+  | 'replaced'
   | 'leased'
   | 'sent'
   | 'refusedByCarrier'
@@ -90,7 +91,7 @@ function acceptanceOf(message: MessageHead, row: HeadRow): TimelineEvent[] {
       ...NOTHING,
       at: message.acceptedAt,
       event: message.chargedOn === 'submit' ? 'charged' : 'reserved',
-      money: credits(-message.price),
+      money: credits(-(message.unitPrice * BigInt(row.first_segments))),
       entry: row.entry === null ? undefined : BigInt(row.entry),
     },
   ];
@@ -115,13 +116,18 @@ const NOTHING = {
 /*
  * What each table says of one message, as rows of one shape, ordered by when we learnt it. `pos` orders what happened
  * in the same instant. A segment's receipt is stored with the carrier's time only, which may count in whole minutes:
- * it is put after the sending of its segment. The money of an end stands after it, with the entry of its batch.
+ * it is put after the sending of its segment. The money of an end stands after it, with the entry of its batch; that of
+ * a replacement likewise, negative when it was paid.
  */
 const EVENTS = `
   with e (pos, at, event, state, carrier, upstream_id, status, segment, attempt, fault, cause, err, done_at, detail) as (
     select 1, l.at, 'leased', null::int, l.carrier, null::text, null::int, k.part & 255, k.part >> 8, null::int,
       null::text, null::int, null::timestamptz, null::text
       from lease l, unnest(l.message_ids, l.parts) as k (id, part) where l.message_ids && array[$1::bigint] and k.id = $1
+    union all
+    select 0, at, 'replaced', null, null, null, null, null, null, null, null, null, null,
+      format('version %s of %s segments, valid until %s', version, segments,
+        to_char(valid_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) from replacement where id = $1
     union all
     select 2, at, case status when 0 then 'sent' else 'refusedByCarrier' end, case status when 0 then 1 end, carrier,
       upstream_id, status, segment, attempt, null, null, null, null, null from dispatch where id = $1
@@ -159,6 +165,9 @@ const EVENTS = `
       from outcome o, lateral (values ('refunded', 'refund', o.refund), ('chargedAtEnd', 'charge', -o.charge),
         ('released', 'release', o.release)) as m (event, kind, money)
       where o.id = $1 and m.money <> 0
+    union all
+    select 1, r.at, case (select m.charge_on from message m where m.id = r.id) when 0 then 'charged' else 'reserved' end,
+      -r.difference, r.entry from replacement r where r.id = $1 and r.difference <> 0
   )
   select pos, at, event, state, c.name as carrier, upstream_id, status, segment, attempt, fault, cause, err, done_at,
     null as money, null as entry, detail from e left join carrier c on c.id = e.carrier
