@@ -78,6 +78,11 @@ export class Carriers implements CarrierLinkHandler {
     this.#running.get(carrier)?.dispatcher.queue.pushId(lane, id);
   }
 
+  /** A queued message has ended. */
+  forget(message: Message): void {
+    this.#running.get(message.carrier)?.dispatcher.forget(message.id);
+  }
+
   /** Segments to be sent before the queue. */
   enqueueJobs(carrier: CarrierId, jobs: readonly Job[]): void {
     const dispatcher = this.#running.get(carrier)?.dispatcher;

@@ -7,6 +7,7 @@ import type { BindRequest, Pdu, PduError, RequestPdu, ResponsePdu } from '../smp
 import * as status from '../smpp/status.ts';
 import type { Authenticator, AuthOutcome, AuthRefusal } from './authenticate.ts';
 import type { BindBook } from './bind-book.ts';
+import type { Manage } from './manage.ts';
 import type { BindEvent, GatewayObserver } from './observer.ts';
 import type { CustomerReceipt, Outbox } from './outbox.ts';
 import type { BindLimits } from './rates.ts';
@@ -32,6 +33,7 @@ export interface CustomersDeps {
   readonly bindLimits: BindLimits;
   readonly bindBook: Pick<BindBook, 'refused'>;
   readonly submit: SubmitPath;
+  readonly manage: Manage;
   readonly outbox: Outbox;
 }
 
@@ -68,11 +70,13 @@ export class Customers implements SessionHandler {
   }
 
   onRequest(session: Session, pdu: RequestPdu): void {
-    const { submit } = this.#deps;
+    const { submit, manage } = this.#deps;
     if (pdu.command === 'submit_sm') return submit.onSubmit(session, pdu);
     if (pdu.command === 'data_sm') return submit.onData(session, pdu);
     if (pdu.command === 'submit_multi') return submit.onMulti(session, pdu);
-    // The operations beside submit_sm are not offered yet; the answer says so.
+    if (pdu.command === 'query_sm' || pdu.command === 'cancel_sm' || pdu.command === 'replace_sm')
+      return manage.onRequest(session, pdu);
+    // No other operation is offered; the answer says so.
     session.refuse(pdu, status.ESME_RINVCMDID);
   }
 

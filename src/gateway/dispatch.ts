@@ -2,6 +2,8 @@ import type { CatalogCarrier } from '../domain/catalog.ts';
 import type { CarrierId, MessageId } from '../domain/ids.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
+import type { TakenLease } from '../store/lease.ts';
+import type { SettleVerdict } from '../store/settle.ts';
 import { type Lease, type LeaseBook, NO_LEASE } from './lease-book.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
@@ -70,11 +72,8 @@ export interface DispatchDeps {
   readonly observer: GatewayObserver;
   readonly leases: LeaseBook;
   readonly queued: Pick<QueuedCounts, 'add' | 'remove'>;
-  /** Commits the keys; answers with those that have an outcome already and must not be sent. */
-  takeLease(
-    carrier: CarrierId,
-    keys: readonly Sending[],
-  ): Promise<{ lease: bigint; refused: ReadonlySet<MessageId> }>;
+  /** Commits the keys; answers with those that have ended or were replaced since: they must not be sent so. */
+  takeLease(carrier: CarrierId, keys: readonly Sending[]): Promise<TakenLease>;
   /** Reads messages with their content. */
   load(ids: readonly MessageId[]): Promise<Message[]>;
   /** Stores an answer (sent lane). */
@@ -85,8 +84,8 @@ export interface DispatchDeps {
   accepted(sending: Sending): void;
   /** The carrier refused it for good; whoever takes it books it as well, once its end is committed. */
   refused(sending: Sending): void;
-  /** Its validity is over before it was sent. */
-  expired(message: Message): void;
+  /** Its validity is over before it was sent; `told` hears what came of its end. */
+  expired(message: Message, told: (verdict: SettleVerdict) => void): void;
   /** Written, and never answered: the outcome is unknown. */
   unknown(sendings: readonly Sending[]): void;
 }
@@ -117,6 +116,10 @@ export class Dispatcher {
   #leasing: readonly Sending[] = [];
   /** Whose content is being read; empty when none is. */
   #paging: readonly MessageId[] = [];
+  /** Replaced since they were queued: being read again. */
+  readonly #rereading = new Set<MessageId>();
+  /** Too old to send, their ends on the way to the store. */
+  readonly #expiring = new Set<MessageId>();
   #storeRetryAtMs = 0;
   #lingerTimer: NodeJS.Timeout | undefined;
   /** The few that wait have waited long enough. */
@@ -158,6 +161,7 @@ export class Dispatcher {
       this.#waiting.length +
       this.#leasing.length +
       this.#paging.length +
+      this.#rereading.size +
       (this.#leased.length - this.#leasedHead)
     );
   }
@@ -172,7 +176,15 @@ export class Dispatcher {
     for (const { job } of this.#waiting) floor = floorWith(floor, job.message);
     for (const sending of this.#leasing) floor = floorWith(floor, sending.message);
     for (const id of this.#paging) floor = smaller(floor, id);
+    for (const id of this.#rereading) floor = smaller(floor, id);
+    for (const id of this.#expiring) floor = smaller(floor, id);
     return floor;
+  }
+
+  /** A message ended while it was queued: its copy here, if any, is let go of (a lease would refuse it anyway). */
+  forget(id: MessageId): void {
+    this.queue.forget(id);
+    this.#takeJobs(new Set([id]));
   }
 
   /** Moves what can move. Cheap when nothing can; called after each batch, answer turn and tick. */
@@ -278,7 +290,7 @@ export class Dispatcher {
     if (sendings.length === 0) return;
     this.#leasing = sendings;
     this.#deps.takeLease(this.#deps.carrier.id, sendings).then(
-      ({ lease, refused }) => this.#onLease(sendings, lease, refused),
+      (taken) => this.#onLease(sendings, taken),
       () => this.#onNoLease(sendings),
     );
   }
@@ -323,7 +335,7 @@ export class Dispatcher {
       const job = this.#next();
       if (job === undefined) break;
       const { message } = job;
-      if (message.validUntilMs <= nowMs) this.#deps.expired(message);
+      if (message.validUntilMs <= nowMs) this.#expire(job);
       // Its content is gone: the janitor ends it when its validity is over.
       else if (message.submit !== undefined)
         upstreamParts(message, carrier, nowMs, (pdu, segment, parts) => {
@@ -347,6 +359,19 @@ export class Dispatcher {
     return sendings;
   }
 
+  /** It ends, unless it was replaced since this copy was made by one that is valid for longer. */
+  #expire(job: Job): void {
+    const { message } = job;
+    const { id } = message;
+    // Its other segments, if some were tried, are as old.
+    const jobs = job.segment === 0 ? [job] : [job, ...this.#takeJobs(new Set([id]))];
+    this.#expiring.add(id);
+    this.#deps.expired(message, (verdict) => {
+      this.#expiring.delete(id);
+      if (verdict === 2) this.#reread(jobs);
+    });
+  }
+
   #next(): Job | undefined {
     const again = this.#again.shift();
     if (again !== undefined) return again;
@@ -357,11 +382,13 @@ export class Dispatcher {
     return { message, segment: 0, attempt: 1 };
   }
 
-  #onLease(sendings: readonly Sending[], id: bigint, refused: ReadonlySet<MessageId>): void {
+  #onLease(sendings: readonly Sending[], { lease: id, refused, replaced }: TakenLease): void {
     this.#leasing = [];
     // Those refused ended meanwhile: cancelled, expired or suspended.
-    const leased =
-      refused.size === 0 ? sendings : sendings.filter((sending) => !refused.has(sending.id));
+    const out = new Set([...refused, ...replaced]);
+    const leased = out.size === 0 ? sendings : sendings.filter((sending) => !out.has(sending.id));
+    if (replaced.length > 0)
+      this.#reread(sendings.filter((sending) => replaced.includes(sending.id)));
     const floor = leased.reduce<MessageId | undefined>(
       (f, sending) => floorWith(f, sending.message),
       undefined,
@@ -372,6 +399,55 @@ export class Dispatcher {
       this.#leased.push(sending);
     }
     this.pump();
+  }
+
+  /**
+   * Their messages were replaced since these copies: they are sent as they are now. Whatever of a message waits here
+   * becomes one job for all its segments, under the highest attempt, so that no key is used twice.
+   */
+  #reread(sendings: readonly Job[]): void {
+    const ids = new Set(sendings.map((sending) => sending.message.id));
+    for (const id of ids) this.#rereading.add(id);
+    const old = [...sendings, ...this.#takeJobs(ids)];
+    const attempts = new Map<MessageId, number>();
+    const versions = new Map<MessageId, number>();
+    for (const { message, attempt } of old) {
+      attempts.set(message.id, Math.max(attempt, attempts.get(message.id) ?? 0));
+      versions.set(message.id, message.version);
+    }
+    this.#deps.load([...ids]).then(
+      (messages) => {
+        for (const id of ids) this.#rereading.delete(id);
+        for (const message of messages) {
+          message.carrier = this.#deps.carrier.id;
+          const attempt = attempts.get(message.id) ?? 1;
+          const isNewer = message.version > (versions.get(message.id) ?? 0);
+          if (isNewer && message.ended === undefined)
+            this.#again.push({ message, segment: 0, attempt });
+        }
+        this.pump();
+      },
+      () => {
+        for (const id of ids) this.#rereading.delete(id);
+        this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
+        // The old copies are refused again, and read then.
+        for (const { message, segment, attempt } of old)
+          this.#again.push({ message, segment, attempt });
+      },
+    );
+  }
+
+  /** Takes out the jobs of some messages that wait here beside the queue. */
+  #takeJobs(ids: ReadonlySet<MessageId>): Job[] {
+    const taken: Job[] = [];
+    const stays = (job: Job): boolean => {
+      if (!ids.has(job.message.id)) return true;
+      taken.push(job);
+      return false;
+    };
+    this.#again = this.#again.filter(stays);
+    this.#waiting = this.#waiting.filter(({ job }) => stays(job));
+    return taken;
   }
 
   /** Not committed, or in doubt: nothing was sent, so the same keys are leased again. */

@@ -1,5 +1,6 @@
 import type { Catalog } from '../domain/catalog.ts';
 import type { CompiledTerms } from '../domain/terms.ts';
+import type { SettleVerdict } from '../store/settle.ts';
 import type { Message, PartEnd } from './message.ts';
 import {
   expiredPart,
@@ -8,6 +9,9 @@ import {
   settleWhole,
   unreceiptedPart,
 } from './settlement.ts';
+
+/** Hears what the end-unsent lane made of an end. */
+type Told = (verdict: SettleVerdict) => void;
 
 export interface EndingsDeps {
   catalog(): Catalog;
@@ -27,17 +31,24 @@ export class Endings {
   }
 
   /** Its validity is over and it was never sent: EXPIRED, the platform's fault. */
-  neverSent(message: Message): void {
+  neverSent(message: Message, told?: Told): void {
     const { now, endUnsent } = this.#deps;
     const terms = this.#termsOf(message);
-    endUnsent(settleWhole(message, 'EXPIRED', 'platform', 'neverSent', terms, now()));
+    endUnsent(settleWhole(message, 'EXPIRED', 'platform', 'neverSent', terms, now(), told));
   }
 
   /** Its account was suspended or terminated while it was queued: REJECTD, by terms.onRefusal. */
-  stopped(message: Message): void {
+  stopped(message: Message, told?: Told): void {
     const { now, endUnsent } = this.#deps;
     const terms = this.#termsOf(message);
-    endUnsent(settleWhole(message, 'REJECTD', 'customer', 'refusedLater', terms, now()));
+    endUnsent(settleWhole(message, 'REJECTD', 'customer', 'refusedLater', terms, now(), told));
+  }
+
+  /** Its customer cancelled it: DELETED, refunded whole, unless a carrier has it or may have it. */
+  cancelled(message: Message, told: Told): void {
+    const { now, endUnsent } = this.#deps;
+    const terms = this.#termsOf(message);
+    endUnsent(settleWhole(message, 'DELETED', 'none', 'cancelled', terms, now(), told));
   }
 
   /** Accepted only to be refused by a receipt (`refusals: receipt`). */

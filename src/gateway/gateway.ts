@@ -7,7 +7,7 @@ import type { Taps } from '../session/tap.ts';
 import { ContentKeys } from '../store/content-keys.ts';
 import type { EpochProgress } from '../store/epoch.ts';
 import type { EpochKeeper } from '../store/epoch-keeper.ts';
-import { dropLeases } from '../store/lease.ts';
+import { dropLeases, type TakenLease } from '../store/lease.ts';
 import { withClient } from '../store/pool.ts';
 import type { Sealing } from '../store/sealing.ts';
 import type { SettleVerdict } from '../store/settle.ts';
@@ -28,6 +28,9 @@ import { type Lanes, openLanes } from './lanes.ts';
 import { LateOrphans } from './late-orphans.ts';
 import { LeaseBook } from './lease-book.ts';
 import { MessageLoader } from './loader.ts';
+import { Lookups } from './lookups.ts';
+import { Manage } from './manage.ts';
+import type { Message } from './message.ts';
 import { NodeIds } from './node-ids.ts';
 import type { GatewayObserver } from './observer.ts';
 import { Orphans } from './orphans.ts';
@@ -37,6 +40,7 @@ import { QueuedCounts } from './queued-counts.ts';
 import type { BindLimits, RateLimits } from './rates.ts';
 import { ReceiptPath } from './receipt.ts';
 import { Recovery } from './recovery.ts';
+import { Replacer } from './replace.ts';
 import { Requeue } from './requeue.ts';
 import { ScheduledMessages } from './scheduled.ts';
 import type { Settlement } from './settlement.ts';
@@ -100,6 +104,9 @@ export class Gateway {
   readonly #ending = new CheckpointLog();
   readonly #keys: ContentKeys;
   readonly #loader: MessageLoader;
+  readonly #lookups: Lookups;
+  readonly #replacer: Replacer;
+  readonly #manage: Manage;
   readonly #submit: SubmitPath;
   readonly #receipts: ReceiptPath;
   readonly #orphans: Orphans;
@@ -139,6 +146,9 @@ export class Gateway {
     this.#answers = this.#newUpstreamAnswers();
     this.#unknown = this.#newUnknownOutcomes();
     this.carriers = this.#newCarriers();
+    this.#lookups = new Lookups({ pool, loader: this.#loader });
+    this.#replacer = this.#newReplacer();
+    this.#manage = this.#newManage();
     this.#submit = this.#newSubmitPath();
     this.customers = this.#newCustomers();
     const requeue = this.#newRequeue();
@@ -191,7 +201,7 @@ export class Gateway {
 
   /** Ends queued messages of an account that was suspended or terminated, by its terms. */
   endQueuedOf(account: AccountId): Promise<void> {
-    return this.#janitor.endQueuedOf(account, (message) => this.#endings.stopped(message));
+    return this.#janitor.endQueuedOf(account, (message) => this.#stop(message));
   }
 
   /** Lets what is in flight finish: no more is sent, answers are booked, then the lanes are emptied and closed. */
@@ -204,10 +214,11 @@ export class Gateway {
     await this.#unknown.tick();
     this.carriers.giveBackLeased();
     const stored = performance.now() + DRAIN_LANES_MS;
-    const { accept, lease, sent, settle, endUnsent, segments, notes, returned, deferred } =
+    const { accept, replace, lease, sent, settle, endUnsent, segments, notes, returned, deferred } =
       this.lanes;
     for (const lane of [
       accept,
+      replace,
       lease,
       sent,
       endUnsent,
@@ -357,7 +368,7 @@ export class Gateway {
       behind: () => this.lanes.sent.depth() > SENT_MAX,
       accepted: (sending) => this.#answers.accepted(sending),
       refused: (sending) => this.#answers.refused(sending),
-      expired: (message) => this.#endings.neverSent(message),
+      expired: (message, told) => this.#endings.neverSent(message, told),
       unknown: (sendings) => this.#unknown.onLost(sendings),
       onUp: (carrier) => void this.#unknown.onUp(carrier),
       onDown: (carrier) => void this.#unknown.onDown(carrier),
@@ -378,6 +389,35 @@ export class Gateway {
       queued: this.#queued,
       enqueue: (messages) => this.carriers.enqueue(messages),
       rejectByReceipt: (message) => this.#endings.rejected(message),
+      replaceIfPresent: (account, msisdn, next) =>
+        this.#replacer.replaceIfPresent(account, msisdn, next),
+    });
+  }
+
+  #newReplacer(): Replacer {
+    const numberHashes = (msisdn: string) => this.#options.sealing.numberHashes(msisdn);
+    return new Replacer({
+      ...this.#common,
+      lookups: this.#lookups,
+      keys: this.#keys,
+      replace: this.lanes.replace,
+      numberHashes,
+      newer: (copy) => this.#loader.newer(copy),
+    });
+  }
+
+  #newManage(): Manage {
+    const { sealing, limits, responseTimeoutMs } = this.#options;
+    return new Manage({
+      ...this.#common,
+      rates: limits.rates,
+      lookups: this.#lookups,
+      replacer: this.#replacer,
+      responseTimeoutMs,
+      numberHashes: (msisdn) => sealing.numberHashes(msisdn),
+      end: (message, told) => this.#endings.cancelled(message, told),
+      newer: (copy) => this.#loader.newer(copy),
+      forget: (message) => this.carriers.forget(message),
     });
   }
 
@@ -388,6 +428,7 @@ export class Gateway {
       bindLimits: limits.binds,
       bindBook: this.bindBook,
       submit: this.#submit,
+      manage: this.#manage,
       outbox: this.outbox,
     };
     return new Customers({ ...this.#common, ...parts });
@@ -473,6 +514,7 @@ export class Gateway {
     // The receipts are taken over by the outbox before the log lets go of them.
     this.#receipts.onSettled(items, verdicts);
     log.end(items.length);
+    for (const [i, { told }] of items.entries()) told?.(verdicts[i] ?? 0);
     this.#backpressure.check();
   }
 
@@ -486,13 +528,21 @@ export class Gateway {
     this.carriers.enqueueJobs(message.carrier, [job]);
   }
 
-  #takeLease(
-    carrier: CarrierId,
-    keys: readonly Sending[],
-  ): Promise<{ lease: bigint; refused: ReadonlySet<MessageId> }> {
+  /** Ends a queued message of an account that was stopped, in whatever version it is. */
+  #stop(message: Message): void {
+    this.#endings.stopped(message, (verdict) => {
+      if (verdict !== 2) return;
+      const stop = (newer: Message | undefined) => newer !== undefined && this.#stop(newer);
+      const failed = (error: unknown) =>
+        this.#options.observer.note('warn', 'replacedNotRead', { reason: String(error) });
+      this.#loader.newer(message).then(stop, failed);
+    });
+  }
+
+  #takeLease(carrier: CarrierId, keys: readonly Sending[]): Promise<TakenLease> {
     const lease: bigint = this.#ids.nextBatch();
     return new Promise((resolve, reject) => {
-      const done = (refused: readonly MessageId[]) => resolve({ lease, refused: new Set(refused) });
+      const done = resolve;
       const failed = (error: Error) => {
         this.#leases.abandon(lease);
         reject(error);

@@ -143,10 +143,14 @@ export class Janitor {
   /** Ends one message if its time is over. @returns when to look again, unix ms */
   #end(due: DueMessage, message: Message | undefined, dbNowMs: number): number {
     if (message === undefined) return dbNowMs + AGAIN_MS;
-    if (due.acceptedBy === undefined && !due.unknown) this.#deps.endUnsent(message);
+    const neverSent = due.acceptedBy === undefined && !due.unknown;
+    // Replaced since by one of longer validity: what is due is the message's own.
+    if (neverSent && message.version > 0 && message.validUntilMs > dbNowMs)
+      return message.validUntilMs;
+    if (neverSent) this.#deps.endUnsent(message);
     else {
       const carrier = this.#deps.catalog().carriers.get(due.acceptedBy ?? due.carrier);
-      const untilMs = due.validUntilMs + (carrier?.receiptGraceMs ?? 0);
+      const untilMs = message.validUntilMs + (carrier?.receiptGraceMs ?? 0);
       if (dbNowMs < untilMs) return untilMs;
       this.#deps.endWithoutReceipt(message);
     }

@@ -1,10 +1,11 @@
 import type { Client } from 'pg';
-import type { BatchId, CarrierId, EpochId, MessageId } from '../domain/ids.ts';
+import type { BatchId, CarrierId, EpochId } from '../domain/ids.ts';
 import { type AcceptVerdict, writeAccept } from '../store/accept.ts';
 import type { DependencyError } from '../store/errors.ts';
 import { Lane, type LaneSpec } from '../store/lane.ts';
-import { takeLease } from '../store/lease.ts';
+import { type TakenLease, takeLease } from '../store/lease.ts';
 import { writeNotes } from '../store/parked.ts';
+import { type ReplaceVerdict, writeReplace } from '../store/replace.ts';
 import { writeReturned } from '../store/returned.ts';
 import { writeSegmentReceipts } from '../store/segment-receipts.ts';
 import { writeSent } from '../store/sent.ts';
@@ -15,6 +16,7 @@ import type { LeaseBook } from './lease-book.ts';
 import type { GatewayObserver } from './observer.ts';
 import type { CustomerReceipt, Deferral } from './outbox.ts';
 import type { ReceiptNote, SegmentEnd } from './receipt.ts';
+import type { Replacement } from './replace.ts';
 import type { Settlement } from './settlement.ts';
 import type { Submission } from './submit.ts';
 
@@ -28,7 +30,7 @@ export interface LeaseRequest {
   readonly lease: bigint;
   readonly carrier: CarrierId;
   readonly keys: readonly Sending[];
-  readonly done: (refused: readonly MessageId[]) => void;
+  readonly done: (taken: TakenLease) => void;
   readonly failed: (error: DependencyError) => void;
 }
 
@@ -60,10 +62,11 @@ export interface LanesSpec {
 /** Every stream of writes of the pipeline, a connection each. */
 export interface Lanes {
   readonly accept: Lane<Submission, AcceptVerdict>;
-  readonly lease: Lane<LeaseRequest, readonly MessageId[]>;
+  readonly lease: Lane<LeaseRequest, TakenLease>;
   readonly sent: Lane<Sending, never>;
   readonly settle: Lane<Settlement, SettleVerdict>;
   readonly endUnsent: Lane<Settlement, SettleVerdict>;
+  readonly replace: Lane<Replacement, ReplaceVerdict>;
   readonly segments: Lane<SegmentEnd, 0 | 1>;
   readonly notes: Lane<ReceiptNote, never>;
   readonly returned: Lane<CustomerReceipt, never>;
@@ -90,16 +93,18 @@ function submitLanes(spec: LanesSpec): Pick<Lanes, 'accept' | 'lease' | 'sent'> 
       onLongDoubt: handlers.onAcceptInDoubt,
       doubtMaxMs: spec.doubtMaxMs,
     }),
-    lease: open<LeaseRequest, readonly MessageId[]>(spec, 'lease', {
+    lease: open<LeaseRequest, TakenLease>(spec, 'lease', {
       maxBatch: 1,
       lingerMs: 0,
       whileDown: 'refuse',
       write: async (client, _batch, [request]) => {
         if (request === undefined) return [];
         const { carrier, keys, lease } = request;
-        return [(await takeLease(client, epoch, carrier, keys, lease)).refused];
+        return [await takeLease(client, epoch, carrier, keys, lease, versionsOf(keys))];
       },
-      onCommitted: ([request], [refused]) => request?.done(refused ?? []),
+      onCommitted: ([request], [taken]) => {
+        if (taken !== undefined) request?.done(taken);
+      },
       onNotCommitted: ([request], error) => request?.failed(error),
     }),
     sent: open<Sending, never>(spec, 'sent', {
@@ -126,6 +131,17 @@ function receiptLanes(spec: LanesSpec): Omit<Lanes, 'accept' | 'lease' | 'sent'>
       write: (client, batch, items) => writeEndUnsent(client, epoch, batch, items),
       onCommitted: handlers.onEndedUnsent,
     }),
+    replace: open<Replacement, ReplaceVerdict>(spec, 'replace', {
+      lingerMs: 0,
+      whileDown: 'refuse',
+      write: (client, batch, items) => writeReplace(client, epoch, batch, items),
+      onCommitted: (items, verdicts) => {
+        for (const [i, item] of items.entries()) item.told(verdicts[i] ?? 'notCommitted');
+      },
+      onNotCommitted: (items) => {
+        for (const item of items) item.told('notCommitted');
+      },
+    }),
     segments: open(spec, 'segments', {
       write: (client, batch, items) => writeSegmentReceipts(client, epoch, batch, items),
       onCommitted: handlers.onSegments,
@@ -149,6 +165,13 @@ function receiptLanes(spec: LanesSpec): Omit<Lanes, 'accept' | 'lease' | 'sent'>
       onCommitted: handlers.onStored,
     }),
   };
+}
+
+/** null, the usual case: each copy is as its message was accepted. */
+function versionsOf(keys: readonly Sending[]): number[] | null {
+  return keys.some(({ message }) => message.version > 0)
+    ? keys.map(({ message }) => message.version)
+    : null;
 }
 
 /** A lane with what all of them have in common. */

@@ -27,7 +27,7 @@ export interface LoaderDeps {
   readonly observer: GatewayObserver;
 }
 
-/** Brings messages back from the store as they were when they were accepted. */
+/** Brings messages back from the store as they were when they were accepted, or last replaced. */
 export class MessageLoader {
   readonly #deps: LoaderDeps;
 
@@ -44,6 +44,13 @@ export class MessageLoader {
     const stored = await withClient(this.#deps.pool, (client) => loadMessages(client, ids));
     const byId = new Map(stored.map((message) => [message.id, message]));
     return this.revive(ids.flatMap((id) => byId.get(id) ?? []));
+  }
+
+  /** The message as it stands now, if it was replaced since this copy was made and has not ended. */
+  async newer(copy: Message): Promise<Message | undefined> {
+    const [message] = await this.load([copy.id]);
+    if (message === undefined || message.ended !== undefined) return undefined;
+    return message.version > copy.version ? message : undefined;
   }
 
   /** Decrypts stored messages; what of them cannot be read is as in `load`. */
@@ -104,6 +111,7 @@ export class MessageLoader {
       validUntilMs: stored.validUntilMs,
       destinationHash: NOTHING,
       contentKey: stored.contentKey,
+      version: stored.version,
       content: NOTHING,
       releaseAtMs: 0,
       submitKey: undefined,
@@ -132,7 +140,12 @@ export class MessageLoader {
 
   #openSubmit(stored: StoredMessage): SubmitSm | undefined {
     try {
-      const plain = this.#deps.keys.open(stored.contentKey, stored.id, 0, stored.content);
+      const plain = this.#deps.keys.open(
+        stored.contentKey,
+        stored.id,
+        stored.version,
+        stored.content,
+      );
       if (plain === undefined) return undefined; // its key is destroyed: erased
       const pdu = decodePdu(plain, 0, plain.length);
       return pdu.command === 'submit_sm' ? pdu : undefined;

@@ -37,6 +37,8 @@ export interface Message {
   /** Keyed hash of the destination until the accept lane has written it. */
   destinationHash: Buffer;
   readonly contentKey: number;
+  /** 0: as accepted; else how often it was replaced (replace_sm) when this copy was made. */
+  readonly version: number;
   /** Sealed submit_sm until the accept lane has written it. */
   content: Buffer;
   /** Unix ms before which it is not sent (schedule_delivery_time); 0: at once. Its place is the table `scheduled`. */

@@ -162,6 +162,14 @@ export class CarrierQueue {
     q.hot.push(...messages);
   }
 
+  /** Lets go of a message that has ended, if its content is at hand; one of which only the id is here stays. */
+  forget(id: MessageId): void {
+    for (const q of this.#lanes) {
+      const at = q.hot.findIndex((message) => message?.id === id);
+      if (at >= 0) q.hot.splice(at, 1);
+    }
+  }
+
   /** An id not above any that waits in a lane (by default in any): recovery reads from it on. */
   floor(lane?: number): MessageId | undefined {
     if (lane === undefined) return smaller(smaller(this.floor(0), this.floor(1)), this.floor(2));

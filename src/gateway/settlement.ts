@@ -11,6 +11,7 @@ import {
 } from '../domain/message-state.ts';
 import type { Credits } from '../domain/money.ts';
 import { type CompiledTerms, moneyAtEnd, refundsSegment } from '../domain/terms.ts';
+import type { SettleVerdict } from '../store/settle.ts';
 import type { Message, PartEnd } from './message.ts';
 
 /** How a message ends: the row that the settle lane writes (`SettleRow`). The numbers are the store's. */
@@ -33,6 +34,10 @@ export interface Settlement {
   readonly answer: (() => void) | undefined;
   /** Unix ms of the carrier's last answer, for the receipt's delay; 0 when it was never sent. */
   readonly sentAtMs: number;
+  /** Of the message, when this end was made from it. */
+  readonly version: number;
+  /** Told what came of it (end-unsent lane only). */
+  readonly told: ((verdict: SettleVerdict) => void) | undefined;
 }
 
 /** Worst last: a message of several segments ends in the worst of their states. */
@@ -87,6 +92,8 @@ export function settleByParts(
     doneAtMs: worst.doneAtMs,
     cause,
     delivered,
+    version: message.version,
+    told: undefined,
     ...money,
     ...rest,
   };
@@ -100,6 +107,7 @@ export function settleWhole(
   cause: EndCause,
   terms: CompiledTerms,
   nowMs: number,
+  told?: (verdict: SettleVerdict) => void,
 ): Settlement {
   const refundableSegments = refundsSegment(terms, message.chargeOnDelivery, state, fault)
     ? message.segments
@@ -118,6 +126,8 @@ export function settleWhole(
     delivered: 0,
     answer: undefined,
     sentAtMs: 0,
+    version: message.version,
+    told,
     ...money,
   };
 }

@@ -15,6 +15,7 @@ import type { Aliases } from './aliases.ts';
 import { Judge, type JudgeDeps, type Judged, type Problem } from './judge.ts';
 import { customerIdOf, DEFAULT_ALPHABET, echoOf, type Message, NOTHING } from './message.ts';
 import type { SubmitResult } from './observer.ts';
+import type { NextVersion } from './replace.ts';
 import { submitKeyOf } from './submit-key.ts';
 import { submitOfData, submitsOfMulti } from './submit-pdu.ts';
 import { answerAccepted, answerRefused, MultiReply, type Reply } from './submit-reply.ts';
@@ -61,6 +62,12 @@ export interface SubmitDeps extends JudgeDeps {
   enqueue(messages: readonly Message[]): void;
   /** Accepted only to be refused by a receipt. */
   rejectByReceipt(message: Message): void;
+  /** Replaces the earlier message that is still queued; undefined: there is none. */
+  replaceIfPresent(
+    account: CatalogAccount,
+    msisdn: string,
+    next: NextVersion,
+  ): Promise<Message | { readonly refused: RefusalKey } | undefined>;
 }
 
 /**
@@ -127,8 +134,29 @@ export class SubmitPath {
   }
 
   #take(request: Request, judged: Judged | Problem): void {
-    if ('destination' in judged) this.#seal(request, judged, undefined);
-    else this.#answerProblem(request, judged);
+    if (!('destination' in judged)) this.#answerProblem(request, judged);
+    else if (request.pdu.replace_if_present_flag === 0) this.#seal(request, judged, undefined);
+    else this.#replaceOrSeal(request, judged);
+  }
+
+  /** replace_if_present_flag: the earlier message goes on in its place, if one is still queued; else it is a new one. */
+  #replaceOrSeal(request: Request, judged: Judged): void {
+    const { session, bind, pdu, reply, receivedAtMs } = request;
+    if (pdu.replace_if_present_flag !== REPLACE)
+      return this.#answerProblem(request, { status: status.ESME_RINVREPFLAG });
+    const { segments, validUntilMs, releaseAtMs } = judged;
+    const next = { submit: pdu, segments, validUntilMs, releaseAtMs };
+    this.#deps.replaceIfPresent(bind.account, judged.destination, next).then(
+      (earlier) => {
+        if (earlier === undefined) return this.#seal(request, judged, undefined);
+        if ('refused' in earlier) return this.#refuse(request, earlier.refused, NOT_REPLACED);
+        const id = customerIdOf(earlier);
+        if (typeof reply === 'string') answerAccepted(session, reply, pdu.sequence_number, id);
+        else reply.accepted(id);
+        this.#count(bind.account, 'accepted', receivedAtMs);
+      },
+      () => this.#refuse(request, 'storeUnavailable', NOT_STORED),
+    );
   }
 
   /** Its bind was taken out of the resources while the session lived. */
@@ -229,6 +257,7 @@ export class SubmitPath {
       validUntilMs: judged.validUntilMs,
       destinationHash: this.#deps.keys.numberHash(judged.destination),
       contentKey: key.id,
+      version: 0,
       content: this.#deps.keys.seal(key, id, 0, encodeOne(pdu, this.#writer)),
       releaseAtMs: judged.releaseAtMs,
       submitKey: dedupe === undefined ? undefined : submitKeyOf(pdu, judged.destination, dedupe),
@@ -366,6 +395,9 @@ export class SubmitPath {
   }
 }
 
+/** replace_if_present_flag; 2 to 255 are reserved (SMPP 3.4 §5.2.18). */
+const REPLACE = 1;
+
 /** The carrier of a message that goes to none. */
 const NO_CARRIER = 0 as CarrierId;
 
@@ -386,6 +418,8 @@ const REFUSED_BY_RECEIPT: ReadonlySet<RefusalKey> = new Set<RefusalKey>([
 const REPEATED = 4;
 /** Why a submit is refused that certainly is not stored. */
 const NOT_STORED = 'the message could not be stored';
+/** Why a submit_sm with replace_if_present_flag is refused: the earlier message stands as it was. */
+const NOT_REPLACED = 'the earlier message could not be replaced';
 /** Binds below it have message_ids of 8 hexadecimal digits (SMPP 3.3 §6.2.4.2). */
 const ALIAS_BELOW_VERSION = 0x34;
 

@@ -53,6 +53,7 @@ export function messageOf(owner: CatalogAccount, fields: Partial<Message> = {}):
     validUntilMs: 0,
     destinationHash: NOTHING,
     contentKey: 1,
+    version: 0,
     content: NOTHING,
     releaseAtMs: 0,
     submitKey: undefined,

@@ -1,0 +1,256 @@
+import type { CatalogAccount } from '../domain/catalog.ts';
+import { subtract, times } from '../domain/money.ts';
+import { type RefusalKey, statusOf } from '../domain/refusal.ts';
+import { encodeOne, PduWriter } from '../smpp/codec.ts';
+import { textOf } from '../smpp/message.ts';
+import type { PduOf, SubmitSm } from '../smpp/pdu.ts';
+import { malformedMessage, segmentsOf } from '../smpp/segmentation.ts';
+import * as status from '../smpp/status.ts';
+import { TLVS } from '../smpp/tlv.ts';
+import type { ContentKeys } from '../store/content-keys.ts';
+import type { Lane } from '../store/lane.ts';
+import type { ReplaceRow, ReplaceVerdict } from '../store/replace.ts';
+import type { Lookups } from './lookups.ts';
+import { DEFAULT_ALPHABET, type Message } from './message.ts';
+import type { GatewayObserver } from './observer.ts';
+import { namesSender, sameSender } from './own-message.ts';
+import { validUntil } from './validity.ts';
+
+/** A message that is replaced again and again meanwhile is tried so often. */
+const TRIES = 3;
+
+/** A new version on its way to the store (replace lane). */
+export interface Replacement extends ReplaceRow {
+  told(verdict: ReplaceVerdict | 'notCommitted'): void;
+}
+
+export interface ReplaceDeps {
+  readonly now: () => number;
+  readonly observer: GatewayObserver;
+  readonly lookups: Pick<Lookups, 'named' | 'queued'>;
+  readonly keys: Pick<ContentKeys, 'ensure' | 'seal'>;
+  readonly replace: Pick<Lane<Replacement, ReplaceVerdict>, 'push'>;
+  /** Keyed hashes of a number, one under each key at hand. */
+  numberHashes(msisdn: string): readonly Buffer[];
+  /** The message as it stands now, if it was replaced since this copy. */
+  newer(copy: Message): Promise<Message | undefined>;
+}
+
+/** What a message is to be from now on; judged and counted. */
+export interface NextVersion {
+  readonly submit: SubmitSm;
+  readonly segments: number;
+  readonly validUntilMs: number;
+}
+
+/** How a replacement came out: done, refused by a status or a reason, or too late. */
+type Outcome =
+  | 'replaced'
+  | 'tooLate'
+  | { readonly refused: RefusalKey }
+  | { readonly status: number };
+
+/**
+ * Replaces messages that are still queued: by replace_sm, and by a submit_sm with replace_if_present_flag.
+ *
+ * ```
+ *   find - judge - count - seal ──> replace lane: 0 ──> a new version: every older copy is refused by its lease
+ *     ^                                  │ 5: replaced meanwhile         (take_lease), and read again
+ *     └──────────────────────────────────┘ 4: a carrier has it, it ended: too late
+ * ```
+ * The message stays the same one: its id, its unit price, its carrier and lane.
+ */
+export class Replacer {
+  readonly #deps: ReplaceDeps;
+  readonly #writer = new PduWriter();
+
+  constructor(deps: ReplaceDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Carries out a replace_sm (SMPP 3.4 §4.10).
+   * @returns command_status: 0 after the commit; ESME_RINVMSGID for an id that the account does not have;
+   *   ESME_RREPLACEFAIL when the sender is another, the id is a submit_multi's to several destinations, the message has
+   *   ended or a carrier has it, or the account cannot pay the difference; else what a submit_sm of this text gets
+   */
+  async replaceSm(account: CatalogAccount, pdu: PduOf<'replace_sm'>): Promise<number> {
+    const name = pdu.message_id;
+    const found = name === '' ? [] : await this.#deps.lookups.named({ account: account.id, name });
+    if (found.length === 0) return status.ESME_RINVMSGID;
+    const [message, another] = found.filter((one) => namesSender(one, pdu));
+    if (message === undefined || another !== undefined) return status.ESME_RREPLACEFAIL;
+    const outcome = await this.#replace(account, message, (copy) => {
+      return this.#nextVersion(account, copy, pdu);
+    });
+    if (outcome === 'replaced') return status.ESME_ROK;
+    if (outcome === 'tooLate') return status.ESME_RREPLACEFAIL;
+    if ('status' in outcome) return outcome.status;
+    // The difference cannot be paid: the message stands as it was, which 0x401 alone would not say.
+    return outcome.refused === 'insufficientCredit' || outcome.refused === 'expiredCredit'
+      ? status.ESME_RREPLACEFAIL
+      : statusOf(outcome.refused, account.statusFor);
+  }
+
+  /**
+   * Replaces the newest queued message of the same service_type, source and destination (SMPP 3.4 §5.2.18) by a submit_sm
+   * that was judged already. It is that message that goes on, so that the answer repeats its id.
+   * @returns the replaced message; undefined when there is none, or a carrier got it first: the submit_sm is a new message
+   */
+  async replaceIfPresent(
+    account: CatalogAccount,
+    msisdn: string,
+    next: NextVersion,
+  ): Promise<Message | { readonly refused: RefusalKey } | undefined> {
+    const message = await this.#earlier(account, msisdn, next.submit);
+    if (message === undefined) return undefined;
+    const outcome = await this.#replace(account, message, () => next);
+    if (outcome === 'replaced') return message;
+    return typeof outcome === 'object' && 'refused' in outcome ? outcome : undefined;
+  }
+
+  async #earlier(
+    account: CatalogAccount,
+    msisdn: string,
+    submit: SubmitSm,
+  ): Promise<Message | undefined> {
+    for (const destinationHash of this.#deps.numberHashes(msisdn)) {
+      const queued = await this.#deps.lookups.queued({
+        account: account.id,
+        destinationHash,
+        before: undefined,
+      });
+      const earlier = queued.find(
+        ({ ended, echo, destination }) =>
+          ended === undefined &&
+          destination === msisdn &&
+          echo.service_type === submit.service_type &&
+          sameSender(echo, submit),
+      );
+      if (earlier !== undefined) return earlier;
+    }
+    return undefined;
+  }
+
+  async #replace(
+    account: CatalogAccount,
+    message: Message,
+    nextOf: (copy: Message) => NextVersion | Exclude<Outcome, string>,
+  ): Promise<Outcome> {
+    let copy: Message | undefined = message;
+    for (let tries = 0; copy !== undefined && tries < TRIES; tries++) {
+      if (copy.ended !== undefined || copy.submit === undefined) return 'tooLate';
+      const next = nextOf(copy);
+      if (!('submit' in next)) return next;
+      const verdict = await this.#store(account, copy, next);
+      const outcome = outcomeOf(verdict);
+      if (outcome === 'replaced') this.#countMoney(copy, next.segments);
+      if (outcome !== 'again') return outcome;
+      copy = await this.#deps.newer(copy);
+    }
+    return 'tooLate';
+  }
+
+  /** Judges a replace_sm as a submit_sm of the whole message is: with its own data_coding, at its own unit price. */
+  #nextVersion(
+    account: CatalogAccount,
+    copy: Message,
+    pdu: PduOf<'replace_sm'>,
+  ): NextVersion | Exclude<Outcome, string> {
+    if (account.status !== 'active') return { refused: 'accountSuspended' };
+    const submit = replaced(copy, pdu);
+    const malformed = malformedMessage(submit, DEFAULT_ALPHABET);
+    if (malformed !== undefined) return { status: malformed.commandStatus };
+    // Sending later is not offered yet: refused rather than sent at once.
+    if (pdu.schedule_delivery_time !== '') return { status: status.ESME_RINVSCHED };
+    const validUntilMs =
+      pdu.validity_period === ''
+        ? copy.validUntilMs
+        : validUntil(pdu.validity_period, account, this.#deps.now());
+    if (validUntilMs === undefined) return { status: status.ESME_RINVEXPIRY };
+    const text = textOf(submit, DEFAULT_ALPHABET);
+    const sender = submit.source_addr;
+    const verdict = account.policy.judge({ text, sender, destination: copy.destination });
+    if (!verdict.pass) {
+      this.#deps.observer.policyDecision(verdict.rule, 'refuse');
+      return { refused: verdict.refusal.key };
+    }
+    return { submit, segments: segmentsOf(submit, DEFAULT_ALPHABET), validUntilMs };
+  }
+
+  async #store(
+    account: CatalogAccount,
+    copy: Message,
+    next: NextVersion,
+  ): Promise<ReplaceVerdict | 'notCommitted'> {
+    const key = await this.#deps.keys.ensure(account.id, this.#deps.now());
+    const { id } = copy;
+    const version = copy.version + 1;
+    const content = this.#deps.keys.seal(key, id, version, encodeOne(next.submit, this.#writer));
+    return new Promise((told) =>
+      this.#deps.replace.push({
+        id,
+        version,
+        account: account.id,
+        segments: next.segments,
+        policyVersion: account.policy.version,
+        registeredDelivery: next.submit.registered_delivery,
+        validUntilMs: next.validUntilMs,
+        contentKey: key.id,
+        content,
+        told,
+      }),
+    );
+  }
+
+  #countMoney(copy: Message, segments: number): void {
+    const difference = subtract(times(copy.unitPrice, segments), copy.price);
+    if (difference === 0n) return;
+    const { observer } = this.#deps;
+    const paid = copy.chargeOnDelivery ? 'reserve' : 'charge';
+    const back = copy.chargeOnDelivery ? 'release' : 'refund';
+    if (difference > 0n) observer.money(copy.owner, paid, difference);
+    else observer.money(copy.owner, back, -difference);
+  }
+}
+
+function outcomeOf(verdict: ReplaceVerdict | 'notCommitted'): Outcome | 'again' {
+  switch (verdict) {
+    case 0:
+      return 'replaced';
+    case 1:
+      return { refused: 'insufficientCredit' };
+    case 2:
+      return { refused: 'expiredCredit' };
+    case 3:
+      return { refused: 'accountSuspended' };
+    case 4:
+      return 'tooLate';
+    case 5:
+      return 'again';
+    case 'notCommitted':
+      return { refused: 'storeUnavailable' };
+  }
+}
+
+/**
+ * The message's submit_sm with what a replace_sm says in it. Empty times leave those there are (SMPP 3.4 §4.10.1); SMPP 5.0
+ * §4.5.3 lets the text come as message_payload. All else, data_coding and other TLVs among it, stays.
+ */
+function replaced(copy: Message, pdu: PduOf<'replace_sm'>): SubmitSm {
+  const own = copy.submit;
+  if (own === undefined) throw new Error('a message to be replaced has its submit_sm');
+  const payload = TLVS.message_payload.tag;
+  const tlvs = [
+    ...(own.tlvs ?? []).filter((tlv) => tlv.tag !== payload),
+    ...(pdu.tlvs ?? []).filter((tlv) => tlv.tag === payload),
+  ];
+  return {
+    ...own,
+    validity_period: pdu.validity_period === '' ? own.validity_period : pdu.validity_period,
+    registered_delivery: pdu.registered_delivery,
+    sm_default_msg_id: pdu.sm_default_msg_id,
+    short_message: pdu.short_message,
+    tlvs: tlvs.length === 0 ? undefined : tlvs,
+  };
+}
