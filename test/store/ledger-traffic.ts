@@ -15,6 +15,7 @@ import { writeAccept } from '../../src/store/accept.ts';
 import { takeEpoch } from '../../src/store/epoch.ts';
 import { takeLease } from '../../src/store/lease.ts';
 import { connectStore, createStorePool } from '../../src/store/pool.ts';
+import { writeReplace } from '../../src/store/replace.ts';
 import { applyResources } from '../../src/store/resources.ts';
 import { writeReturned } from '../../src/store/returned.ts';
 import { writeSent } from '../../src/store/sent.ts';
@@ -170,6 +171,23 @@ export class LedgerTraffic {
       }),
     );
     await writeSettle(this.#client, this.#epoch, batchId(this.#batch++), rows);
+  }
+
+  /** A new version of a message, with these segments. */
+  async replace({ id, sample }: Accepted, version: number, segments: number): Promise<void> {
+    const { account } = await this.#rowIds(sample.account);
+    const row = {
+      id,
+      account,
+      version,
+      segments,
+      policyVersion: 0,
+      registeredDelivery: 1,
+      validUntilMs: Date.now() + 3_600_000,
+      contentKey: 1,
+      content: Buffer.from('sealed anew'),
+    };
+    await writeReplace(this.#client, this.#epoch, batchId(this.#batch++), [row]);
   }
 
   async returned(...messages: Accepted[]): Promise<void> {

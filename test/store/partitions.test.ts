@@ -188,6 +188,11 @@ describe('dropPartitionsBefore', () => {
     expect(await dropPartitionsBefore(leader.client, Date.now() - 60_000, clock)).toEqual([]);
     const before = await ranges();
     const third = before[2]?.to_id ?? 0n;
+    await node.client.query(
+      `insert into replacement (id, batch, difference, valid_until, account, policy_version, key, version, segments,
+         registered_delivery, blob) select i, 1, 0, now(), 1, 1, 1, 1, 1, 1, '' from unnest($1::bigint[]) as t (i)`,
+      [[third - 1n, third]],
+    );
     // One millisecond past the third one's end.
     const dropped = await dropPartitionsBefore(
       leader.client,
@@ -201,6 +206,8 @@ describe('dropPartitionsBefore', () => {
       [third],
     );
     expect(rows).toEqual([{ n: 0 }]);
+    const { rows: versions } = await node.client.query('select id from replacement');
+    expect(versions).toEqual([{ id: third }]);
     expect(
       await findDispatch(node.client, submitCarrier, [{ upstreamIds: ['none'] }], () => true, 0),
     ).toEqual([undefined]);

@@ -189,4 +189,73 @@ describe('reconcile', () => {
     expect(wheres.some((where) => where.startsWith('batch 2 '))).toBe(true);
     await traffic.tamper('update message set batch = 2 where batch = 99');
   });
+
+  describe('of replaced messages', () => {
+    beforeAll(async () => {
+      const messages = await traffic.accept({ account: 'acme' }, { account: 'pays-later' });
+      const [now, later] = messages;
+      if (now === undefined || later === undefined) throw new Error('two');
+      for (const message of [now, later]) {
+        await traffic.replace(message, 1, 3);
+        await traffic.replace(message, 2, 2);
+      }
+      await traffic.settle([{ ...now, sample: { ...now.sample, segments: 2 } }], 'EXPIRED');
+      await traffic.settle([{ ...later, sample: { ...later.sample, segments: 2 } }], 'DELIVRD');
+    });
+
+    it('is content with what each version paid and gave back', async () => {
+      expect(await reconcile(traffic.pool)).toEqual({ ok: true, accounts: 2, mismatches: [] });
+    });
+
+    const planted: readonly (readonly [what: string, set: string, undo: string, check: string])[] =
+      [
+        [
+          'the difference of a version',
+          'update replacement set difference = difference + 1 where version = 2 and account = 1',
+          'update replacement set difference = difference - 1 where version = 2 and account = 1',
+          'replaceBatchMatchesVersions',
+        ],
+        [
+          'the segments of a version',
+          'update replacement set segments = segments + 1 where version = 1 and account = 2',
+          'update replacement set segments = segments - 1 where version = 1 and account = 2',
+          'versionPaysDifference',
+        ],
+        [
+          'an entry and all that follows from it',
+          `update ledger_entry set amount = amount - 1 where id = (select min(entry) from replacement);
+           update ledger_entry set credits_after = credits_after - 1 where account = 1 and side = 0
+             and version >= (select version from ledger_entry where id = (select min(entry) from replacement));
+           update balance set credits = credits - 1 where account = 1 and side = 0`,
+          `update ledger_entry set amount = amount + 1 where id = (select min(entry) from replacement);
+           update ledger_entry set credits_after = credits_after + 1 where account = 1 and side = 0
+             and version >= (select version from ledger_entry where id = (select min(entry) from replacement));
+           update balance set credits = credits + 1 where account = 1 and side = 0`,
+          'replaceBatchMatchesVersions',
+        ],
+        [
+          'a version that says it paid by no entry',
+          'update replacement set entry = null, batch = batch + 1000 where version = 1 and account = 1',
+          `update replacement set batch = batch - 1000, entry = (select id from ledger_entry l where l.account = 1
+             and l.batch = replacement.batch - 1000) where version = 1 and account = 1`,
+          'replaceBatchMatchesVersions',
+        ],
+        [
+          'a refund above the price of the last version',
+          `update outcome set refund = refund + 1 where account = 1 and id = (select max(id) from replacement
+             where account = 1)`,
+          `update outcome set refund = refund - 1 where account = 1 and id = (select max(id) from replacement
+             where account = 1)`,
+          'refundWithinCharge',
+        ],
+      ];
+
+    it.each(planted)('finds one unit wrong in %s', async (_, sql, undo, check) => {
+      await traffic.tamper(sql);
+      const found = await reconcile(traffic.pool);
+      await traffic.tamper(undo);
+      expect(found.mismatches.map((mismatch) => mismatch.check)).toContain(check);
+      expect(await reconcile(traffic.pool)).toMatchObject({ ok: true });
+    });
+  });
 });

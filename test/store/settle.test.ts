@@ -47,7 +47,10 @@ const endUnsent = (...rows: Parameters<typeof writeSettle>[3]) =>
   writeEndUnsent(node.client, node.epoch, node.nextBatch(), rows);
 const refund = (row: AcceptRow) => end(row, { state: UNDELIV, refund: row.unitPrice });
 
-async function lease(row: AcceptRow, attempt = 1): Promise<{ id: bigint; refused: readonly bigint[] }> {
+async function lease(
+  row: AcceptRow,
+  attempt = 1,
+): Promise<{ id: bigint; refused: readonly bigint[] }> {
   const keys = [{ id: row.id, segment: 1, attempt }];
   const taken = await takeLease(node.client, node.epoch, row.carrier, keys, leases++);
   return { id: taken.lease, refused: taken.refused };
