@@ -1,0 +1,137 @@
+import type { PduInput } from 'smpp';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Esme, payload } from '../gateway/esme.ts';
+import { contentOf, ScriptedCarrier } from '../gateway/scripted-carrier.ts';
+import type { TestDaemon } from '../support/daemon.ts';
+import { createDatabase, type TestDatabase } from '../support/postgres.ts';
+import { figures, Stage } from './stage.ts';
+
+/** Messages queued before the kill; of each one thing is asked while the daemon is killed. */
+const MESSAGES = 300;
+const OLD = 'old';
+const NEW = 'n'.repeat(200);
+
+let database: TestDatabase;
+let stage: Stage;
+let carrier: ScriptedCarrier;
+
+beforeEach(async () => {
+  database = await createDatabase();
+  stage = await Stage.open(database.url);
+  carrier = await ScriptedCarrier.listen();
+  carrier.onSubmit = (submit) => {
+    carrier.accept(submit);
+    setTimeout(() => void carrier.receipt(submit).catch(() => {}), 5);
+  };
+});
+
+afterEach(async () => {
+  await stage.close();
+  await carrier.down();
+  await database.drop();
+});
+
+/** Queues messages while the carrier is away, then asks to replace or cancel each; the daemon dies meanwhile. */
+async function killedHalfWay(daemon: TestDaemon): Promise<Map<string, Asked>> {
+  const esme = await Esme.bind(daemon.smppPort, { systemId: 'acme' });
+  const numbers = Array.from({ length: MESSAGES }, (_, i) => `1202555${1000 + i}`);
+  const ids = await Promise.all(
+    numbers.map((destination_addr) => esme.accepted({ destination_addr, short_message: OLD })),
+  );
+  const asked = new Map<string, Asked>();
+  for (const [i, number] of numbers.entries()) {
+    const cancels = i % 3 === 0;
+    const one: Asked = { id: ids[i] ?? '', cancels, status: undefined };
+    asked.set(number, one);
+    const fields: PduInput = { message_id: one.id };
+    const told = (pdu: { command_status: number }) => {
+      one.status = pdu.command_status;
+      // A third of the answers came: now.
+      if ([...asked.values()].filter(({ status }) => status !== undefined).length === MESSAGES / 3)
+        void daemon.kill();
+    };
+    if (cancels) esme.session.cancel_sm(fields, told);
+    else
+      esme.session.replace_sm(
+        { ...fields, registered_delivery: 1, ...payload(NEW, 'latin1') },
+        told,
+      );
+    // A few at a time, so that the kill falls between them.
+    if (i % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await new Promise<void>((resolve) => {
+    if (esme.closed) resolve();
+    else esme.session.on('close', resolve);
+  });
+  return asked;
+}
+
+interface Asked {
+  readonly id: string;
+  readonly cancels: boolean;
+  /** Undefined: the daemon died before it answered. */
+  status: number | undefined;
+}
+
+/** What went out for each message is what its answer said; without an answer it is one or the other, whole. */
+async function judge(asked: ReadonlyMap<string, Asked>): Promise<void> {
+  const counts = { cancelled: 0, replaced: 0, unanswered: 0 };
+  for (const [number, { id, cancels, status }] of asked) {
+    const text = carrier
+      .to(number)
+      .map(({ pdu }) => String(contentOf(pdu)))
+      .join('');
+    const state = await stage.value('select state from outcome where id = $1', [id]);
+    const done = cancels ? text === '' && state === '4' : text === NEW && state === '2';
+    const undone = text === OLD && state === '2';
+    expect({
+      number,
+      cancels,
+      status,
+      text,
+      state,
+      fits: status === 0 ? done : done || undone,
+    }).toMatchObject({ fits: true });
+    if (status === undefined) counts.unanswered++;
+    else counts[cancels ? 'cancelled' : 'replaced']++;
+  }
+  figures('killed while messages were cancelled and replaced', counts);
+  expect(counts.cancelled).toBeGreaterThan(0);
+  expect(counts.replaced).toBeGreaterThan(0);
+  expect(counts.unanswered).toBeGreaterThan(0);
+}
+
+describe('kill -9 while messages are cancelled and replaced', () => {
+  const spec = () =>
+    stage.resources({
+      bind: { windowMax: 1_000 },
+      carrier: { port: carrier.port, host: '127.0.0.1' },
+    });
+
+  it('keeps what was answered after a restart: the new version alone is sent, the cancelled one never', async () => {
+    await carrier.down();
+    const first = await stage.startDaemon({ name: 'one', resources: spec() });
+    const asked = await killedHalfWay(first);
+    await carrier.up();
+    const second = await stage.startDaemon({ name: 'one', resources: spec() });
+    const receiver = await Esme.bind(second.smppPort, { systemId: 'acme', as: 'receiver' });
+    await stage.settled();
+    await judge(asked);
+    expect(await second.get('/v1/reconciliation')).toMatchObject({ ok: true, mismatches: [] });
+    await receiver.close();
+  }, 45_000);
+
+  it('keeps it as well where another node adopts the dead one', async () => {
+    await carrier.down();
+    const a = await stage.startDaemon({ resources: spec() });
+    const b = await stage.startDaemon({ resources: spec() });
+    const asked = await killedHalfWay(a);
+    const receiver = await Esme.bind(b.smppPort, { systemId: 'acme', as: 'receiver' });
+    await b.logged('nodeRecovered', 15_000);
+    await carrier.up();
+    await stage.settled();
+    await judge(asked);
+    expect(await b.get('/v1/reconciliation')).toMatchObject({ ok: true, mismatches: [] });
+    await receiver.close();
+  }, 45_000);
+});
