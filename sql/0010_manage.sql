@@ -10,6 +10,7 @@ create table replacement (
   difference bigint not null,        -- paid (above 0) or given back: unit price x the segments more than before
   entry bigint,                      -- ledger_entry.id; null: nothing to pay
   valid_until timestamptz not null,
+  release_at timestamptz,            -- not null: its place is the table scheduled, not a queue, from here on
   account int not null,
   policy_version int not null,
   key int not null,                  -- content_key.id
@@ -116,10 +117,10 @@ end $$;
 -- 1 insufficient credit, 2 credit expired, 3 account not active, 4 ended or with a carrier, 5 replaced meanwhile: read it
 -- again. The difference is paid from, or given back to, side 0 of the balance, an entry each: `charge` where the message
 -- is charged at submit, else `reserve`; either may be negative, so that a message's charges sum to the price of its last
--- version and are no refunds.
+-- version and are no refunds. release_ats: null: its time stays; a past one: at once.
 create function replace_messages(
   p_epoch int, p_batch bigint, ids bigint[], versions smallint[], accounts int[], segments_ smallint[], policies int[],
-  registered smallint[], valid_untils timestamptz[], keys int[], blobs bytea[]
+  registered smallint[], valid_untils timestamptz[], keys int[], blobs bytea[], release_ats timestamptz[]
 ) returns bytea
 language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
@@ -130,6 +131,7 @@ declare
   entry_ bigint;
   last_version int; last_segments int; last_valid timestamptz;
   difference_ bigint;
+  release_ timestamptz;
 begin
   perform enter_epoch(p_epoch);
   perform pg_advisory_xact_lock(7303, 0);
@@ -137,8 +139,8 @@ begin
   perform from balance s where s.account = any (accounts) and s.side = 0 order by s.account for no key update;
   for one in
     select t.*, m.unit_price, m.segments as first_segments, m.valid_until as first_valid, m.charge_on
-    from unnest(ids, versions, accounts, segments_, policies, registered, valid_untils, keys, blobs) with ordinality
-      as t (id, version, account, segments, policy, registered, valid_until, key, blob, nth)
+    from unnest(ids, versions, accounts, segments_, policies, registered, valid_untils, keys, blobs, release_ats)
+      with ordinality as t (id, version, account, segments, policy, registered, valid_until, key, blob, release_at, nth)
     cross join lateral (select * from message x where x.id = t.id and x.account = t.account and x.carrier <> 0 offset 0) m
     where t.id <> all (held) and (select o.id from outcome o where o.id = t.id) is null
     order by t.nth
@@ -168,10 +170,17 @@ begin
           b.credits, b.reserved, 1, one.segments - coalesce(last_segments, one.first_segments), p_batch, 'replaced')
         returning id into entry_;
     end if;
-    insert into replacement (id, batch, difference, entry, valid_until, account, policy_version, key, version, segments,
-        registered_delivery, blob)
-      values (one.id, p_batch, difference_, entry_, one.valid_until, one.account, one.policy, one.key, one.version,
-        one.segments, one.registered, one.blob);
+    -- A message that has its place in the table scheduled keeps it, whatever its time is now.
+    select s.at into release_ from scheduled s where s.id = one.id;
+    if one.release_at is not null and (one.release_at > now() or release_ is not null) then
+      release_ := greatest(one.release_at, now());
+      insert into scheduled (id, at, epoch) values (one.id, release_, p_epoch)
+        on conflict (id) do update set at = excluded.at;
+    end if;
+    insert into replacement (id, batch, difference, entry, valid_until, release_at, account, policy_version, key, version,
+        segments, registered_delivery, blob)
+      values (one.id, p_batch, difference_, entry_, one.valid_until, release_, one.account, one.policy, one.key,
+        one.version, one.segments, one.registered, one.blob);
     -- The janitor's walk may have passed it, or know only the validity it had.
     insert into due (at, id) values (one.valid_until, one.id) on conflict do nothing;
   end loop;
@@ -186,14 +195,15 @@ create function load_messages(ids bigint[]) returns table (
   id bigint, account int, bind int, customer_id text, carrier int, lane smallint, segments smallint,
   unit_price bigint, tariff_version int, policy_version int, terms_version int, charge_on smallint,
   registered_delivery smallint, valid_until timestamptz, destination_hash bytea, key int, blob bytea,
-  state smallint, fault smallint, err int, done_at timestamptz, version smallint)
+  state smallint, fault smallint, err int, done_at timestamptz, version smallint,
+  release_at timestamptz)
 language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off as $$
 begin
   return query select m.id, m.account, m.bind, m.customer_id, m.carrier, m.lane, coalesce(r.segments, m.segments),
       m.unit_price, m.tariff_version, coalesce(r.policy_version, m.policy_version), m.terms_version, m.charge_on,
       coalesce(r.registered_delivery, m.registered_delivery), coalesce(r.valid_until, m.valid_until),
       m.destination_hash, coalesce(r.key, c.key), coalesce(r.blob, c.blob), o.state, o.fault, o.err, o.done_at,
-      coalesce(r.version, 0::smallint)
+      coalesce(r.version, 0::smallint), r.release_at
     from unnest(ids) as t (id)
       cross join lateral (select * from message x where x.id = t.id offset 0) m
       left join lateral (select x.key, x.blob from content x where x.id = t.id offset 0) c on true
@@ -208,7 +218,8 @@ create function find_dispatch(p_number int, p_carrier int, upstream_ids text[]) 
   id bigint, account int, bind int, customer_id text, carrier int, lane smallint, segments smallint,
   unit_price bigint, tariff_version int, policy_version int, terms_version int, charge_on smallint,
   registered_delivery smallint, valid_until timestamptz, destination_hash bytea, key int, blob bytea,
-  state smallint, fault smallint, err int, done_at timestamptz, version smallint)
+  state smallint, fault smallint, err int, done_at timestamptz, version smallint,
+  release_at timestamptz)
 language plpgsql set enable_seqscan = off set enable_bitmapscan = off as $$
 begin
   return query execute format('select d.upstream_id, d.segment, d.attempt, d.at, m.id, m.account, m.bind,
@@ -216,7 +227,7 @@ begin
       coalesce(r.policy_version, m.policy_version), m.terms_version, m.charge_on,
       coalesce(r.registered_delivery, m.registered_delivery), coalesce(r.valid_until, m.valid_until),
       m.destination_hash, coalesce(r.key, c.key), coalesce(r.blob, c.blob), o.state, o.fault, o.err, o.done_at,
-      coalesce(r.version, 0::smallint)
+      coalesce(r.version, 0::smallint), r.release_at
     from unnest($2) as t (upstream_id)
       cross join lateral (select * from dispatch_%1$s x
         where x.carrier = $1 and x.upstream_id = t.upstream_id and x.status = 0 offset 0) d
@@ -226,32 +237,6 @@ begin
         on true
       left join lateral (select * from replacement x where x.id = d.id order by x.version desc limit 1) r on true
     order by d.at desc', p_number) using p_carrier, upstream_ids;
-end $$;
-
--- As before; segments and validity are those in force.
-create or replace function queued_messages(p_epoch int, p_after bigint, p_upto bigint) returns table (
-  id bigint, account int, carrier int, lane smallint, segments smallint, valid_until timestamptz,
-  next_attempt int, answered_segments smallint[], answered_statuses int[], unknown_segments smallint[])
-language plpgsql set plan_cache_mode = force_generic_plan
-set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
-begin
-  return query
-    select m.id, m.account, m.carrier, m.lane, coalesce(r.segments, m.segments),
-      coalesce(r.valid_until, m.valid_until),
-      greatest(a.attempt, (select max(u.attempt) from unknown_outcome u where u.id = m.id), 0) + 1, a.segments, a.statuses,
-      (select array_agg(u.segment) from unknown_outcome u where u.id = m.id and u.resolved_at is null)
-    from (select * from message x
-      where x.id > p_after and x.id <= p_upto and x.epoch = p_epoch
-        and (select o.id from outcome o where o.id = x.id) is null
-      order by x.id offset 0) m
-    left join lateral (select x.segments, x.valid_until from replacement x
-      where x.id = m.id order by x.version desc limit 1) r on true
-    left join lateral (select array_agg(d.segment order by d.attempt) as segments,
-        array_agg(d.status order by d.attempt) as statuses, max(d.attempt)::int as attempt,
-        count(distinct d.segment) filter (where d.status = 0) as accepted
-      from dispatch d where d.id = m.id) a on true
-    where coalesce(a.accepted, 0) < coalesce(r.segments, m.segments)
-    order by m.id;
 end $$;
 
 -- ------------------------------------------------------------------ finding a customer's messages
@@ -288,16 +273,19 @@ end $$;
 
 -- Unfinished messages to a number that no carrier has accepted, for many lookups at once: hashes[n] of accounts[n] below
 -- befores[n], the newest p_most of each. Only ids that some node may still have to send are looked at (over the lowest
--- queue_floor): in one walk for all lookups where a partition is young, by the index on the number where it is closed.
+-- queue_floor), and scheduled ones: in one walk for all lookups where a partition is young, by the index on the number
+-- where it is closed.
 create function find_queued(accounts int[], hashes bytea[], befores bigint[], p_most int) returns table (nth int, id bigint)
 language plpgsql set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off as $$
 declare
   floor_ bigint;
+  scheduled_ bigint;
   part record;
 begin
   select min(e.queue_floor) into floor_ from node_epoch e where not e.recovered;
-  for part in select r.number, to_regclass(format('message_%s_destination', r.number)) is not null as indexed
-      from id_range r where r.to_id is null or r.to_id > floor_ order by r.number desc loop
+  select min(s.id) into scheduled_ from scheduled s;
+  for part in select r.number, r.from_id, to_regclass(format('message_%s_destination', r.number)) is not null as indexed
+      from id_range r where r.to_id is null or r.to_id > least(floor_, scheduled_) order by r.number desc loop
     -- OFFSET 0: the looks at outcome and dispatch are for what was found, not for what is walked over.
     return query execute format('select f.nth, f.id from (
         select x.nth::int, x.id, row_number() over (partition by x.nth order by x.id desc) as place from (%2$s offset 0) x
@@ -307,11 +295,17 @@ begin
       , part.number, format(case when part.indexed then
         'select t.nth, y.id from unnest($1, $2, $3) with ordinality as t (account, hash, before, nth)
           cross join lateral (select m.id, m.account from message_%1$s m where m.destination_hash = t.hash offset 0) y
-          where y.account = t.account and y.id >= $4 and y.id < t.before'
+          where y.account = t.account and y.id < t.before
+            and (y.id >= $4 or (select s.id from scheduled s where s.id = y.id) is not null)'
       else
-        'select t.nth, y.id from (select m.id, m.account, m.destination_hash from message_%1$s m where m.id >= $4 offset 0) y
+        'select t.nth, y.id from (
+            select m.id, m.account, m.destination_hash from message_%1$s m where m.id >= $4
+            union all
+            select m.id, m.account, m.destination_hash from scheduled s
+              cross join lateral (select * from message_%1$s x where x.id = s.id offset 0) m
+              where s.id >= $6 and s.id < $4 offset 0) y
           join unnest($1, $2, $3) with ordinality as t (account, hash, before, nth)
             on t.hash = y.destination_hash and t.account = y.account where y.id < t.before'
-      end, part.number)) using accounts, hashes, befores, floor_, p_most;
+      end, part.number)) using accounts, hashes, befores, floor_, p_most, part.from_id;
   end loop;
 end $$;

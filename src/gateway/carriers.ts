@@ -80,7 +80,7 @@ export class Carriers implements CarrierLinkHandler {
 
   /** A queued message has ended. */
   forget(message: Message): void {
-    this.#running.get(message.carrier)?.dispatcher.forget(message.id);
+    this.#running.get(message.carrier)?.dispatcher.forget(message);
   }
 
   /** Segments to be sent before the queue. */

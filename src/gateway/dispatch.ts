@@ -76,6 +76,8 @@ export interface DispatchDeps {
   takeLease(carrier: CarrierId, keys: readonly Sending[]): Promise<TakenLease>;
   /** Reads messages with their content. */
   load(ids: readonly MessageId[]): Promise<Message[]>;
+  /** Replaced while it was under way, and its place is the table `scheduled`: it is brought again from there. */
+  giveBackScheduled(id: MessageId): void;
   /** Stores an answer (sent lane). */
   book(sending: Sending): void;
   /** Whether the sent lane is so far behind that the carrier must wait. */
@@ -182,8 +184,8 @@ export class Dispatcher {
   }
 
   /** A message ended while it was queued: its copy here, if any, is let go of (a lease would refuse it anyway). */
-  forget(id: MessageId): void {
-    this.queue.forget(id);
+  forget({ id, bind }: Message): void {
+    if (this.queue.forget(id)) this.#deps.queued.remove(bind);
     this.#takeJobs(new Set([id]));
   }
 
@@ -406,9 +408,14 @@ export class Dispatcher {
    * becomes one job for all its segments, under the highest attempt, so that no key is used twice.
    */
   #reread(sendings: readonly Job[]): void {
-    const ids = new Set(sendings.map((sending) => sending.message.id));
+    const replaced = new Set(sendings.map((sending) => sending.message.id));
+    const all = [...sendings, ...this.#takeJobs(replaced)];
+    const old = all.filter(({ message }) => message.releaseAtMs === 0);
+    for (const { message } of all)
+      if (message.releaseAtMs !== 0) this.#deps.giveBackScheduled(message.id);
+    if (old.length === 0) return;
+    const ids = new Set(old.map(({ message }) => message.id));
     for (const id of ids) this.#rereading.add(id);
-    const old = [...sendings, ...this.#takeJobs(ids)];
     const attempts = new Map<MessageId, number>();
     const versions = new Map<MessageId, number>();
     for (const { message, attempt } of old) {
@@ -422,8 +429,7 @@ export class Dispatcher {
           message.carrier = this.#deps.carrier.id;
           const attempt = attempts.get(message.id) ?? 1;
           const isNewer = message.version > (versions.get(message.id) ?? 0);
-          if (isNewer && message.ended === undefined)
-            this.#again.push({ message, segment: 0, attempt });
+          if (isNewer && isForQueue(message)) this.#again.push({ message, segment: 0, attempt });
         }
         this.pump();
       },
@@ -466,7 +472,9 @@ export class Dispatcher {
     this.#deps.load(ids).then(
       (messages) => {
         this.#paging = [];
-        this.queue.warm(lane, messages);
+        for (const message of messages)
+          if (!isForQueue(message)) this.#deps.queued.remove(message.bind);
+        this.queue.warm(lane, messages.filter(isForQueue));
         this.pump();
       },
       () => {
@@ -476,6 +484,11 @@ export class Dispatcher {
       },
     );
   }
+}
+
+/** Whether a message that was read again is to be sent from here: not when it has ended, or was given a time of its own. */
+function isForQueue(message: Message): boolean {
+  return message.ended === undefined && message.releaseAtMs === 0;
 }
 
 /** The smaller of a floor and a message's id, unless that has its place in the table of scheduled ones. */

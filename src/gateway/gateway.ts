@@ -363,6 +363,7 @@ export class Gateway {
       receipts: () => this.#receipts,
       openPassword: (carrier) => sealing.openSecret(carrier.sealedPassword),
       takeLease: (carrier, keys) => this.#takeLease(carrier, keys),
+      giveBackScheduled: (id) => this.#scheduled.giveBack(id),
       load: (ids) => this.#loader.load(ids),
       book: (sending) => this.lanes.sent.push(sending),
       behind: () => this.lanes.sent.depth() > SENT_MAX,

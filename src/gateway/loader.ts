@@ -113,7 +113,7 @@ export class MessageLoader {
       contentKey: stored.contentKey,
       version: stored.version,
       content: NOTHING,
-      releaseAtMs: 0,
+      releaseAtMs: stored.releaseAtMs ?? 0,
       submitKey: undefined,
       knownUntilMs: 0,
       owner,

@@ -162,12 +162,18 @@ export class CarrierQueue {
     q.hot.push(...messages);
   }
 
-  /** Lets go of a message that has ended, if its content is at hand; one of which only the id is here stays. */
-  forget(id: MessageId): void {
+  /**
+   * Lets go of a message that has ended, if its content is at hand; one of which only the id is here stays.
+   * @returns whether it was here
+   */
+  forget(id: MessageId): boolean {
     for (const q of this.#lanes) {
       const at = q.hot.findIndex((message) => message?.id === id);
-      if (at >= 0) q.hot.splice(at, 1);
+      if (at < 0) continue;
+      q.hot.splice(at, 1);
+      return true;
     }
+    return false;
   }
 
   /** An id not above any that waits in a lane (by default in any): recovery reads from it on. */

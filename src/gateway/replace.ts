@@ -2,9 +2,11 @@ import type { CatalogAccount } from '../domain/catalog.ts';
 import { subtract, times } from '../domain/money.ts';
 import { type RefusalKey, statusOf } from '../domain/refusal.ts';
 import { encodeOne, PduWriter } from '../smpp/codec.ts';
+import { codingFromLatin1, type PeerAlphabet, toGsm7 } from '../smpp/default-alphabet.ts';
 import { textOf } from '../smpp/message.ts';
 import type { PduOf, SubmitSm } from '../smpp/pdu.ts';
 import { malformedMessage, segmentsOf } from '../smpp/segmentation.ts';
+import { formatAbsoluteTime, parseSmppTime } from '../smpp/smpp-time.ts';
 import * as status from '../smpp/status.ts';
 import { TLVS } from '../smpp/tlv.ts';
 import type { ContentKeys } from '../store/content-keys.ts';
@@ -41,6 +43,8 @@ export interface NextVersion {
   readonly submit: SubmitSm;
   readonly segments: number;
   readonly validUntilMs: number;
+  /** Unix ms before which it is not sent; 0: at once. Undefined: its time stays. */
+  readonly releaseAtMs: number | undefined;
 }
 
 /** How a replacement came out: done, refused by a status or a reason, or too late. */
@@ -104,7 +108,11 @@ export class Replacer {
   ): Promise<Message | { readonly refused: RefusalKey } | undefined> {
     const message = await this.#earlier(account, msisdn, next.submit);
     if (message === undefined) return undefined;
-    const outcome = await this.#replace(account, message, () => next);
+    // A relative time counts from its own submit_sm, not from the message's accept.
+    const at = next.releaseAtMs ?? 0;
+    const schedule_delivery_time = at === 0 ? '' : formatAbsoluteTime(at);
+    const absolute = { ...next, submit: { ...next.submit, schedule_delivery_time } };
+    const outcome = await this.#replace(account, message, () => absolute);
     if (outcome === 'replaced') return message;
     return typeof outcome === 'object' && 'refused' in outcome ? outcome : undefined;
   }
@@ -158,16 +166,12 @@ export class Replacer {
     pdu: PduOf<'replace_sm'>,
   ): NextVersion | Exclude<Outcome, string> {
     if (account.status !== 'active') return { refused: 'accountSuspended' };
-    const submit = replaced(copy, pdu);
-    const malformed = malformedMessage(submit, DEFAULT_ALPHABET);
+    const times = this.#nextTimes(account, copy, pdu);
+    if ('status' in times) return times;
+    const submit = replaced(copy, pdu, times.releaseAtMs, account.defaultAlphabet);
+    const malformed =
+      toGsm7(submit, account.defaultAlphabet) ?? malformedMessage(submit, DEFAULT_ALPHABET);
     if (malformed !== undefined) return { status: malformed.commandStatus };
-    // Sending later is not offered yet: refused rather than sent at once.
-    if (pdu.schedule_delivery_time !== '') return { status: status.ESME_RINVSCHED };
-    const validUntilMs =
-      pdu.validity_period === ''
-        ? copy.validUntilMs
-        : validUntil(pdu.validity_period, account, this.#deps.now());
-    if (validUntilMs === undefined) return { status: status.ESME_RINVEXPIRY };
     const text = textOf(submit, DEFAULT_ALPHABET);
     const sender = submit.source_addr;
     const verdict = account.policy.judge({ text, sender, destination: copy.destination });
@@ -175,7 +179,27 @@ export class Replacer {
       this.#deps.observer.policyDecision(verdict.rule, 'refuse');
       return { refused: verdict.refusal.key };
     }
-    return { submit, segments: segmentsOf(submit, DEFAULT_ALPHABET), validUntilMs };
+    return { submit, segments: segmentsOf(submit, DEFAULT_ALPHABET), ...times };
+  }
+
+  /** Both counted from now; an empty one leaves what there is (SMPP 3.4 §4.10.1). A schedule that has passed is none. */
+  #nextTimes(
+    account: CatalogAccount,
+    copy: Message,
+    pdu: PduOf<'replace_sm'>,
+  ): Pick<NextVersion, 'validUntilMs' | 'releaseAtMs'> | { readonly status: number } {
+    const nowMs = this.#deps.now();
+    const asked = parseSmppTime(pdu.schedule_delivery_time, nowMs);
+    if (asked === 'malformed') return { status: status.ESME_RINVSCHED };
+    const releaseAtMs = asked === undefined || asked > nowMs ? asked : 0;
+    const validUntilMs =
+      pdu.validity_period === ''
+        ? copy.validUntilMs
+        : validUntil(pdu.validity_period, account, nowMs);
+    if (validUntilMs === undefined) return { status: status.ESME_RINVEXPIRY };
+    if (releaseAtMs !== undefined && releaseAtMs >= validUntilMs)
+      return { status: status.ESME_RINVSCHED };
+    return { validUntilMs, releaseAtMs };
   }
 
   async #store(
@@ -198,6 +222,7 @@ export class Replacer {
         validUntilMs: next.validUntilMs,
         contentKey: key.id,
         content,
+        releaseAtMs: next.releaseAtMs,
         told,
       }),
     );
@@ -237,7 +262,12 @@ function outcomeOf(verdict: ReplaceVerdict | 'notCommitted'): Outcome | 'again' 
  * The message's submit_sm with what a replace_sm says in it. Empty times leave those there are (SMPP 3.4 §4.10.1); SMPP 5.0
  * §4.5.3 lets the text come as message_payload. All else, data_coding and other TLVs among it, stays.
  */
-function replaced(copy: Message, pdu: PduOf<'replace_sm'>): SubmitSm {
+function replaced(
+  copy: Message,
+  pdu: PduOf<'replace_sm'>,
+  releaseAtMs: number | undefined,
+  alphabet: PeerAlphabet,
+): SubmitSm {
   const own = copy.submit;
   if (own === undefined) throw new Error('a message to be replaced has its submit_sm');
   const payload = TLVS.message_payload.tag;
@@ -245,8 +275,11 @@ function replaced(copy: Message, pdu: PduOf<'replace_sm'>): SubmitSm {
     ...(own.tlvs ?? []).filter((tlv) => tlv.tag !== payload),
     ...(pdu.tlvs ?? []).filter((tlv) => tlv.tag === payload),
   ];
+  const scheduled = releaseAtMs === 0 ? '' : formatAbsoluteTime(releaseAtMs ?? 0);
   return {
     ...own,
+    data_coding: alphabet === 'latin1' ? codingFromLatin1(own) : own.data_coding,
+    schedule_delivery_time: releaseAtMs === undefined ? own.schedule_delivery_time : scheduled,
     validity_period: pdu.validity_period === '' ? own.validity_period : pdu.validity_period,
     registered_delivery: pdu.registered_delivery,
     sm_default_msg_id: pdu.sm_default_msg_id,

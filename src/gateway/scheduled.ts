@@ -25,8 +25,8 @@ export interface ScheduledDeps {
  *
  * ```
  *   accepted ──> table `scheduled` ── its time has come ──> before the carrier's queue ── all sent, or ended ──> struck off
- *                     ^                                             │ the node dies
- *                     └─────────────── adopted <────────────────────┘
+ *                     ^                                             │ the node dies, or it is replaced
+ *                     └───────── adopted, or given back <───────────┘
  * ```
  * The row is the message's place in the queue until nothing of it is left to send, so that no node has to look through
  * the messages of many days for it.
@@ -51,6 +51,11 @@ export class ScheduledMessages {
     } finally {
       this.#working = false;
     }
+  }
+
+  /** It was replaced while it was under way: it is brought again, as it is now, when its time has come. */
+  giveBack(id: MessageId): void {
+    this.#underWay.delete(id);
   }
 
   async #work(): Promise<void> {

@@ -1,6 +1,6 @@
-import { parseDataCoding } from './data-coding.ts';
+import { decodeText, parseDataCoding } from './data-coding.ts';
 import { encodeGsm7, unpackSeptets } from './gsm7.ts';
-import { hasUdh, MalformedMessage, messageOctets } from './message.ts';
+import { hasUdh, MalformedMessage, messageOctets, textOctets } from './message.ts';
 import type { SubmitSm } from './pdu.ts';
 import { makeOctetsTlv, TLVS } from './tlv.ts';
 import { udhOctets } from './udh.ts';
@@ -37,6 +37,25 @@ export function toGsm7(pdu: SubmitSm, alphabet: PeerAlphabet): MalformedMessage 
   }
   setOctets(pdu, header === 0 ? rewritten : Buffer.concat([octets.subarray(0, header), rewritten]));
   return undefined;
+}
+
+/**
+ * The data_coding in which a peer of Latin-1 submitted a message that `toGsm7` may have rewritten: the default alphabet
+ * where the text is all Latin-1 and not all GSM 7-bit, which is what becomes UCS-2. (Latin-1 in a UCS-2 of his own
+ * cannot be told from it; he has no reason to write that.)
+ */
+export function codingFromLatin1(pdu: SubmitSm): number {
+  if (parseDataCoding(pdu.data_coding).alphabet !== 'ucs2') return pdu.data_coding;
+  const text = decodeText(textOctets(pdu), DATA_CODING_UCS2, 'gsm7');
+  const isLatin1 = [...text].every((char) => char <= '\xff') && encodeGsm7(text) === undefined;
+  return isLatin1 ? asDefault(pdu.data_coding) : pdu.data_coding;
+}
+
+/** What `asUcs2` made a UCS-2 data_coding of. */
+function asDefault(dataCoding: number): number {
+  const group = dataCoding >> 4;
+  if (group === 0xe) return 0xc0 | (dataCoding & 0x0f);
+  return dataCoding === DATA_CODING_UCS2 ? 0 : dataCoding & ~0x0c;
 }
 
 /** Septets behind a header begin at a septet boundary (TS 23.040 §9.2.3.24). */

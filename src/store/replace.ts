@@ -18,6 +18,8 @@ export interface ReplaceRow {
   readonly contentKey: number;
   /** The whole submit_sm as it is from now on, sealed under (id, version). */
   readonly content: Uint8Array;
+  /** Unix ms before which it is not sent; a past one: at once. Undefined: its time stays. */
+  readonly releaseAtMs: number | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export async function writeReplace(
     epoch,
     batch,
     ...columnsOf(client).fill(rows),
+    rows.map(({ releaseAtMs }) => (releaseAtMs === undefined ? null : new Date(releaseAtMs))),
   ]);
   return Array.from(verdicts) as ReplaceVerdict[];
 }
@@ -48,7 +51,7 @@ export async function writeReplace(
 const statement = {
   name: 'replace',
   text: `select replace_messages($1, $2, $3::int8[], $4::int2[], $5::int4[], $6::int2[], $7::int4[], $8::int2[],
-    $9::timestamptz[], $10::int4[], $11::bytea[])`,
+    $9::timestamptz[], $10::int4[], $11::bytea[], $12::timestamptz[])`,
 };
 
 class ReplaceColumns {

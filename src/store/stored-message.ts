@@ -34,6 +34,8 @@ export interface StoredMessage {
   readonly content: Buffer;
   /** 0: as accepted; else how often it was replaced. */
   readonly version: number;
+  /** When it was replaced by one with a time of its own: unix ms before which it is not sent. */
+  readonly releaseAtMs: number | undefined;
   readonly end: StoredEnd | undefined;
 }
 
@@ -83,6 +85,7 @@ export interface MessageColumns {
   readonly err: number | null;
   readonly done_at: Date | null;
   readonly version: number;
+  readonly release_at: Date | null;
 }
 
 /** A row of load_messages or find_dispatch as a message. */
@@ -106,6 +109,7 @@ export function storedMessage(row: MessageColumns): StoredMessage {
     contentKey: row.key ?? 0,
     content: row.blob ?? NO_CONTENT,
     version: row.version,
+    releaseAtMs: row.release_at?.getTime(),
     end:
       row.state === null
         ? undefined

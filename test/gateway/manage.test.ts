@@ -37,6 +37,7 @@ beforeAll(async () => {
       accounts: {
         alice: { policy: 'clean', credit: '100' },
         bob: { credit: '100' },
+        latin: { defaultAlphabet: 'latin1' },
         later: { terms: 'onDelivery' },
         poor: { credit: '0.2' },
         slow: { bind: { segmentsPerSecond: 1, burst: 3 } },
@@ -59,7 +60,8 @@ beforeEach(() => gateway.setPaused('main', true));
 async function bind(systemId: string, version?: number): Promise<Esme> {
   const esme = await Esme.bind(gateway.port, {
     systemId,
-    ...(version !== undefined && { version }),
+    // Receipts go to the first bind of the account.
+    ...(version !== undefined && { version, as: 'transmitter' as const }),
   });
   open.push(esme);
   return esme;
@@ -142,6 +144,35 @@ describe('query_sm', () => {
     expect(await query(bob, { message_id: '0000beef' })).toMatchObject({
       command_status: RINVMSGID,
     });
+  });
+
+  it('takes the ids of 3.3 binds, of submit_multi and of data_sm', async () => {
+    const old = await bind('alice', 0x33);
+    const { id } = await queued(old);
+    expect(id).toMatch(/^[0-9A-F]{8}$/);
+    expect(await query(alice, { message_id: id })).toMatchObject({ message_state: ENROUTE });
+    expect(await replace(old, { message_id: id, ...SHOP, short_message: 'new' })).toBe(0);
+    expect(await cancel(old, { message_id: id, ...SHOP })).toBe(0);
+    const [one, two] = [number(), number()];
+    const dest_address = [one, two].map((destination_addr) => ({
+      dest_flag: 1,
+      dest_addr_ton: 1,
+      dest_addr_npi: 1,
+      destination_addr,
+    }));
+    const multi = await new Promise<Pdu>((resolve) =>
+      alice.session.submit_multi({ ...SHOP, dest_address, short_message: 'to all' }, resolve),
+    );
+    const shared = multi.message_id;
+    if (shared === undefined) throw new Error('an id');
+    expect(await query(alice, { message_id: shared })).toMatchObject({
+      command_status: RQUERYFAIL,
+    });
+    expect(await cancel(alice, { message_id: shared, destination_addr: one })).toBe(0);
+    expect(await cancel(alice, { message_id: shared, destination_addr: one })).toBe(RCANCELFAIL);
+    await release();
+    await carrier.taken(1, two);
+    expect(carrier.to(one)).toEqual([]);
   });
 
   it('cannot tell which of several destinations is meant by the id that they share', async () => {
@@ -360,6 +391,24 @@ describe('replace_sm', () => {
     expect(contentOf(submit?.pdu ?? ({} as Pdu))).toBe('пока');
   });
 
+  it('reads the text in the alphabet of its account, whatever became of the first one', async () => {
+    const latin = await bind('latin');
+    const texts = { gsm: 'café', neither: 'aþb' };
+    for (const [first, second, coding] of [
+      [texts.gsm, texts.neither, 8],
+      [texts.neither, texts.gsm, 0],
+    ] as const) {
+      const { id, to } = await queued(latin, { short_message: Buffer.from(first, 'latin1') });
+      const text = { short_message: Buffer.from(second, 'latin1') };
+      expect(await replace(latin, { message_id: id, ...text })).toBe(0);
+      await release();
+      const [submit] = await carrier.taken(1, to);
+      expect(submit?.pdu.data_coding).toBe(coding);
+      expect(contentOf(submit?.pdu ?? ({} as Pdu))).toBe(second);
+      await gateway.setPaused('main', true);
+    }
+  });
+
   it('is judged as a submit_sm is, and leaves the message as it was when it is refused', async () => {
     const { id, to } = await queued(alice, { short_message: 'nice' });
     const attempts: [PduInput, number][] = [
@@ -416,6 +465,68 @@ describe('replace_sm', () => {
     await release();
     const [submit] = await carrier.taken(1, other.to);
     expect(contentOf(submit?.pdu ?? ({} as Pdu))).toBe('late');
+  });
+});
+
+describe('a message with a time of its own', () => {
+  /** So many seconds from now. */
+  const inSeconds = (seconds: number) => `0000000000${String(seconds).padStart(2, '0')}000R`;
+
+  it('is SCHEDULED to a 5.0 bind, ENROUTE to an older one, and can be cancelled', async () => {
+    const newer = await bind('alice', 0x50);
+    const { id, to } = await queued(alice, { schedule_delivery_time: '000001000000000R' });
+    expect(await query(newer, { message_id: id })).toMatchObject({ message_state: 0 });
+    expect(await query(alice, { message_id: id })).toMatchObject({ message_state: ENROUTE });
+    expect(await cancel(alice, { message_id: '', ...SHOP, destination_addr: to })).toBe(0);
+    expect(await gateway.end(id)).toMatchObject({ state: 'DELETED', refund: '0.1' });
+  });
+
+  it('is found by its number however old it is', async () => {
+    const { id, to } = await queued(alice, { schedule_delivery_time: '000001000000000R' });
+    await gateway.sql('update node_epoch set queue_floor = (select max(id) + 1 from message)');
+    const again = { replace_if_present_flag: 1, destination_addr: to };
+    const later = { schedule_delivery_time: '000002000000000R' };
+    expect(await alice.accepted({ ...again, ...later })).toBe(id);
+    expect(await cancel(alice, { message_id: '', ...SHOP, destination_addr: to })).toBe(0);
+  });
+
+  it('is sent once, in its last version and not before its last time', async () => {
+    await release();
+    const { id, to } = await queued(alice, { schedule_delivery_time: '000001000000000R' });
+    const soon = { message_id: id, short_message: 'soon' };
+    expect(await replace(alice, { ...soon, schedule_delivery_time: inSeconds(2) })).toBe(0);
+    const askedAt = Date.now();
+    const [submit] = await carrier.taken(1, to);
+    expect(Date.now() - askedAt).toBeGreaterThan(1_000);
+    expect(contentOf(submit?.pdu ?? ({} as Pdu))).toBe('soon');
+    await eventually(async () =>
+      expect(await gateway.sql('select from scheduled where id = $1', [id])).toHaveLength(0),
+    );
+    expect(carrier.to(to)).toHaveLength(1);
+  });
+
+  it('leaves the queue when it is given a time, and waits for a further one when it was under way', async () => {
+    const { id, to } = await queued(alice);
+    const fields = { message_id: id, short_message: 'later' };
+    expect(await replace(alice, { ...fields, schedule_delivery_time: inSeconds(1) })).toBe(0);
+    // Its time comes while the carrier is away: it is under way, and then is given another.
+    await eventually(async () => {
+      const [row] = await gateway.sql<{ due: boolean }>(
+        "select at < now() - interval '1500 ms' as due from scheduled where id = $1",
+        [id],
+      );
+      expect(row?.due).toBe(true);
+    });
+    const last = { message_id: id, short_message: 'last' };
+    expect(await replace(alice, { ...last, schedule_delivery_time: inSeconds(3) })).toBe(0);
+    await release();
+    const marker = await queued(alice);
+    await carrier.taken(1, marker.to);
+    expect(carrier.to(to)).toEqual([]);
+    const [submit] = await carrier.taken(1, to);
+    expect(contentOf(submit?.pdu ?? ({} as Pdu))).toBe('last');
+    await gateway.sql('select pg_sleep(1.5)');
+    expect(carrier.to(to)).toHaveLength(1);
   });
 });
 

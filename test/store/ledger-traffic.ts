@@ -186,6 +186,7 @@ export class LedgerTraffic {
       validUntilMs: Date.now() + 3_600_000,
       contentKey: 1,
       content: Buffer.from('sealed anew'),
+      releaseAtMs: undefined,
     };
     await writeReplace(this.#client, this.#epoch, batchId(this.#batch++), [row]);
   }

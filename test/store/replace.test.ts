@@ -57,7 +57,9 @@ function next(row: AcceptRow, change: Partial<ReplaceRow> = {}): ReplaceRow {
   const { id, account, segments, policyVersion, registeredDelivery, validUntilMs, contentKey } =
     row;
   const content = Buffer.from('sealed anew');
-  const kept = { segments, policyVersion, registeredDelivery, validUntilMs, contentKey, content };
+  const releaseAtMs = undefined;
+  const times = { validUntilMs, releaseAtMs };
+  const kept = { segments, policyVersion, registeredDelivery, contentKey, content, ...times };
   return { id, account, version: 1, ...kept, ...change };
 }
 
