@@ -241,11 +241,13 @@ end $$;
 
 -- ------------------------------------------------------------------ finding a customer's messages
 
--- Messages by the message_id that an account was given, for many lookups at once: names[n] in accounts[n]. numbers[n]:
+-- Messages by the message_id that an account was given, for many lookups at once: names[n] in accounts[n], of the number
+-- with this hash where hashes[n] is not null. numbers[n]:
 -- the name as an internal id, or null where it is none; a message of that id, or those that share its name (submit_multi)
 -- and were accepted within a minute of it, are then the only ones looked for: one partition or two. Another name (an alias)
 -- is looked for by index in the newest partition first, and in older ones only until one has it.
-create function find_named(accounts int[], names text[], numbers bigint[], p_most int) returns table (nth int, id bigint)
+create function find_named(accounts int[], names text[], numbers bigint[], hashes bytea[], p_most int)
+returns table (nth int, id bigint)
 language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
   minute constant bigint := 60000::bigint << 22;
@@ -254,17 +256,20 @@ begin
   for n in 1 .. cardinality(names) loop
     if numbers[n] is not null then
       return query select n, x.id from message x
-        where x.id = numbers[n] and x.account = accounts[n] and x.customer_id is null;
+        where x.id = numbers[n] and x.account = accounts[n] and x.customer_id is null
+          and (hashes[n] is null or x.destination_hash = hashes[n]);
       return query select n, x.id from message x
         where x.account = accounts[n] and x.customer_id = names[n]
           and x.id >= greatest(numbers[n], minute) - minute
           and x.id <= least(numbers[n], 9223372036854775807 - minute) + minute
+          and (hashes[n] is null or x.destination_hash = hashes[n])
         limit p_most;
     else
       for part in select r.number from id_range r order by r.number desc loop
         return query execute format('select $1, x.id from message_%1$s x where x.account = $2 and x.customer_id = $3
-          and x.id > (select max(y.id) from message_%1$s y where y.account = $2 and y.customer_id = $3) - $4 limit $5', part)
-          using n, accounts[n], names[n], minute, p_most;
+          and x.id > (select max(y.id) from message_%1$s y where y.account = $2 and y.customer_id = $3) - $4
+            and ($6 is null or x.destination_hash = $6) limit $5', part)
+          using n, accounts[n], names[n], minute, p_most, hashes[n];
         exit when found;
       end loop;
     end if;

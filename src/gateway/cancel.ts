@@ -42,11 +42,19 @@ async function cancelOne(
   account: Message['account'],
   pdu: PduOf<'cancel_sm'>,
 ): Promise<number> {
-  const found = await deps.lookups.named({ account, name: pdu.message_id });
+  const asked = { account, name: pdu.message_id, destinationHash: undefined };
+  let found = await deps.lookups.named(asked);
   if (found.length === 0) return status.ESME_RINVMSGID;
+  if (found.length > 1) {
+    // Of an id that a submit_multi gave several destinations one must be named.
+    const hashes = deps.numberHashes(msisdnOf(pdu) ?? '');
+    found = (
+      await Promise.all(
+        hashes.map((destinationHash) => deps.lookups.named({ ...asked, destinationHash })),
+      )
+    ).flat();
+  }
   const meant = found.filter((one) => namesSender(one, pdu) && namesDestination(one, pdu));
-  // Of an id that a submit_multi gave several destinations one must be named.
-  if (meant.length > 1 && pdu.destination_addr === '') return status.ESME_RCANCELFAIL;
   const ended = await Promise.all(meant.map((message) => end(deps, message)));
   return ended.includes(true) ? status.ESME_ROK : status.ESME_RCANCELFAIL;
 }

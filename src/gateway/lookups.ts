@@ -5,13 +5,15 @@ import { withClient } from '../store/pool.ts';
 import type { MessageLoader } from './loader.ts';
 import type { Message } from './message.ts';
 
-/** Look-ups in one round trip. */
-const BATCH = 100;
-/** That wait, over all customers; above it none is taken: each waits for at most some 20 rounds. */
+/** Look-ups by message_id in one round trip. */
+const NAMED_BATCH = 100;
+/** By number: some 20 ms of decrypting where each finds all it may. */
+const QUEUED_BATCH = 20;
+/** That wait, over all customers; above it none is taken. */
 const WAITING_MAX = 2_000;
-/** Messages that one message_id may stand for: as many as a submit_multi has destinations (SMPP 3.4 §4.5.1). */
-const NAMED_MOST = 254;
-/** Messages to one number in one answer: a round of them with their content is 15 MB at most. */
+/** Messages of one message_id in one answer: two say that the destinations of a submit_multi share it. */
+const NAMED_MOST = 2;
+/** Messages to one number in one answer: a round of them with their content is 3 MB at most. */
 export const QUEUED_MOST = 100;
 
 export interface LookupsDeps {
@@ -29,10 +31,10 @@ export class Lookups {
   readonly #queued: Rounds<QueuedQuery>;
 
   constructor(deps: LookupsDeps) {
-    this.#named = new Rounds((queries) =>
+    this.#named = new Rounds(NAMED_BATCH, (queries) =>
       load(deps, (client) => findNamed(client, queries, NAMED_MOST)),
     );
-    this.#queued = new Rounds((queries) =>
+    this.#queued = new Rounds(QUEUED_BATCH, (queries) =>
       load(deps, (client) => findQueued(client, queries, QUEUED_MOST)),
     );
   }
@@ -42,7 +44,7 @@ export class Lookups {
     return this.#named.waiting + this.#queued.waiting >= WAITING_MAX;
   }
 
-  /** Messages of an account by the message_id it was given, ended ones included. */
+  /** Messages of an account by the message_id it was given, ended ones included; two at most. */
   named(query: NamedQuery): Promise<Message[]> {
     return this.#named.ask(query);
   }
@@ -61,11 +63,13 @@ interface Asked<Query> {
 
 /** One round at a time. */
 class Rounds<Query> {
+  readonly #batch: number;
   readonly #run: (queries: readonly Query[]) => Promise<Message[][]>;
   #asked: Asked<Query>[] = [];
   #running = false;
 
-  constructor(run: (queries: readonly Query[]) => Promise<Message[][]>) {
+  constructor(batch: number, run: (queries: readonly Query[]) => Promise<Message[][]>) {
+    this.#batch = batch;
     this.#run = run;
   }
 
@@ -83,7 +87,7 @@ class Rounds<Query> {
   async #rounds(): Promise<void> {
     this.#running = true;
     while (this.#asked.length > 0) {
-      const round = this.#asked.splice(0, BATCH);
+      const round = this.#asked.splice(0, this.#batch);
       try {
         const found = await this.#run(round.map(({ query }) => query));
         for (const [i, { resolve }] of round.entries()) resolve(found[i] ?? []);

@@ -25,7 +25,8 @@ export async function query(
   nowMs: number,
 ): Promise<PduOf<'query_sm_resp'>> {
   const { sequence_number: sequence, message_id: name } = pdu;
-  const found = name === '' ? [] : await lookups.named({ account, name });
+  const found =
+    name === '' ? [] : await lookups.named({ account, name, destinationHash: undefined });
   if (found.length === 0) return newResponse('query_sm_resp', sequence, status.ESME_RINVMSGID);
   const [message, another] = found.filter((one) => namesSender(one, pdu));
   if (message === undefined || another !== undefined)

@@ -29,7 +29,7 @@ export interface Replacement extends ReplaceRow {
 export interface ReplaceDeps {
   readonly now: () => number;
   readonly observer: GatewayObserver;
-  readonly lookups: Pick<Lookups, 'named' | 'queued'>;
+  readonly lookups: Pick<Lookups, 'named' | 'queued' | 'full'>;
   readonly keys: Pick<ContentKeys, 'ensure' | 'seal'>;
   readonly replace: Pick<Lane<Replacement, ReplaceVerdict>, 'push'>;
   /** Keyed hashes of a number, one under each key at hand. */
@@ -80,7 +80,8 @@ export class Replacer {
    */
   async replaceSm(account: CatalogAccount, pdu: PduOf<'replace_sm'>): Promise<number> {
     const name = pdu.message_id;
-    const found = name === '' ? [] : await this.#deps.lookups.named({ account: account.id, name });
+    const asked = { account: account.id, name, destinationHash: undefined };
+    const found = name === '' ? [] : await this.#deps.lookups.named(asked);
     if (found.length === 0) return status.ESME_RINVMSGID;
     const [message, another] = found.filter((one) => namesSender(one, pdu));
     if (message === undefined || another !== undefined) return status.ESME_RREPLACEFAIL;
@@ -106,6 +107,7 @@ export class Replacer {
     msisdn: string,
     next: NextVersion,
   ): Promise<Message | { readonly refused: RefusalKey } | undefined> {
+    if (this.#deps.lookups.full) return { refused: 'throttled' };
     const message = await this.#earlier(account, msisdn, next.submit);
     if (message === undefined) return undefined;
     // A relative time counts from its own submit_sm, not from the message's accept.

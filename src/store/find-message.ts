@@ -6,6 +6,8 @@ export interface NamedQuery {
   readonly account: AccountId;
   /** As the customer says it. */
   readonly name: string;
+  /** Only of the number with this keyed hash. */
+  readonly destinationHash: Buffer | undefined;
 }
 
 /** Messages to a number that are still queued. */
@@ -30,15 +32,16 @@ export async function findNamed(
 ): Promise<MessageId[][]> {
   const { rows } = await client.query<FoundColumns>({
     name: 'find-named',
-    text: 'select nth, id from find_named($1, $2, $3, $4)',
+    text: 'select nth, id from find_named($1, $2, $3, $4, $5)',
     values: [
       queries.map((query) => query.account),
       queries.map((query) => query.name),
       queries.map((query) => internalId(query.name)),
+      queries.map((query) => query.destinationHash ?? null),
       most,
     ],
   });
-  return byQuery(queries.length, rows);
+  return byQuery(queries.length, rows, most);
 }
 
 /**
@@ -62,7 +65,7 @@ export async function findQueued(
       most,
     ],
   });
-  return byQuery(queries.length, rows);
+  return byQuery(queries.length, rows, most);
 }
 
 interface FoundColumns {
@@ -81,10 +84,9 @@ function internalId(name: string): bigint | null {
   return id <= ID_MAX ? id : null;
 }
 
-/** Newest first. */
-function byQuery(count: number, rows: readonly FoundColumns[]): MessageId[][] {
+/** The newest `most` of each, newest first. */
+function byQuery(count: number, rows: readonly FoundColumns[], most: number): MessageId[][] {
   const found: MessageId[][] = Array.from({ length: count }, () => []);
   for (const { nth, id } of rows) found[nth - 1]?.push(messageId(id));
-  for (const ids of found) ids.sort((a, b) => (a < b ? 1 : a > b ? -1 : 0));
-  return found;
+  return found.map((ids) => ids.sort((a, b) => (a < b ? 1 : a > b ? -1 : 0)).slice(0, most));
 }

@@ -55,7 +55,7 @@ async function cut(): Promise<number> {
 }
 
 const named = async (account: AccountId, name: string): Promise<MessageId[]> =>
-  (await findNamed(node.client, [{ account, name }], 254))[0] ?? [];
+  (await findNamed(node.client, [{ account, name, destinationHash: undefined }], 254))[0] ?? [];
 const queued = async (account: AccountId, before?: MessageId, most = 100): Promise<MessageId[]> =>
   (await findQueued(node.client, [{ account, destinationHash: HASH, before }], most))[0] ?? [];
 
@@ -88,6 +88,13 @@ describe('findNamed', () => {
       await accept(alice, { customerId: name }),
     ];
     expect(await named(alice, name)).toEqual([...others.toReversed(), first]);
+    const destinationHash = Buffer.alloc(16, 0xbb);
+    const to = await accept(alice, { customerId: name, destinationHash });
+    const query = { account: alice, name, destinationHash };
+    expect(await findNamed(node.client, [query], 2)).toEqual([[to]]);
+    expect(
+      (await findNamed(node.client, [{ ...query, destinationHash: undefined }], 2))[0],
+    ).toHaveLength(2);
   });
 
   it('takes what is no id for a name that nobody has', async () => {
@@ -97,7 +104,11 @@ describe('findNamed', () => {
 
   it('answers many at once, each its own', async () => {
     const ids = [await accept(alice), await accept(bob), await accept(alice)];
-    const queries = [alice, bob, bob].map((account, i) => ({ account, name: String(ids[i]) }));
+    const queries = [alice, bob, bob].map((account, i) => ({
+      account,
+      name: String(ids[i]),
+      destinationHash: undefined,
+    }));
     expect(await findNamed(node.client, queries, 10)).toEqual([[ids[0]], [ids[1]], []]);
   });
 });
@@ -156,7 +167,7 @@ describe('with several partitions of some thousand rows', () => {
     expect(await named(alice, old.toString())).toEqual([old]);
     expect(await named(alice, 'beefbeef')).toEqual([alias]);
     const call = (name: string, id: string) =>
-      `select * from find_named(array[${alice}], array['${name}'], array[${id}]::bigint[], 254)`;
+      `select * from find_named(array[${alice}], array['${name}'], array[${id}]::bigint[], array[null]::bytea[], 254)`;
     expect(await pages(node.client, call(old.toString(), old.toString()))).toBeLessThan(60);
     expect(await pages(node.client, call('beefbeef', 'null'))).toBeLessThan(60);
     expect(await pages(node.client, call('nobody00', 'null'))).toBeLessThan(60);
