@@ -8,6 +8,9 @@ import { figures, Stage } from './stage.ts';
 
 /** Messages queued before the kill; of each one thing is asked while the daemon is killed. */
 const MESSAGES = 300;
+// message_state (SMPP 3.4 §5.2.28).
+const DELIVERED = 2;
+const DELETED = 4;
 const OLD = 'old';
 const NEW = 'n'.repeat(200);
 
@@ -76,14 +79,18 @@ interface Asked {
 /** What went out for each message is what its answer said; without an answer it is one or the other, whole. */
 async function judge(asked: ReadonlyMap<string, Asked>): Promise<void> {
   const counts = { cancelled: 0, replaced: 0, unanswered: 0 };
+  const { rows } = await stage.sql((client) =>
+    client.query<{ id: string; state: number }>('select id::text, state from outcome'),
+  );
+  const states = new Map(rows.map((row) => [row.id, row.state]));
   for (const [number, { id, cancels, status }] of asked) {
     const text = carrier
       .to(number)
       .map(({ pdu }) => String(contentOf(pdu)))
       .join('');
-    const state = await stage.value('select state from outcome where id = $1', [id]);
-    const done = cancels ? text === '' && state === '4' : text === NEW && state === '2';
-    const undone = text === OLD && state === '2';
+    const state = states.get(id);
+    const done = cancels ? text === '' && state === DELETED : text === NEW && state === DELIVERED;
+    const undone = text === OLD && state === DELIVERED;
     expect({
       number,
       cancels,
