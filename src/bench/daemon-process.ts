@@ -20,6 +20,8 @@ export interface DaemonSettings {
   resourcesFile: string;
   /** true: `node --cpu-prof` into the folder, written when it stops in order. */
   profile?: boolean;
+  /** Files of a certificate and its key: a port with TLS as well. */
+  tls?: { cert: string; key: string };
   /** Start patience, milliseconds. */
   readyMs?: number;
 }
@@ -35,19 +37,26 @@ const nodeFlags = ['--max-semi-space-size=16'];
 export class DaemonProcess {
   readonly smppPort: number;
   readonly httpPort: number;
+  /** Open only with `tls`. */
+  readonly tlsPort: number;
   readonly #settings: DaemonSettings;
   readonly #token = 'bench-token-of-this-run-only';
   #child: ChildProcess | undefined;
 
-  private constructor(settings: DaemonSettings, smppPort: number, httpPort: number) {
+  private constructor(
+    settings: DaemonSettings,
+    ports: { smpp: number; http: number; tls: number },
+  ) {
     this.#settings = settings;
-    this.smppPort = smppPort;
-    this.httpPort = httpPort;
+    this.smppPort = ports.smpp;
+    this.httpPort = ports.http;
+    this.tlsPort = ports.tls;
   }
 
   /** Chooses ports; starts nothing yet. */
   static async prepare(settings: DaemonSettings): Promise<DaemonProcess> {
-    return new DaemonProcess(settings, await freePort(), await freePort());
+    const ports = { smpp: await freePort(), http: await freePort(), tls: await freePort() };
+    return new DaemonProcess(settings, ports);
   }
 
   get pid(): number {
@@ -71,7 +80,7 @@ export class DaemonProcess {
   async start(): Promise<number> {
     const startedAt = performance.now();
     const log = openSync(this.logFile, 'a');
-    const { folder, profile, resourcesFile } = this.#settings;
+    const { folder, profile, resourcesFile, tls } = this.#settings;
     const profiling = profile ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : [];
     const child = spawn(process.execPath, [...nodeFlags, ...profiling, entryPoint, 'serve'], {
       stdio: ['ignore', log, log],
@@ -84,6 +93,11 @@ export class DaemonProcess {
         DATA_DIR: this.dataDir,
         SMPP_HOST: '127.0.0.1',
         SMPP_PORT: String(this.smppPort),
+        ...(tls && {
+          SMPP_TLS_PORT: String(this.tlsPort),
+          SMPP_TLS_CERT: tls.cert,
+          SMPP_TLS_KEY: tls.key,
+        }),
         HTTP_HOST: '127.0.0.1',
         HTTP_PORT: String(this.httpPort),
         ADMIN_TOKEN: this.#token,

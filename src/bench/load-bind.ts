@@ -1,4 +1,33 @@
-import type { Wire } from './wire.ts';
+import { newPdu } from '../smpp/pdu.ts';
+import { encode } from './templates.ts';
+import { ids, type Wire } from './wire.ts';
+
+/** One customer's bind. */
+export interface LoadBind {
+  systemId: string;
+  password: string;
+}
+
+/** How a customer binds (SMPP 3.4 §2.2.1). */
+export type BindAs = 'transmitter' | 'receiver' | 'transceiver';
+
+/** Encodes a bind request of 3.4, sequence_number 1. */
+export function bindRequest({ systemId, password }: LoadBind, bindAs: BindAs): Buffer {
+  const pdu = newPdu(`bind_${bindAs}`, 1);
+  pdu.system_id = systemId;
+  pdu.password = password;
+  pdu.interface_version = 0x34;
+  return encode(pdu);
+}
+
+/** Whether a command_id answers a bind. */
+export function isBindResponse(commandId: number): boolean {
+  return (
+    commandId === ids.bindTransceiverResp ||
+    commandId === ids.bindTransmitterResp ||
+    commandId === ids.bindReceiverResp
+  );
+}
 
 /**
  * One bind: its window as two flat arrays addressed by the low bits of the

@@ -1,7 +1,6 @@
-import { newPdu } from '../smpp/pdu.ts';
 import { LatencyHistogram } from './latency.ts';
-import { BindState } from './load-bind.ts';
-import { encode, numberDigits, type SubmitTemplate, submitTemplate } from './templates.ts';
+import { type BindAs, BindState, bindRequest, isBindResponse, type LoadBind } from './load-bind.ts';
+import { numberDigits, type SubmitTemplate, submitTemplate } from './templates.ts';
 import {
   bareResponse,
   connectWire,
@@ -13,19 +12,14 @@ import {
   putU32,
   u32,
   type Wire,
+  type WireTarget,
 } from './wire.ts';
 
-/** One customer's bind. */
-export interface LoadBind {
-  systemId: string;
-  password: string;
-}
-
 /** Where the load goes. */
-export interface LoadTarget {
-  host: string;
-  port: number;
+export interface LoadTarget extends WireTarget {
   binds: LoadBind[];
+  /** Default transceiver; a transmitter gets no receipts. */
+  bindAs?: BindAs;
   /** Unanswered submits on one bind. */
   windowMax: number;
 }
@@ -157,16 +151,12 @@ export class Load {
   }
 
   #bind(bind: LoadBind): Promise<void> {
-    const { host, port, windowMax } = this.#target;
+    const { windowMax, bindAs = 'transceiver' } = this.#target;
     return new Promise((resolve, reject) => {
-      connectWire(host, port, this).then((wire) => {
+      connectWire(this.#target, this).then((wire) => {
         wire.index = this.#binds.length;
         this.#binds.push(new BindState(wire, windowMax, bind.systemId, resolve, reject));
-        const pdu = newPdu('bind_transceiver', 1);
-        pdu.system_id = bind.systemId;
-        pdu.password = bind.password;
-        pdu.interface_version = 0x34;
-        wire.append(encode(pdu));
+        wire.append(bindRequest(bind, bindAs));
         wire.flush();
       }, reject);
     });
@@ -178,7 +168,7 @@ export class Load {
     if (commandId === ids.submitSmResp)
       this.#onAnswer(bind, u32(buf, start + 12), u32(buf, start + 8));
     else if (commandId === ids.deliverSm) this.#onReceipt(wire, buf, start, end);
-    else if (commandId === ids.bindTransceiverResp) bind.onBindAnswer(u32(buf, start + 8));
+    else if (isBindResponse(commandId)) bind.onBindAnswer(u32(buf, start + 8));
     else if (commandId === ids.genericNack)
       this.#onAnswer(bind, u32(buf, start + 12), u32(buf, start + 8));
     else if (commandId < ids.genericNack) {

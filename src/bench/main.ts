@@ -2,6 +2,11 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { runCrashes } from './crash.ts';
 import type { CrashOptions } from './crash-options.ts';
 import { measureDirect } from './direct.ts';
+import { describeFigures, type FigureReport } from './figure.ts';
+import { measureFairness } from './measure-fairness.ts';
+import { measureIdle } from './measure-idle.ts';
+import { measureReplay } from './measure-replay.ts';
+import { measureTls } from './measure-tls.ts';
 import { measurePerformance, type PerformanceOptions } from './performance.ts';
 import { describeReport } from './report.ts';
 
@@ -21,6 +26,13 @@ interface BenchFlags {
   profile?: boolean;
   direct?: boolean;
   crash?: boolean;
+  idleBinds?: number;
+  addresses: number;
+  fairness?: boolean;
+  floodRate: number;
+  replay?: number;
+  tls?: boolean;
+  pairs: number;
   kills: number;
   pgKills: number;
   insideCommit: number;
@@ -69,6 +81,22 @@ export function addBenchCommand(program: Command): void {
       'the daemon under node --cpu-prof: its dearest functions (costs some speed)',
     )
     .option('--direct', 'customers and carrier without a gateway: what the load itself costs')
+    .option(
+      '--idle-binds <n>',
+      'holds n idle binds: memory, enquire_link, kill -9 and rebind',
+      wholeNumber,
+    )
+    .option('--addresses <n>', 'idle binds: of loopback that they come from', addresses, 1)
+    .option('--fairness', 'latency of one account while another floods: paired runs')
+    .option(
+      '--flood-rate <n>',
+      'fairness: submits a second of the flood, whose limit is 1,000; 0: no bound',
+      wholeNumber,
+      10_000,
+    )
+    .option('--replay <n>', 'n receipts wait for a customer who comes back', wholeNumber)
+    .option('--tls', 'throughput over TLS against plain: paired runs')
+    .option('--pairs <n>', 'fairness, tls: paired runs', wholeNumber, 5)
     .option('--crash', 'kills the daemon and PostgreSQL under load and judges three books')
     .option('--kills <n>', 'crash: kill -9 of the daemon', wholeNumber, 50)
     .option('--pg-kills <n>', 'crash: kill -9 of PostgreSQL', wholeNumber, 10)
@@ -82,7 +110,11 @@ export function addBenchCommand(program: Command): void {
 
 async function run(flags: BenchFlags): Promise<void> {
   const log = (line: string) => process.stderr.write(`${line}\n`);
-  if (flags.direct) {
+  const figures = figuresOf(flags, log);
+  if (figures !== undefined) {
+    const report = await figures;
+    print(flags, report, describeFigures(report), report.problems);
+  } else if (flags.direct) {
     const report = await measureDirect(flags.messages, log);
     print(flags, report, JSON.stringify(report, null, 2), report.problems);
   } else if (flags.crash) {
@@ -99,6 +131,23 @@ async function run(flags: BenchFlags): Promise<void> {
     const report = await measurePerformance(performanceOptions(flags, log));
     print(flags, report, describeReport(report), report.problems);
   }
+}
+
+/** One of the figures beside speed, if it is asked for. */
+function figuresOf(
+  flags: BenchFlags,
+  log: (line: string) => void,
+): Promise<FigureReport> | undefined {
+  const { idleBinds, addresses, floodRate, replay, pairs, messages, pacedSeconds } = flags;
+  const common = { profile: flags.profile ?? false, log };
+  if (idleBinds !== undefined)
+    return measureIdle({ ...common, binds: idleBinds, addresses, seconds: 60 });
+  if (flags.fairness)
+    return measureFairness({ ...common, pairs, seconds: pacedSeconds, floodPerSecond: floodRate });
+  if (replay !== undefined)
+    return measureReplay({ ...common, receipts: replay, seconds: pacedSeconds });
+  if (flags.tls) return measureTls({ ...common, pairs, messages });
+  return undefined;
 }
 
 function performanceOptions(flags: BenchFlags, log: (line: string) => void): PerformanceOptions {
@@ -140,6 +189,12 @@ function print(flags: BenchFlags, report: object, text: string, problems: readon
 function wholeNumber(text: string): number {
   if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('a whole number is needed');
   return Number(text);
+}
+
+function addresses(text: string): number {
+  const count = wholeNumber(text);
+  if (count < 1 || count > 250) throw new InvalidArgumentError('1 to 250 addresses');
+  return count;
 }
 
 function rates(text: string): number[] {

@@ -2,10 +2,12 @@ import { pause } from './daemon-process.ts';
 import { type FloorResult, measureFloor } from './floor.ts';
 import type { LoadResult } from './load.ts';
 import { topFunctions } from './profile.ts';
+import { benchAccounts } from './resources.ts';
 import { type CpuReading, Stand, type StandOptions } from './stand.ts';
 
 /** What to measure. */
-export interface PerformanceOptions extends StandOptions {
+export interface PerformanceOptions extends Omit<StandOptions, 'accounts'> {
+  accounts: number;
   /** Of each run at full speed. */
   messages: number;
   runs: number;
@@ -74,7 +76,7 @@ const memorySamples = 20;
 
 /** Measures on a stand of its own; closes it whatever happens. */
 export async function measurePerformance(options: PerformanceOptions): Promise<PerformanceReport> {
-  const stand = await Stand.open(options);
+  const stand = await Stand.open({ ...options, accounts: benchAccounts(options.accounts) });
   try {
     return await measure(stand, options);
   } catch (error) {

@@ -3,6 +3,10 @@ export interface BenchAccount {
   name: string;
   password: string;
   chargeOn: 'submit' | 'delivered';
+  /** Default 1,000,000: a rate that no run reaches, so that what is measured is the path, not the limit. */
+  segmentsPerSecond?: number;
+  /** Sessions at once, default 16. */
+  bindsMax?: number;
 }
 
 /** The resources of a run. */
@@ -43,7 +47,7 @@ export function resourcesFile(resources: BenchResources): string {
       tariffs: { bench: { '*': price } },
       terms: { submit: terms('submit'), delivered: terms('delivered') },
       policies: { open: { rules: [] } },
-      accounts: accounts.map(({ name, password, chargeOn }) => ({
+      accounts: accounts.map(({ name, password, chargeOn, bindsMax, segmentsPerSecond }) => ({
         name,
         tariff: 'bench',
         terms: chargeOn,
@@ -53,13 +57,12 @@ export function resourcesFile(resources: BenchResources): string {
         validityDefaultHours: 48,
         validityMaxHours: 168,
         binds: [
-          // A rate that no run reaches: what is measured is the path, not the limit.
           {
             systemId: name,
             password,
-            bindsMax: 16,
+            bindsMax: bindsMax ?? 16,
             windowMax: customerWindow,
-            segmentsPerSecond: 1_000_000,
+            segmentsPerSecond: segmentsPerSecond ?? 1_000_000,
           },
         ],
         receipts: { format: 'text+tlv', idBase: 'decimal', dates: 'utc' },

@@ -6,18 +6,23 @@ import { DaemonProcess } from './daemon-process.ts';
 import { onEndSignal } from './end-signal.ts';
 import type { LeanCarrierOptions, LeanCarrierStats } from './lean-carrier.ts';
 import type { LoadResult, LoadRun, LoadTarget } from './load.ts';
+import type { LoadBind } from './load-bind.ts';
 import { cpuUs, memory } from './proc-stat.ts';
-import { type BenchAccount, benchAccounts, resourcesFile } from './resources.ts';
+import { type BenchAccount, resourcesFile } from './resources.ts';
+import { selfSigned } from './self-signed.ts';
+import type { WireTarget } from './wire.ts';
 
 /** Settings of a test stand. */
 export interface StandOptions {
-  accounts: number;
+  accounts: BenchAccount[];
   bindsPerAccount: number;
   customerWindow: number;
   carrierBinds: number;
   carrierWindow: number;
   receiptDelayMs: number;
   profile: boolean;
+  /** A port with TLS as well. */
+  tls?: boolean;
 }
 
 /** CPU of each process so far, microseconds. */
@@ -37,9 +42,10 @@ export class Stand {
   readonly folder: string;
   readonly daemon: DaemonProcess;
   readonly #options: StandOptions;
-  readonly #accounts: BenchAccount[];
   readonly #carrier: Channel;
   readonly #customers: Channel;
+  readonly #others: Channel[] = [];
+  readonly #certificate: string | undefined;
   #forgetSignal: () => void = () => {};
 
   private constructor(
@@ -47,12 +53,13 @@ export class Stand {
     folder: string,
     daemon: DaemonProcess,
     carrier: Channel,
+    certificate: string | undefined,
   ) {
     this.#options = options;
     this.folder = folder;
     this.daemon = daemon;
-    this.#accounts = benchAccounts(options.accounts);
     this.#carrier = carrier;
+    this.#certificate = certificate;
     this.#customers = new Channel('customers-process');
   }
 
@@ -69,7 +76,7 @@ export class Stand {
     writeFileSync(
       file,
       resourcesFile({
-        accounts: benchAccounts(options.accounts),
+        accounts: options.accounts,
         price: '0.05',
         carrierPort,
         carrierBinds: options.carrierBinds,
@@ -78,12 +85,14 @@ export class Stand {
         unknownWaitSeconds: 30,
       }),
     );
+    const tls = options.tls ? makeCertificate(folder) : undefined;
     const daemon = await DaemonProcess.prepare({
       folder,
       resourcesFile: file,
       profile: options.profile,
+      ...(tls && { tls: tls.files }),
     });
-    const stand = new Stand(options, folder, daemon, carrier);
+    const stand = new Stand(options, folder, daemon, carrier, tls?.certificate);
     stand.#forgetSignal = onEndSignal(() => stand.close());
     try {
       await daemon.start();
@@ -96,25 +105,38 @@ export class Stand {
 
   /** Binds every customer anew. */
   bind(): Promise<void> {
-    return this.#bindAll(this.#accounts);
+    return this.bindAccounts(this.#options.accounts);
   }
 
   /** Binds the first customer only. */
   bindOne(): Promise<void> {
-    return this.#bindAll(this.#accounts.slice(0, 1));
+    return this.bindAccounts(this.#options.accounts.slice(0, 1));
   }
 
-  #bindAll(accounts: BenchAccount[]): Promise<void> {
+  /** Binds these and no others, plain or over TLS. */
+  bindAccounts(accounts: readonly BenchAccount[], door: 'plain' | 'tls' = 'plain'): Promise<void> {
     const { bindsPerAccount, customerWindow } = this.#options;
     const target: LoadTarget = {
-      host: '127.0.0.1',
-      port: this.daemon.smppPort,
+      ...this.door(door),
       windowMax: customerWindow,
-      binds: accounts.flatMap(({ name, password }) =>
-        Array.from({ length: bindsPerAccount }, () => ({ systemId: name, password })),
-      ),
+      binds: bindsOf(accounts, bindsPerAccount),
     };
     return this.#customers.call('connect', target);
+  }
+
+  /** Where customers connect to. */
+  door(door: 'plain' | 'tls' = 'plain'): WireTarget {
+    const host = '127.0.0.1';
+    if (door === 'plain') return { host, port: this.daemon.smppPort };
+    if (this.#certificate === undefined) throw new Error('this stand has no port with TLS');
+    return { host, port: this.daemon.tlsPort, certificate: this.#certificate };
+  }
+
+  /** One more process of customers, as `name` serves it; ends with the stand. */
+  another(name: 'customers-process' | 'crowd-process'): Channel {
+    const channel = new Channel(name);
+    this.#others.push(channel);
+    return channel;
   }
 
   run(run: LoadRun): Promise<LoadResult> {
@@ -155,11 +177,27 @@ export class Stand {
   async close(): Promise<void> {
     this.#forgetSignal();
     await this.#customers.end();
+    for (const other of this.#others) await other.end();
     await this.daemon.stop();
     await this.daemon.stopPostmaster();
     await this.#carrier.end();
     removeFolder(this.folder);
   }
+}
+
+/** So many binds of each account. */
+export function bindsOf(accounts: readonly BenchAccount[], each: number): LoadBind[] {
+  return accounts.flatMap(({ name, password }) =>
+    Array.from({ length: each }, () => ({ systemId: name, password })),
+  );
+}
+
+function makeCertificate(folder: string) {
+  const { cert, key } = selfSigned('smppgate bench');
+  const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+  writeFileSync(files.cert, cert);
+  writeFileSync(files.key, key, { mode: 0o600 });
+  return { files, certificate: cert };
 }
 
 /** A folder for a run that PostgreSQL's own user can pass through, too. */

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { PduFramer } from '../smpp/framing.ts';
 
 /** Octets of command_length, command_id, command_status and sequence_number. */
@@ -14,7 +15,9 @@ export const ids = {
   unbind: 0x06,
   unbindResp: 0x80000006,
   bindReceiver: 0x01,
+  bindReceiverResp: 0x80000001,
   bindTransmitter: 0x02,
+  bindTransmitterResp: 0x80000002,
   bindTransceiver: 0x09,
   bindTransceiverResp: 0x80000009,
   enquireLink: 0x15,
@@ -45,13 +48,17 @@ export class Wire {
   isOpen = true;
   #handler: WireHandler;
   #framer = new PduFramer(70_000);
-  #slab = Buffer.allocUnsafeSlow(slabOctets);
+  readonly #slabOctets: number;
+  #slab: Buffer;
   #from = 0;
   #to = 0;
 
-  constructor(socket: Socket, handler: WireHandler) {
+  /** @param size of a slab in octets, at least that of the longest template: ten thousand idle wires need little */
+  constructor(socket: Socket, handler: WireHandler, size: number = slabOctets) {
     this.socket = socket;
     this.#handler = handler;
+    this.#slabOctets = size;
+    this.#slab = Buffer.allocUnsafeSlow(size);
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('error', () => socket.destroy());
@@ -63,9 +70,9 @@ export class Wire {
 
   /** Copies a template behind what is to be written; gives the place of the copy in `buffer`. */
   append(template: Buffer, length: number = template.length): number {
-    if (this.#to + length > slabOctets) {
+    if (this.#to + length > this.#slabOctets) {
       this.flush();
-      this.#slab = Buffer.allocUnsafeSlow(slabOctets);
+      this.#slab = Buffer.allocUnsafeSlow(this.#slabOctets);
       this.#from = 0;
       this.#to = 0;
     }
@@ -97,12 +104,25 @@ export class Wire {
   }
 }
 
+/** Where a wire leads. */
+export interface WireTarget {
+  host: string;
+  port: number;
+  /** Certificate (PEM) of a server with TLS, which must show this one; without it plain TCP. */
+  certificate?: string;
+}
+
 /** Connects; rejects with the socket's error. */
-export function connectWire(host: string, port: number, handler: WireHandler): Promise<Wire> {
+export function connectWire(target: WireTarget, handler: WireHandler): Promise<Wire> {
+  const { host, port, certificate } = target;
   return new Promise((resolve, reject) => {
-    const socket = connect(port, host);
+    const isTls = certificate !== undefined;
+    // The certificate itself is what is trusted: its name says nothing.
+    const socket = isTls
+      ? connectTls({ host, port, ca: certificate, checkServerIdentity: () => undefined })
+      : connect(port, host);
     socket.once('error', reject);
-    socket.once('connect', () => {
+    socket.once(isTls ? 'secureConnect' : 'connect', () => {
       socket.off('error', reject);
       resolve(new Wire(socket, handler));
     });

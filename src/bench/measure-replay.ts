@@ -1,0 +1,160 @@
+import type { Channel } from './channel.ts';
+import { pause } from './daemon-process.ts';
+import { besideFigure, type FigureOptions, type FigureReport, loadProblems } from './figure.ts';
+import type { LoadResult, LoadRun, LoadTarget } from './load.ts';
+import { median } from './performance.ts';
+import { topFunctions } from './profile.ts';
+import type { ReceiverCounts, ReceiverTarget } from './receiver.ts';
+import { type BenchAccount, benchAccounts } from './resources.ts';
+import { bindsOf, Stand } from './stand.ts';
+
+/** What to measure. */
+export interface ReplayOptions extends FigureOptions {
+  /** Receipts that wait. */
+  receipts: number;
+  /** Of the live runs, at most. */
+  seconds: number;
+}
+
+/** What the issue gives a customer at most. */
+const goalPerSecond = 10_000;
+const livePerSecond = 500;
+const liveBinds = 2;
+/** The customer that comes back, and the one that submitted for it. */
+const absentBinds = 4;
+const patienceMs = 60_000;
+
+/** The account that comes back after all of its receipts were missed, and one that goes on as ever. */
+export async function measureReplay(options: ReplayOptions): Promise<FigureReport> {
+  const [live, absent] = benchAccounts(2) as [BenchAccount, BenchAccount];
+  const stand = await Stand.open({
+    accounts: [live, absent],
+    bindsPerAccount: liveBinds,
+    customerWindow: 100,
+    carrierBinds: 4,
+    carrierWindow: 1000,
+    receiptDelayMs: 100,
+    profile: options.profile,
+  });
+  try {
+    return await measure(stand, live, absent, options);
+  } finally {
+    await stand.close();
+  }
+}
+
+async function measure(
+  stand: Stand,
+  live: BenchAccount,
+  absent: BenchAccount,
+  options: ReplayOptions,
+): Promise<FigureReport> {
+  const { receipts, log } = options;
+  const crowd = stand.another('crowd-process');
+  const problems = await pileUp(stand, absent, receipts, log);
+  await stand.bindAccounts([live]);
+  // The replay must last longer than the run beside it.
+  const seconds = Math.max(2, Math.min(options.seconds, Math.floor(receipts / goalPerSecond) - 2));
+  await stand.run(liveRun(seconds));
+  const before = await stand.run(liveRun(seconds));
+  const target: ReceiverTarget = {
+    ...stand.door(),
+    binds: bindsOf([absent], absentBinds),
+    receipts,
+  };
+  await crowd.call('receive', target);
+  await pause(1000);
+  const from = await crowd.call<ReceiverCounts>('received');
+  const beside = await stand.run(liveRun(seconds));
+  const to = await crowd.call<ReceiverCounts>('received');
+  log(`beside the replay: p99 ${beside.p99Ms} ms, ${to.received} of ${receipts} receipts so far`);
+  const all = await untilReplayed(crowd, receipts);
+  const after = await stand.run(liveRun(seconds));
+  if (options.profile) {
+    await stand.daemon.stop();
+    for (const line of topFunctions(stand.folder)) log(line);
+  }
+  if (to.received === receipts)
+    problems.push('the replay was over before the live run: more receipts are needed');
+  if (all.received < receipts) problems.push(`${receipts - all.received} receipts did not come`);
+  if (all.repeated > 0) problems.push(`${all.repeated} receipts came again`);
+  const perSecond = rate(to.received - from.received, to.elapsedMs - from.elapsedMs);
+  const overall = rate(all.received, all.elapsedMs);
+  const loads = { before, beside, after };
+  for (const [what, load] of Object.entries(loads))
+    problems.push(...loadProblems(`live, ${what}`, load));
+  const quiet = median([before.p99Ms, after.p99Ms]);
+  const rateFigure = {
+    name: `receipts replayed, of ${receipts} waiting, to a customer who takes them at once`,
+    goal: `up to ${goalPerSecond}/s`,
+    measured: `${perSecond}/s beside live traffic, ${overall}/s overall`,
+    isReached: overall >= goalPerSecond * 0.95,
+  };
+  const p99 = besideFigure(`p99 at ${livePerSecond}/s beside the replay`, quiet, beside.p99Ms);
+  return {
+    figures: [rateFigure, p99],
+    detail: { replay: { perSecond, overall, loads } },
+    problems,
+  };
+}
+
+/** Has the absent customer submit through transmitters only, and waits until every receipt is on the waiting list. */
+async function pileUp(
+  stand: Stand,
+  absent: BenchAccount,
+  receipts: number,
+  log: (line: string) => void,
+): Promise<string[]> {
+  const customers = stand.another('customers-process');
+  const target: LoadTarget = {
+    ...stand.door(),
+    windowMax: 100,
+    binds: bindsOf([absent], absentBinds),
+    bindAs: 'transmitter',
+  };
+  await customers.call('connect', target);
+  const run = { messages: receipts, ratePerSecond: 0, awaitReceipts: false, patienceMs };
+  const load = await customers.call<LoadResult>('run', run);
+  log(`${load.accepted} accepted, their receipts come`);
+  const deadline = performance.now() + 10 * patienceMs;
+  let waiting = 0;
+  while (waiting < receipts && performance.now() < deadline) {
+    await pause(1000);
+    waiting = await waitingOf(stand, absent.name);
+  }
+  log(`${waiting} receipts wait`);
+  await customers.end();
+  return waiting === receipts ? [] : [`${waiting} receipts wait instead of ${receipts}`];
+}
+
+/** `smppgate_receipts_waiting` of an account. */
+async function waitingOf(stand: Stand, account: string): Promise<number> {
+  const answer = await stand.daemon.get('/metrics');
+  const metric = new RegExp(`^smppgate_receipts_waiting\\{account="${account}"\\} (\\d+)`, 'm');
+  return Number(metric.exec(String(answer?.body))?.[1] ?? 0);
+}
+
+async function untilReplayed(crowd: Channel, receipts: number): Promise<ReceiverCounts> {
+  let last = await crowd.call<ReceiverCounts>('received');
+  let heardAt = performance.now();
+  while (last.received < receipts && performance.now() - heardAt < patienceMs) {
+    await pause(200);
+    const counts = await crowd.call<ReceiverCounts>('received');
+    if (counts.received > last.received) heardAt = performance.now();
+    last = counts;
+  }
+  return last;
+}
+
+function rate(count: number, ms: number): number {
+  return Math.round((count * 1000) / Math.max(1, ms));
+}
+
+function liveRun(seconds: number): LoadRun {
+  return {
+    messages: livePerSecond * seconds,
+    ratePerSecond: livePerSecond,
+    awaitReceipts: true,
+    patienceMs,
+  };
+}
