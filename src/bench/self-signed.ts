@@ -5,7 +5,7 @@ import { generateKeyPairSync, sign } from 'node:crypto';
  * repository, and no openssl is needed. X.509 version 1 (RFC 5280 §4.1), ECDSA P-256 with SHA-256
  * (RFC 5758 §3.2).
  */
-export function selfSigned(commonName: string): { key: string; cert: string } {
+export function selfSigned(commonName: string, endsInMs = DAY_MS): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   // ecdsa-with-SHA256: 1.2.840.10045.4.3.2
   const algorithm = der(0x30, der(0x06, Buffer.from('2a8648ce3d040302', 'hex')));
@@ -16,7 +16,7 @@ export function selfSigned(commonName: string): { key: string; cert: string } {
     der(0x0c, Buffer.from(commonName)),
   );
   const name = der(0x30, der(0x31, attribute));
-  const validity = der(0x30, utcTime(Date.now() - DAY_MS), utcTime(Date.now() + DAY_MS));
+  const validity = der(0x30, utcTime(Date.now() - DAY_MS), utcTime(Date.now() + endsInMs));
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   const serial = der(0x02, Buffer.of(1));
   const body = der(0x30, serial, algorithm, name, validity, name, spki);

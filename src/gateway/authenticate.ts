@@ -4,9 +4,12 @@ import { Bans, remember } from './bans.ts';
 import { DUMMY_HASH } from './credentials.ts';
 import { PasswordChecks } from './password-checks.ts';
 
-/** Binds a second from one address (of IPv6, one /64) before any hashing, and its burst (10,000 binds return in 60 s). */
-const BINDS_PER_SECOND = 200;
-const BINDS_BURST = 1_000;
+/**
+ * Binds a second from one address (of IPv6, one /64) before any hashing, and its burst: 10,000 binds return in 30 s, and
+ * clients that were refused come back in waves of some seconds.
+ */
+const BINDS_PER_SECOND = 300;
+const BINDS_BURST = 1_500;
 const SITES_MAX = 20_000;
 
 /** Why a bind was refused; `busy` alone is temporary, and alone is answered otherwise than the rest. */

@@ -123,6 +123,16 @@ export class Arrivals {
     else this.#secure(arrival);
   }
 
+  /** A session of this address (not a proxy's own) was bound; see ConnectionCount.bound. */
+  bound(address: string): void {
+    this.#count.bound(siteOf(address), this.#options.now());
+  }
+
+  /** A session that was bound is gone. */
+  unbound(address: string): void {
+    this.#count.unbound(siteOf(address));
+  }
+
   /** New connections use this certificate and this CA; those that are there live on. @throws as the constructor, and keeps the old */
   reloadTls(tls: TlsMaterial): void {
     if (this.#tls !== undefined) this.#tls = this.#tlsServer(tls);

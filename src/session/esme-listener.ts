@@ -142,8 +142,15 @@ export class EsmeListener implements SessionKeeper {
   }
 
   /** Only its sessions call it. */
+  bound(session: Session): void {
+    if (session.door?.isProxy !== true) this.#arrivals.bound(session.peerAddress);
+  }
+
+  /** Only its sessions call it. */
   released(session: Session): void {
     this.#sessions.delete(session);
+    if (session.boundAs !== undefined && session.door?.isProxy !== true)
+      this.#arrivals.unbound(session.peerAddress);
     this.#checkDrained();
   }
 

@@ -17,10 +17,12 @@ import type { DoorFacts } from './arrivals.ts';
 import { illegalStatus, isBind } from './legal.ts';
 import type { PeerAddress } from './pdu-connection.ts';
 import { answers, SessionStates } from './session-states.ts';
-import type { SessionHandler, SessionOptions } from './session-types.ts';
+import type { BindAcceptance, SessionHandler, SessionOptions } from './session-types.ts';
 
 /** Who keeps a list of sessions. */
 export interface SessionKeeper {
+  /** The smsc side accepted its bind. */
+  bound?(session: Session): void;
   released(session: Session): void;
 }
 
@@ -94,6 +96,12 @@ export class Session extends SessionStates {
   windowFree(): number {
     if (this.state !== 'bound' || !this.maySend) return 0;
     return this.outboundFull ? 0 : this.window.free;
+  }
+
+  override acceptBind(accepted: BindAcceptance): boolean {
+    const isBound = super.acceptBind(accepted);
+    if (isBound) this.keeper?.bound?.(this);
+    return isBound;
   }
 
   /**

@@ -127,15 +127,15 @@ describe('Authenticator.check', () => {
     expect(why(await check('secret'))).toBe('ok');
   });
 
-  it('refuses an address beyond a thousand binds at once, before any hash, and no other', async () => {
+  it('refuses an address beyond fifteen hundred binds at once, before any hash, and no other', async () => {
     const { check, clock } = authenticator();
     await check('secret');
-    const outcomes = await Promise.all(Array.from({ length: 1100 }, () => check('secret')));
+    const outcomes = await Promise.all(Array.from({ length: 1600 }, () => check('secret')));
     expect(outcomes.filter((one) => why(one) === 'bindRate')).toHaveLength(101);
     expect(why(await check('secret', { address: '192.0.2.9' }))).toBe('ok');
     clock.nowMs += 1_000;
-    const next = await Promise.all(Array.from({ length: 201 }, () => check('secret')));
-    expect(next.filter((one) => one.ok)).toHaveLength(200);
+    const next = await Promise.all(Array.from({ length: 301 }, () => check('secret')));
+    expect(next.filter((one) => one.ok)).toHaveLength(300);
   });
 
   it('shares one hash between equal attempts that wait, whatever they find', async () => {

@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
+import { selfSigned } from '../../src/bench/self-signed.ts';
 import { parseCidrs } from '../../src/domain/cidr.ts';
 import type { EsmeListenerOptions } from '../../src/session/esme-listener.ts';
 import { ProxyProtocol } from '../../src/session/proxy-protocol.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { Doors } from './listening.ts';
 import { proxyV1, proxyV2, tlv, v4Block, v6Block } from './proxy-headers.ts';
-import { fingerprintOf, selfSigned } from './self-signed.ts';
 import { BIND_TRANSCEIVER, pduHex, RawPeer } from './support.ts';
 
 const doors = new Doors();
@@ -107,16 +108,18 @@ describe('a connection from a trusted proxy', () => {
   it('counts for the real address, at once and a second, and frees it again', async () => {
     const limits = { connectionsPerAddressMax: 2, connectionsPerAddressPerSecondMax: 3 };
     const { clock, handler, port } = await behindProxy(limits);
-    const bound = async (address: string): Promise<RawPeer> => {
+    let arrivals = 0;
+    const arrived = async (address: string): Promise<RawPeer> => {
       const peer = await peerOf(port);
-      peer.socket.write(Buffer.concat([proxyV1(address), BIND]));
-      await Promise.race([peer.take(1), peer.untilEnd()]);
+      peer.socket.write(proxyV1(address));
+      arrivals++;
+      await handler.until(() => handler.connected.length + handler.refused.length === arrivals);
       return peer;
     };
-    const [first] = [await bound('192.0.2.7'), await bound('192.0.2.7')];
-    await (await bound('192.0.2.7')).untilEnd();
-    await (await bound('192.0.2.7')).untilEnd();
-    await bound('192.0.2.8');
+    const [first] = [await arrived('192.0.2.7'), await arrived('192.0.2.7')];
+    await (await arrived('192.0.2.7')).untilEnd();
+    await (await arrived('192.0.2.7')).untilEnd();
+    await arrived('192.0.2.8');
     expect(handler.connected).toHaveLength(3);
     expect(handler.refused).toEqual([
       '192.0.2.7 connectionsPerAddress',
@@ -125,16 +128,16 @@ describe('a connection from a trusted proxy', () => {
     first?.socket.destroy();
     await handler.until(() => handler.closed.length === 1);
     clock.ms += 1_000;
-    await bound('192.0.2.7');
+    await arrived('192.0.2.7');
     expect(handler.connected).toHaveLength(4);
   });
 
   it('counts for the /64 of an IPv6 address', async () => {
     const { handler, port } = await behindProxy({ connectionsPerAddressMax: 1 });
-    for (const address of ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1']) {
+    for (const [n, address] of ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1'].entries()) {
       const peer = await peerOf(port);
-      peer.socket.write(Buffer.concat([proxyV1(address), BIND]));
-      await Promise.race([peer.take(1), peer.untilEnd()]);
+      peer.socket.write(proxyV1(address));
+      await handler.until(() => handler.connected.length + handler.refused.length === n + 1);
     }
     expect(handler.refused).toEqual(['2001:db8::2 connectionsPerAddress']);
     expect(handler.connected).toHaveLength(2);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
+import { selfSigned } from '../../src/bench/self-signed.ts';
 import type { CarrierBindStatus } from '../../src/session/carrier-bind.ts';
 import {
   CarrierLink,
@@ -11,7 +12,6 @@ import {
 import type { Session } from '../../src/session/session.ts';
 import type { InFlight, SessionEndReason } from '../../src/session/session-types.ts';
 import type { RequestPdu, ResponsePdu } from '../../src/smpp/pdu.ts';
-import { selfSigned } from './self-signed.ts';
 import {
   answerOk,
   deliverHex,

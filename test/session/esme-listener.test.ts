@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
+import { selfSigned } from '../../src/bench/self-signed.ts';
 import { EsmeListener, type EsmeListenerOptions } from '../../src/session/esme-listener.ts';
 import { Doors } from './listening.ts';
-import { selfSigned } from './self-signed.ts';
 import {
   BIND_TRANSCEIVER,
   pduHex,
@@ -78,13 +78,13 @@ describe('EsmeListener', () => {
     await boundPeer(port);
   });
 
-  it('limits connections of one address, at once and a second', async () => {
+  it('limits unbound connections of one address, at once and a second', async () => {
     const { clock, handler, port } = await listening({
       connectionsPerAddressMax: 2,
       connectionsPerAddressPerSecondMax: 3,
     });
-    await boundPeer(port);
-    await boundPeer(port);
+    await peerOf(port);
+    await peerOf(port);
     await (await peerOf(port)).untilEnd();
     await (await peerOf(port)).untilEnd();
     clock.ms += 1_000;
@@ -94,6 +94,28 @@ describe('EsmeListener', () => {
       '127.0.0.1 connectionsPerAddressPerSecond',
       '127.0.0.1 connectionsPerAddress',
     ]);
+  });
+
+  it('lets an address bring back its sessions faster while it has one bound', async () => {
+    const { clock, handler, listener, port } = await listening({
+      connectionsPerAddressMax: 2,
+      connectionsPerAddressPerSecondMax: 2,
+      connectionsPerBoundAddressPerSecondMax: 4,
+    });
+    const peers = [await boundPeer(port), await boundPeer(port)];
+    clock.ms += 1_000;
+    // Four by what was saved up, two as any stranger.
+    for (let n = 0; n < 6; n++) peers.push(await boundPeer(port));
+    await (await peerOf(port)).untilEnd();
+    expect(handler.refused).toEqual(['127.0.0.1 connectionsPerAddressPerSecond']);
+    expect(listener.sessions.size).toBe(8);
+    for (const { socket } of peers) socket.destroy();
+    await handler.until(() => handler.closed.length === 8);
+    clock.ms += 1_000;
+    await peerOf(port);
+    await peerOf(port);
+    await (await peerOf(port)).untilEnd();
+    expect(handler.refused).toHaveLength(2);
   });
 
   it('closes and opens its port while sessions live on', async () => {
