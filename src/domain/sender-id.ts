@@ -18,8 +18,9 @@ const SEPTETS_MAX = 11; // 3GPP TS 23.040 §9.1.2.5: ten octets of packed septet
 
 /**
  * Normalises a source address: up to 15 digits, or an alphanumeric of up to 11 GSM characters (an extension
- * character such as "[" counts two). Letters under TON 0 are taken as alphanumeric, as most SMSCs do. An empty address
- * is allowed (SMPP 3.4 §4.4.1: the SMSC's default) and has kind `none`.
+ * character such as "[" counts two). Letters are alphanumeric whatever TON of the standard they come under: Jasmin
+ * puts 2 (national) on every sender unless it is told otherwise. An empty address is allowed (SMPP 3.4 §4.4.1: the
+ * SMSC's default) and has kind `none`.
  */
 export function checkSender(addr: string, ton: number, npi: number): SenderId {
   if (addr === '') return NONE;
@@ -32,9 +33,7 @@ export function checkSender(addr: string, ton: number, npi: number): SenderId {
     const international = digits !== addr ? TON_INTERNATIONAL : ton;
     return { kind: 'numeric', addr: digits, ton: international, npi };
   }
-  return ton === TON_UNKNOWN
-    ? alphanumeric(addr)
-    : { malformed: 'the sender has characters other than digits' };
+  return alphanumeric(addr);
 }
 
 const NONE: SenderId = { kind: 'none', addr: '', ton: TON_UNKNOWN, npi: NPI_UNKNOWN };

@@ -8,6 +8,8 @@ describe('normaliseDestination', () => {
     ['966512345678', 0, 0],
     ['+966512345678', 1, 1],
     ['00966512345678', 1, 1],
+    // Kannel's default for digits without "+" (docs/interop.md).
+    ['966512345678', 2, 1],
   ])('takes %s (TON %i, NPI %i) as international digits', (addr, ton, npi) => {
     expect(normaliseDestination(addr, ton, npi)).toEqual({ msisdn: '966512345678' });
   });
@@ -22,8 +24,9 @@ describe('normaliseDestination', () => {
     ['966 512345678', 1, 1, 'the destination has characters other than digits'],
     ['++966512345678', 1, 1, 'the destination has characters other than digits'],
     ['٩٦٦٥١٢٣٤٥٦٧٨', 1, 1, 'the destination has characters other than digits'],
-    ['512345678', 2, 1, 'dest_addr_ton is neither 0 nor 1 (international)'],
-    ['966512345678', 5, 0, 'dest_addr_ton is neither 0 nor 1 (international)'],
+    ['0512345678', 2, 1, 'the destination is not in international form'],
+    ['966512345678', 3, 1, 'dest_addr_ton is none of 0, 1 (international) and 2'],
+    ['966512345678', 5, 0, 'dest_addr_ton is none of 0, 1 (international) and 2'],
     ['966512345678', 1, 8, 'dest_addr_npi is neither 0 nor 1 (E.164)'],
   ])('calls "%s" (TON %i, NPI %i) malformed, with the reason', (addr, ton, npi, malformed) => {
     expect(normaliseDestination(addr, ton, npi)).toEqual({ malformed });
