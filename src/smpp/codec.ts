@@ -10,6 +10,7 @@ import * as f from './fields.ts';
 import { HEADER_OCTETS } from './framing.ts';
 import {
   COMMANDS,
+  type CommandName,
   type DeliverSm,
   newPdu,
   type Pdu,
@@ -34,7 +35,9 @@ import { type Tlv, tlvName, tlvSpec } from './tlv.ts';
  *
  * Strict: a field over its length, a string without NUL, an sm_length or TLV beyond the PDU, a
  * TLV of a wrong length, octets left over, all are refused with the field's standard status.
- * Tolerated, because carriers do it: a response without a body whatever its status; an error
+ * Tolerated, because carriers and customers do it: a positive response to bind, submit_sm, data_sm and
+ * deliver_sm without a body (refused, an accepted message would be an unknown outcome and sent again, a
+ * receipt returned for ever); an error response without a body; an error
  * response whose body is malformed (it is dropped: the status is what counts, and losing it would
  * make the submit an unknown outcome); sequence numbers over 0x7fffffff and 0; a non-empty
  * message_id in deliver_sm_resp; the TLV lengths named in tlv.ts; any standard TLV in any PDU.
@@ -102,6 +105,13 @@ export function encodeOne(pdu: Pdu, writer: PduWriter): Buffer {
 const READER: PduReader = new PduReader();
 const SUBMIT_SM = COMMANDS.submit_sm.id;
 const DELIVER_SM = COMMANDS.deliver_sm.id;
+/** Responses that say nothing without their body: the answer to a question, or which destinations failed. */
+const BODY_SAYS_ALL: ReadonlySet<CommandName> = new Set([
+  'query_sm_resp',
+  'submit_multi_resp',
+  'broadcast_sm_resp',
+  'query_broadcast_sm_resp',
+]);
 const SM_MAX_OCTETS = COMPILED.submit_sm.maxOctets;
 
 /**
@@ -152,6 +162,8 @@ function readResponse(
       if (status === 0 || !(error instanceof PduError)) throw error;
     }
   }
+  if (status === 0 && octets === HEADER_OCTETS && BODY_SAYS_ALL.has(command.name))
+    READER.fail(ESME_RINVCMDLEN, `a positive ${command.name} without its body`);
   const pdu = newPdu(command.name, sequenceNumber) as ResponsePdu;
   pdu.command_status = status;
   pdu.bodyOmitted = command.readers.length > 0;

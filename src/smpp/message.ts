@@ -1,7 +1,7 @@
 import { type DefaultAlphabet, decodeText } from './data-coding.ts';
 import { type DataSm, type DeliverSm, NO_OCTETS, type SubmitMulti, type SubmitSm } from './pdu.ts';
 import { ESME_RINVESMCLASS, ESME_RTLVNOTALLWD } from './status.ts';
-import { intTlv, TLVS, tlvOf } from './tlv.ts';
+import { intTlv, TLVS, type Tlv } from './tlv.ts';
 import { concatOf, ESM_CLASS_UDHI, type PartOfMessage, udhOctets } from './udh.ts';
 
 /** Every PDU that carries a message. */
@@ -22,6 +22,10 @@ const BOTH = new MalformedMessage(
   ESME_RTLVNOTALLWD,
   'short_message and message_payload in one PDU',
 );
+const PAYLOAD_TWICE = new MalformedMessage(
+  ESME_RTLVNOTALLWD,
+  'more than one message_payload in one PDU',
+);
 const NO_UDH = new MalformedMessage(
   ESME_RINVESMCLASS,
   'esm_class states a user data header that is not whole',
@@ -29,16 +33,28 @@ const NO_UDH = new MalformedMessage(
 
 /**
  * The octets of the message, a UDH included: short_message or message_payload, a view. Both with
- * octets in them are refused with ESME_RTLVNOTALLWD (3.4 §5.3.2.32 allows one of them), and a UDH
- * longer than the message with ESME_RINVESMCLASS.
+ * octets in them are refused with ESME_RTLVNOTALLWD (3.4 §5.3.2.32 allows one of them), so are two
+ * message_payload, and a UDH longer than the message with ESME_RINVESMCLASS.
  */
 export function messageOctets(pdu: MessagePdu): Buffer | MalformedMessage {
   const short = pdu.command === 'data_sm' ? NO_OCTETS : pdu.short_message;
-  const payload = pdu.tlvs === undefined ? undefined : tlvOf(pdu, TLVS.message_payload.tag);
+  const payload = pdu.tlvs === undefined ? undefined : payloadOf(pdu.tlvs);
+  if (payload instanceof MalformedMessage) return payload;
   if (payload !== undefined && payload.length > 0 && short.length > 0) return BOTH;
   const octets = payload !== undefined && payload.length > 0 ? payload : short;
   if (hasUdh(pdu) && udhOctets(octets) === undefined) return NO_UDH;
   return octets;
+}
+
+/** One message_payload at most: of two we would judge the first, and another reader might take the second. */
+function payloadOf(tlvs: readonly Tlv[]): Buffer | MalformedMessage | undefined {
+  let payload: Buffer | undefined;
+  for (const { tag, value } of tlvs) {
+    if (tag !== TLVS.message_payload.tag) continue;
+    if (payload !== undefined) return PAYLOAD_TWICE;
+    payload = value;
+  }
+  return payload;
 }
 
 /** Whether esm_class says that the message begins with a user data header. */

@@ -12,7 +12,7 @@ import {
   ESME_RINVPARLEN,
   ESME_RINVTLVSTREAM,
 } from './status.ts';
-import { type Tlv, tlvName, tlvSpec } from './tlv.ts';
+import { TLVS_MAX, type Tlv, tlvName, tlvSpec } from './tlv.ts';
 
 /**
  * Reads the fields of one PDU after the other, never beyond its end. One object serves every
@@ -94,6 +94,10 @@ export class PduReader {
       if (spec !== undefined && (length < spec.min || length > spec.max)) {
         this.fail(ESME_RINVPARLEN, `TLV ${tlvName(tag)} has ${length} octets`);
       }
+      // One of a fixed length without its NUL cannot be told from one that is cut.
+      if (spec?.type === 'cstring' && spec.min > 0 && buf[end - 1] !== 0)
+        this.fail(ESME_RINVPARLEN, `TLV ${tlvName(tag)} has no NUL`);
+      if (tlvs.length === TLVS_MAX) this.fail(ESME_RINVTLVSTREAM, `more than ${TLVS_MAX} TLVs`);
       tlvs.push({ tag, value: length === 0 ? NO_OCTETS : buf.subarray(start, end) });
       this.#position = end;
     }

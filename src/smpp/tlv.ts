@@ -25,13 +25,17 @@ const cstring = (tag: number, min: number, max: number) =>
 const octets = (tag: number, min: number, max: number) =>
   ({ tag, type: 'octets', min, max }) as const;
 
+/** TLVs that one PDU may have: four times as many as there are standard ones. 17,000 empty ones fit 70,000 octets. */
+export const TLVS_MAX = 255;
+
 /** The greatest length a TLV can state (two octets of length). */
 const ANY = 0xffff;
 
 /**
  * Every TLV of SMPP 3.4 §5.3.2 and SMPP 5.0 §4.8.4. Where the two versions differ in length
- * both are read. Tolerance towards carriers: a cstring TLV may come without its NUL and may be
- * empty, source_telematics_id may have two octets, node ids may have fewer than six (seen: 5).
+ * both are read. Tolerance towards carriers: a cstring TLV of variable length may come without its
+ * NUL and may be empty, source_telematics_id may have two octets (one in 3.4 §5.3.2.8; clients of
+ * 5.0 §4.8.4.61 send two), node ids may have fewer than six (seen: 5).
  */
 export const TLVS = {
   dest_addr_subunit: int(0x0005, 1),
@@ -82,7 +86,7 @@ export const TLVS = {
   broadcast_area_identifier: octets(0x0606, 1, ANY),
   broadcast_error_status: int(0x0607, 4),
   broadcast_area_success: int(0x0608, 1),
-  broadcast_end_time: cstring(0x0609, 0, 17),
+  broadcast_end_time: cstring(0x0609, 17, 17),
   broadcast_service_group: octets(0x060a, 1, 255),
   billing_identification: octets(0x060b, 1, 1024),
   source_network_id: cstring(0x060d, 0, 65),

@@ -42,7 +42,12 @@ function arbitraryOctets(min: number, max: number): fc.Arbitrary<Buffer> {
 const arbitraryTlv: fc.Arbitrary<Tlv> = fc.integer({ min: 1, max: 0x1500 }).chain((tag) => {
   const spec = tlvSpec(tag);
   const max = Math.min(spec?.max ?? 300, 300);
-  return arbitraryOctets(spec?.min ?? 0, max).map((value) => ({ tag, value }));
+  // A C-octet string of a fixed length ends in its NUL.
+  const fixed = spec?.type === 'cstring' && spec.min > 0;
+  return arbitraryOctets(spec?.min ?? 0, max).map((value) => {
+    if (fixed) value[value.length - 1] = 0;
+    return { tag, value };
+  });
 });
 
 const arbitraryTlvs = fc

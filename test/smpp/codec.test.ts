@@ -113,6 +113,18 @@ describe('decodePdu', () => {
     ['a dl_name over 21 octets', 0x34, pduHex(0x21, `00 0101 3100 01 02 ${address21}00 ${rest}`)],
     ['an unknown command_id', 0x03, pduHex(0x110, '')],
     ['a malformed body of a good response', 0x0c, pduHex(0x80000004, '3132')],
+    ['a positive query_sm_resp that is a header only', 0x02, pduHex(0x80000003, '')],
+    ['a positive submit_multi_resp that is a header only', 0x02, pduHex(0x80000021, '')],
+    [
+      'a broadcast_end_time without its NUL (5.0 §4.8.4.9)',
+      0xc2,
+      pduHex(0x80000112, `3100 0609 0011 ${'30'.repeat(17)}`),
+    ],
+    [
+      'more TLVs than any PDU has',
+      0xc0,
+      pduHex(4, `${SUBMIT.addresses}${rest}${'14000000'.repeat(256)}`),
+    ],
   ];
   for (const [what, status, octets] of refusals) {
     it(`refuses ${what} with status 0x${status.toString(16)} and the header's values`, () => {

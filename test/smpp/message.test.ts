@@ -24,6 +24,17 @@ describe('messageOctets', () => {
     expect(messageOctets(submit({ short_message: hex('61'), tlvs: empty }))).toEqual(hex('61'));
   });
 
+  it('refuses two message_payload with ESME_RTLVNOTALLWD: the policy would read one, the carrier send the other', () => {
+    const twice = [hex('6262'), hex('6363')].map((octets) =>
+      makeOctetsTlv('message_payload', octets),
+    );
+    expect(messageOctets(submit({ tlvs: twice }))).toMatchObject({ commandStatus: 0xc1 });
+    const hidden = [hex(''), hex('6363')].map((octets) => makeOctetsTlv('message_payload', octets));
+    expect(messageOctets(submit({ short_message: hex('61'), tlvs: hidden }))).toMatchObject({
+      commandStatus: 0xc1,
+    });
+  });
+
   it('refuses a UDH that is not whole with ESME_RINVESMCLASS', () => {
     for (const octets of ['', '05000301']) {
       const refused = messageOctets(submit({ esm_class: 0x40, short_message: hex(octets) }));
