@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Frame, PduFramer } from '../smpp/framing.ts';
+import { STALL_MS } from './timers.ts';
 import { endOfTurn, type Turn } from './turn.ts';
 
 /**
@@ -22,6 +23,10 @@ export class Inbox {
   #heldBack = false;
   #flowing = true;
   #discarding = false;
+  /** The PDU begun and not ended that the last look saw, and when one first saw it. */
+  #partial = 0;
+  #partialSinceMs = 0;
+  #lookedAtMs = 0;
 
   /** @param owner gets a turn when frames wait: its onTurn must call `newTurn` and read on */
   constructor(socket: Socket, owner: Turn, maxPduOctets: number, perTurn: number) {
@@ -39,6 +44,23 @@ export class Inbox {
 
   push(chunk: Buffer): void {
     if (!this.#discarding) this.#framer.push(chunk);
+  }
+
+  /** Octets that came and belong to no PDU given out yet. */
+  get octetsHeld(): number {
+    return this.#framer.pendingOctets;
+  }
+
+  /** Called at each tick: for how many ms the same PDU is begun and not ended, though we read. */
+  partialForMs(nowMs: number): number {
+    const partial = this.#framer.partial;
+    const stalled = nowMs - this.#lookedAtMs > STALL_MS;
+    this.#lookedAtMs = nowMs;
+    if (partial === 0 || partial !== this.#partial || stalled || !this.reading) {
+      this.#partial = partial;
+      this.#partialSinceMs = nowMs;
+    }
+    return nowMs - this.#partialSinceMs;
   }
 
   newTurn(): void {

@@ -165,6 +165,16 @@ export abstract class PduConnection implements Turn {
     this.#outbox.watched = true;
   }
 
+  /** Octets that came and belong to no PDU yet. */
+  get octetsHeld(): number {
+    return this.#inbox.octetsHeld;
+  }
+
+  /** For how many ms the peer has owed the rest of a PDU. */
+  protected partialForMs(nowMs: number): number {
+    return this.#inbox.partialForMs(nowMs);
+  }
+
   protected stalledForMs(nowMs: number): number {
     return this.#outbox.stalledForMs(nowMs);
   }

@@ -2,17 +2,19 @@ import type { Socket } from 'node:net';
 import {
   type BindRequest,
   COMMANDS,
+  commandNameOf,
   newPdu,
   newResponse,
   type Pdu,
   type PduError,
   RESPONSE_BIT,
+  type RequestName,
   type ResponsePdu,
   responseNameOf,
 } from '../smpp/pdu.ts';
 import { ESME_RINVBNDSTS, ESME_RINVCMDID, ESME_ROK } from '../smpp/status.ts';
 import { makeIntTlv } from '../smpp/tlv.ts';
-import { boundAsOf, maySend, negotiatedVersion } from './legal.ts';
+import { boundAsOf, illegalStatus, maySend, negotiatedVersion } from './legal.ts';
 import { PduConnection, type PeerAddress } from './pdu-connection.ts';
 import type {
   BindAcceptance,
@@ -57,6 +59,7 @@ export abstract class SessionStates extends PduConnection {
   #maySend = false;
   #withoutTlvs = false;
   #malformedInARow = 0;
+  #unboundPdus = 0;
   /** The bind that is not answered yet: the peer's (smsc) or ours (esme). */
   #pendingBind: BindRequest | undefined = undefined;
   /** sequence_numbers of our requests outside the window; NONE: not sent, or answered. */
@@ -157,6 +160,12 @@ export abstract class SessionStates extends PduConnection {
       this.destroy();
       return;
     }
+    const { pduCompleteMs } = this.options;
+    if (this.partialForMs(nowMs) >= pduCompleteMs && pduCompleteMs > 0) {
+      this.discardInput();
+      this.end('slowPdu', `${this.octetsHeld} octets of a PDU`);
+      return;
+    }
     if (verdict === 'sessionInit') {
       this.end('sessionInitTimeout', this.#pendingBind?.command ?? 'no bind');
     } else if (verdict === 'enquireLinkTimeout') this.end('enquireLinkTimeout');
@@ -205,6 +214,7 @@ export abstract class SessionStates extends PduConnection {
   /** A PDU could be read. */
   protected wellFormed(): void {
     this.#malformedInARow = 0;
+    if (this.#state === 'open') this.#countUnbound();
   }
 
   protected peerUnbinds(sequence: number): void {
@@ -214,9 +224,11 @@ export abstract class SessionStates extends PduConnection {
       this.send(newResponse('unbind_resp', sequence, status));
       return;
     }
-    if (this.#peerUnbindSequence === NONE) {
-      this.#dueMs = this.options.now() + this.options.unbindDrainMs;
+    if (this.#peerUnbindSequence !== NONE) {
+      this.sendError(COMMANDS.unbind.id, sequence, ESME_RINVBNDSTS);
+      return;
     }
+    this.#dueMs = this.options.now() + this.options.unbindDrainMs;
     this.#state = 'unbinding';
     this.#peerUnbindSequence = sequence;
     this.advanceUnbinding();
@@ -288,8 +300,9 @@ export abstract class SessionStates extends PduConnection {
     // A malformed answer is never answered (two peers could nack each other for ever): the request
     // that it meant stays unanswered.
     if (error.commandId < RESPONSE_BIT) {
-      this.sendError(error.commandId, error.sequenceNumber, error.commandStatus);
+      this.sendError(error.commandId, error.sequenceNumber, this.#statusOf(error));
     }
+    if (this.#state === 'open') this.#countUnbound();
     this.#malformedInARow++;
     if (this.#malformedInARow < this.options.malformedInARowMax) return;
     this.discardInput();
@@ -309,6 +322,24 @@ export abstract class SessionStates extends PduConnection {
     const inFlight = this.window.takeAll(this.nextFlush);
     this.options.observer?.ended?.(this.self, reason);
     this.handler.onClosed(this.self, reason, inFlight);
+  }
+
+  /** A malformed PDU that would be refused if it were whole is refused so: a stranger learns nothing of fields. */
+  #statusOf(error: PduError): number {
+    const name = commandNameOf(error.commandId);
+    if (name === undefined) return error.commandStatus;
+    const sender = this.options.side === 'smsc' ? 'esme' : 'smsc';
+    const boundAs = this.peerMayAsk ? this.boundAs : undefined;
+    const illegal = illegalStatus(name as RequestName, sender, boundAs);
+    return illegal === ESME_ROK ? error.commandStatus : illegal;
+  }
+
+  /** What a stranger may ask is bounded: neither our time nor what he leaves unread grows with it. */
+  #countUnbound(): void {
+    this.#unboundPdus++;
+    if (this.#unboundPdus <= this.options.unboundPdusMax) return;
+    this.discardInput();
+    this.end('unboundFlood', `${this.options.unboundPdusMax} PDUs before the bind`);
   }
 
   #bindAnswered(bind: BindRequest, answer: ResponsePdu): void {

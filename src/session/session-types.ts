@@ -36,6 +36,10 @@ export type SessionEndKind =
   | 'slowReader'
   /** Too many malformed PDUs in a row. */
   | 'malformed'
+  /** Too many PDUs before the bind. */
+  | 'unboundFlood'
+  /** A PDU was begun and not ended in time. */
+  | 'slowPdu'
   /** command_length is impossible: the stream is lost (this is where an HTTP request ends). */
   | 'framing'
   /** Our owner closed it without unbinding. */
@@ -72,6 +76,10 @@ export interface SessionOptions extends TimerLimits {
   readonly pdusPerTurnMax: number;
   /** Malformed PDUs in a row that end the session. */
   readonly malformedInARowMax: number;
+  /** PDUs of the peer before it is bound that end the session; a malformed one counts, its bind does not matter. */
+  readonly unboundPdusMax: number;
+  /** A PDU must end this long, in ms, after its first octet; 0: any time. */
+  readonly pduCompleteMs: number;
   /** `unbind` waits this long, in ms, for answers in both directions before it sends unbind. */
   readonly unbindDrainMs: number;
   /** After our last octet the peer has this long, in ms, to close before the socket is destroyed. */
@@ -106,6 +114,10 @@ export const SESSION_DEFAULTS = {
   pdusPerTurnMax: 256,
   /** A broken client sends nothing else; a single bad message among good ones never gets there. */
   malformedInARowMax: 20,
+  /** A client binds at once; one that asks first, asks a few times. It bounds what a stranger makes us answer. */
+  unboundPdusMax: 100,
+  /** 70,000 octets at 10 kbit/s. A peer whose command_length lies would else be silently swallowed for ever. */
+  pduCompleteMs: 60_000,
   /** A commit and an answer take milliseconds; peers wait 5-10 s for unbind_resp before they hang up. */
   unbindDrainMs: 5_000,
   closeLingerMs: 1_000,

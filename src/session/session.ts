@@ -12,6 +12,7 @@ import {
   ESME_RINVBNDSTS,
   ESME_ROK,
   ESME_RSYSERR,
+  ESME_RUNKNOWNERR,
 } from '../smpp/status.ts';
 import type { DoorFacts } from './arrivals.ts';
 import { illegalStatus, isBind } from './legal.ts';
@@ -188,6 +189,9 @@ export class Session extends SessionStates {
 
   protected override onResponsePdu(pdu: ResponsePdu): void {
     this.wellFormed();
+    // It says "not understood" whatever its status (SMPP 3.4 §4.3): never an acceptance.
+    if (pdu.command_id === GENERIC_NACK && pdu.command_status === ESME_ROK)
+      pdu.command_status = ESME_RUNKNOWNERR;
     const slot = this.window.find(pdu.sequence_number);
     if (slot < 0 || !answers(pdu, this.window.commandAt(slot))) {
       if (!this.takeOwnAnswer(pdu)) this.options.observer?.unexpectedResponse?.(this, pdu);
@@ -275,5 +279,5 @@ const SUBMIT_SM = COMMANDS.submit_sm.id;
 const SUBMIT_MULTI = COMMANDS.submit_multi.id;
 const DELIVER_SM = COMMANDS.deliver_sm.id;
 const DATA_SM = COMMANDS.data_sm.id;
-
+const GENERIC_NACK = COMMANDS.generic_nack.id;
 let sessionsMade = 0;

@@ -37,11 +37,17 @@ export class PduFramer {
   /** The beginning of a PDU whose rest has not come; `#partial[0..#partialLength)`. */
   #partial: Buffer = EMPTY;
   #partialLength = 0;
+  #partials = 0;
   #error: PduError | undefined;
 
   /** @param maxPduOctets the greatest command_length accepted; over it the stream is lost. */
   constructor(maxPduOctets: number) {
     this.#maxPduOctets = maxPduOctets;
+  }
+
+  /** Number of the PDU that was begun and has not ended, 0: none. Numbers repeat after 2^31 of them. */
+  get partial(): number {
+    return this.#partialLength === 0 ? 0 : this.#partials;
   }
 
   /** Octets held that no frame has given out yet. */
@@ -89,6 +95,7 @@ export class PduFramer {
     this.#partial = Buffer.allocUnsafeSlow(Math.max(FIRST_ALLOCATION_OCTETS, available));
     this.#chunk.copy(this.#partial, 0, this.#position);
     this.#partialLength = available;
+    this.#partials = (this.#partials & 0x7fffffff) + 1;
   }
 
   #nextFromPartial(): Frame | undefined {

@@ -17,7 +17,9 @@ afterEach(() => opened.release());
 const NACK = 0x80000000;
 const ESME_RINVCMDLEN = 0x02;
 const ESME_RINVCMDID = 0x03;
+const ESME_RINVBNDSTS = 0x04;
 const ESME_RINVDSTADR = 0x0b;
+const ESME_RUNKNOWNERR = 0xff;
 
 /** submit_sm whose destination_addr has 21 characters; the field holds 20 (3.4 §4.4.1). */
 const badSubmit = (sequence: number): string =>
@@ -144,6 +146,136 @@ describe('a malformed PDU within intact framing', () => {
     for (let n = 2; n < 12; n += 2) peer.write(badSubmit(n) + submitHex(n + 1));
     await peer.take(10);
     expect(session.state).toBe('bound');
+  });
+});
+
+describe('a malformed PDU that would not be taken if it were whole', () => {
+  it('gets the status of the bind state, not of its field: before the bind nothing is told', async () => {
+    const { peer } = await sessionAndPeer(opened, new TestClock());
+    peer.write(badSubmit(2));
+    expect(await peer.take(1)).toEqual([pduHex(0x80000004, ESME_RINVBNDSTS, 2)]);
+  });
+
+  it('is an unknown command when its operation is not offered', async () => {
+    const { peer } = await boundSessionAndPeer(opened, new TestClock());
+    // broadcast_sm and outbind whose first field has no end.
+    peer.write(pduHex(0x111, 0, 2, '31') + pduHex(0x0b, 0, 3, '31'));
+    expect(await peer.take(2)).toEqual([2, 3].map((n) => pduHex(NACK, ESME_RINVCMDID, n)));
+  });
+});
+
+describe('a peer that is not bound', () => {
+  it('is closed after so many PDUs that are no bind, of whatever kind', async () => {
+    const { handler, peer } = await sessionAndPeer(opened, new TestClock(), { unboundPdusMax: 4 });
+    peer.write(submitHex(1) + pduHex(0x15, 0, 2) + pduHex(0x80000005, 0, 3, '00') + badSubmit(4));
+    peer.write(pduHex(0x15, 0, 5).repeat(1_000));
+    await peer.untilEnd();
+    expect(peer.pdus).toEqual([
+      pduHex(0x80000004, ESME_RINVBNDSTS, 1),
+      pduHex(0x80000015, 0, 2),
+      pduHex(0x80000004, ESME_RINVBNDSTS, 4),
+    ]);
+    peer.socket.end();
+    expect((await handler.ended()).reason.kind).toBe('unboundFlood');
+  });
+
+  it('may still bind before that', async () => {
+    const { session, peer } = await sessionAndPeer(opened, new TestClock(), { unboundPdusMax: 4 });
+    peer.write(pduHex(0x15, 0, 1).repeat(3) + BIND_TRANSCEIVER + pduHex(0x15, 0, 2).repeat(10));
+    await peer.take(14);
+    expect(session.state).toBe('bound');
+  });
+});
+
+describe('a PDU that never ends', () => {
+  it('ends the session although its octets keep coming', async () => {
+    const clock = new TestClock();
+    const { session, handler, peer } = await boundSessionAndPeer(opened, clock, {
+      pduCompleteMs: 60_000,
+    });
+    const octets = Buffer.from(submitHex(2), 'hex');
+    for (let n = 0; n < 30 && session.state === 'bound'; n++) {
+      // One more octet, less often than enquire_link would come.
+      const before = session.octetsHeld;
+      peer.socket.write(octets.subarray(n, n + 1));
+      await turnsUntil(() => session.octetsHeld > before);
+      clock.advance(20_000, session);
+    }
+    await peer.untilEnd();
+    peer.socket.end();
+    expect((await handler.ended()).reason.kind).toBe('slowPdu');
+    expect(clock.ms).toBeLessThan(1_000 + 100_000);
+  });
+
+  it('is another one each time when they do end', async () => {
+    const clock = new TestClock();
+    const { session, handler, peer } = await boundSessionAndPeer(opened, clock, {
+      pduCompleteMs: 60_000,
+    });
+    handler.answer = answerOk;
+    // Each write ends one PDU and begins the next.
+    const octets = Buffer.from(submitHex(2), 'hex');
+    peer.socket.write(octets.subarray(0, 20));
+    for (let n = 1; n < 10; n++) {
+      peer.socket.write(Buffer.concat([octets.subarray(20), octets.subarray(0, 20)]));
+      await handler.until(() => handler.requests.length === n);
+      clock.advance(20_000, session);
+    }
+    expect(session.state).toBe('bound');
+  });
+
+  it('does not count while we do not read', async () => {
+    const clock = new TestClock();
+    const { session, peer } = await boundSessionAndPeer(opened, clock, { pduCompleteMs: 60_000 });
+    peer.write(submitHex(2).slice(0, 50));
+    await turnsUntil(() => session.octetsHeld > 0);
+    session.pauseReading('test');
+    clock.advance(300_000, session);
+    expect(session.state).toBe('bound');
+  });
+});
+
+describe('generic_nack', () => {
+  it('is a refusal also when its status says 0', async () => {
+    const { session, handler, peer } = await boundSessionAndPeer(opened, new TestClock());
+    session.request(newPdu('deliver_sm', 0), 'a');
+    await peer.take(1);
+    peer.write(pduHex(NACK, 0, 1));
+    await handler.until(() => handler.responses.length === 1);
+    expect(handler.responses[0]?.pdu.command_status).toBe(ESME_RUNKNOWNERR);
+  });
+
+  it('does not bind us to a carrier', async () => {
+    const { session, handler, peer } = await sessionAndPeer(opened, new TestClock(), {
+      side: 'esme',
+    });
+    session.bind(newPdu('bind_transceiver', 0));
+    await peer.take(1);
+    peer.write(pduHex(NACK, 0, 1));
+    await peer.untilEnd();
+    peer.socket.end();
+    expect((await handler.ended()).reason).toMatchObject({
+      kind: 'bindRejected',
+      status: ESME_RUNKNOWNERR,
+    });
+  });
+});
+
+describe('unbind', () => {
+  it('twice: the first is answered when all is, the second at once with ESME_RINVBNDSTS', async () => {
+    const { session, handler, peer } = await boundSessionAndPeer(opened, new TestClock());
+    peer.write(submitHex(2) + pduHex(0x06, 0, 3) + pduHex(0x06, 0, 4) + submitHex(5));
+    expect(await peer.take(2)).toEqual([
+      pduHex(0x80000006, ESME_RINVBNDSTS, 4),
+      pduHex(0x80000004, ESME_RINVBNDSTS, 5),
+    ]);
+    const [request] = handler.requests;
+    if (request === undefined) throw new Error('the submit was given to the handler');
+    answerOk(session, request.pdu);
+    expect(await peer.take(2)).toEqual([
+      pduHex(0x80000004, 0, 2, '343200'),
+      pduHex(0x80000006, 0, 3),
+    ]);
   });
 });
 
@@ -285,6 +417,11 @@ describe('a peer that never reads', () => {
     expect(reason.kind).toBe('slowReader');
   });
 });
+
+/** Waits for turns of the event loop. */
+async function turnsUntil(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
 
 function submitHexes(count: number): string {
   return Array.from({ length: count - 1 }, (_, i) => submitHex(i + 2)).join('');
