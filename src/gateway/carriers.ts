@@ -10,6 +10,7 @@ import * as status from '../smpp/status.ts';
 import type { BindBook } from './bind-book.ts';
 import { type DispatchDeps, Dispatcher, type Job, type Link, type Sending } from './dispatch.ts';
 import type { Message } from './message.ts';
+import { protocolWatch } from './protocol-errors.ts';
 import { smaller } from './queue.ts';
 import type { ReceiptPath } from './receipt.ts';
 
@@ -241,11 +242,10 @@ export class Carriers implements CarrierLinkHandler {
       windowMax: carrier.windowMax,
       peerWindowMax: PEER_WINDOW,
       maxPduOctets: this.#deps.maxPduOctets,
-      observer: {
-        malformed: () => this.#deps.observer.malformedPdu('carrier'),
+      observer: protocolWatch(this.#deps.observer, 'carrier', {
         bound: (session) => this.#onSessionBound(carrier.name, session),
         ended: (session, reason) => this.#onSessionEnded(carrier.name, session, reason),
-      },
+      }),
       tap: this.#deps.taps?.carrier(carrier.name),
     });
     const { host, port, systemId, bindAs, binds, segmentsPerSecond } = carrier;

@@ -15,6 +15,7 @@ import type { Sealing } from '../store/sealing.ts';
 import type { Authenticator } from './authenticate.ts';
 import { Gateway } from './gateway.ts';
 import type { GatewayObserver } from './observer.ts';
+import { protocolWatch } from './protocol-errors.ts';
 import { createLimits, type Limits } from './rates.ts';
 
 /** How often the number of living nodes is read. */
@@ -196,12 +197,11 @@ function openDoor(door: Door, options: NodeOptions, gateway: Gateway): EsmeListe
     maxPduOctets: options.maxPduOctets,
     overWindowStatus: ESME_RMSGQFUL,
     responseTimeoutMs: options.responseTimeoutMs ?? SESSION_DEFAULTS.responseTimeoutMs,
-    observer: {
-      malformed: () => options.observer.malformedPdu('customer'),
+    observer: protocolWatch(options.observer, 'customer', {
       bound: (bound) => gateway.bindBook.bound('customer', bound.systemId, bound),
       ended: (ended, reason) => void gateway.bindBook.ended(ended, reason),
       overWindow: (over, pdu) => customers.onOverWindow(over, pdu),
-    },
+    }),
     tap: options.taps?.customers,
   });
   return new EsmeListener({ ...door, session }, handler);

@@ -1,5 +1,6 @@
 import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
 import type { RefusalKey } from '../domain/refusal.ts';
+import type { ProtocolError } from './protocol-errors.ts';
 
 /** How a submit_sm was answered: the `result` label of `smppgate_submits_total`. */
 export type SubmitResult = 'accepted' | 'repeated' | RefusalKey | 'malformed' | 'notAuthorised';
@@ -53,6 +54,8 @@ export interface GatewayObserver {
   /** A ledger entry was committed; `microCredits` is its absolute amount. */
   money(account: CatalogAccount, kind: MoneyKind, microCredits: bigint): void;
   malformedPdu(side: 'customer' | 'carrier'): void;
+  /** A peer acted against the protocol in another way. Called at most once a PDU. */
+  protocolError(side: 'customer' | 'carrier', error: ProtocolError): void;
   storeBatch(lane: string, size: number, seconds: number): void;
   /** Something an operator should be able to read in the log. Never a number, a text or a secret. */
   note(

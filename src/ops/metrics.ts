@@ -43,6 +43,8 @@ export interface Metrics {
   readonly credits: HotCounter;
   /** side. */
   readonly malformedPdus: HotCounter;
+  /** side, error. */
+  readonly protocolErrors: HotCounter;
   /** lane (accept, sent, settle, returned). */
   readonly storeBatchSeconds: HotHistogram;
   /** lane. */
@@ -124,6 +126,7 @@ type Counters = Pick<
   | 'policyDecisions'
   | 'credits'
   | 'malformedPdus'
+  | 'protocolErrors'
 >;
 
 function counters(registry: Registry): Counters {
@@ -153,6 +156,10 @@ function counters(registry: Registry): Counters {
     ]),
     credits: counter('credits_total', 'Credits moved', ['account', 'kind'], MICRO_PER_CREDIT),
     malformedPdus: counter('malformed_pdus_total', 'PDUs that did not decode', ['side']),
+    protocolErrors: counter('protocol_errors_total', 'What peers did against the protocol', [
+      'side',
+      'error',
+    ]),
   };
 }
 

@@ -6,12 +6,16 @@ import type {
   SubmitResult,
   UnmatchedReason,
 } from '../gateway/observer.ts';
+import type { ProtocolError } from '../gateway/protocol-errors.ts';
 import type { CounterChild, HistogramChild } from './hot-metrics.ts';
 import type { OpsLog } from './logs.ts';
 import type { Metrics } from './metrics.ts';
 
 /** A submit_sm whose bind never led to an account. */
 const NO_ACCOUNT = '-';
+
+/** Statuses that become labels, over all carriers: twice as many as there are standard ones. */
+const STATUS_LABELS_MAX = 150;
 
 /**
  * The gateway's observer: what the pipeline reports becomes metrics and, where an operator must know, a line of the
@@ -24,6 +28,8 @@ export class MetricsObserver implements GatewayObserver {
   readonly #submitSeconds: HistogramChild;
   readonly #accounts = new Map<string, AccountChildren>();
   readonly #carriers = new Map<string, CarrierChildren>();
+  /** Names of the statuses that are labels. */
+  readonly #statuses = new Set<string>();
 
   /** `statusName` turns a command_status into its name (smpp/status.ts), so that a label says ESME_RTHROTTLED. */
   constructor(metrics: Metrics, log: OpsLog, statusName: (status: number) => string) {
@@ -44,7 +50,7 @@ export class MetricsObserver implements GatewayObserver {
     const children = this.#carrier(carrier.name);
     children.seconds.observe(seconds);
     if (status === 0) children.accepted.inc();
-    else this.#metrics.upstreamSubmits.child(carrier.name, this.#statusName(status)).inc();
+    else this.#metrics.upstreamSubmits.child(carrier.name, this.#statusLabel(status)).inc();
   }
 
   segmentsSent(account: CatalogAccount, carrier: CatalogCarrier, segments: number): void {
@@ -86,6 +92,10 @@ export class MetricsObserver implements GatewayObserver {
     this.#metrics.malformedPdus.child(side).inc();
   }
 
+  protocolError(side: 'customer' | 'carrier', error: ProtocolError): void {
+    this.#metrics.protocolErrors.child(side, error).inc();
+  }
+
   storeBatch(lane: string, size: number, seconds: number): void {
     this.#metrics.storeBatchSize.child(lane).observe(size);
     this.#metrics.storeBatchSeconds.child(lane).observe(seconds);
@@ -106,6 +116,15 @@ export class MetricsObserver implements GatewayObserver {
       this.#accounts.set(name, children);
     }
     return children;
+  }
+
+  /** A carrier could answer with any of 2^32 numbers, and each would be a child for ever. */
+  #statusLabel(status: number): string {
+    const name = this.#statusName(status);
+    if (this.#statuses.has(name)) return name;
+    if (this.#statuses.size >= STATUS_LABELS_MAX) return 'other';
+    this.#statuses.add(name);
+    return name;
   }
 
   #carrier(name: string): CarrierChildren {

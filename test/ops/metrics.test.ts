@@ -42,6 +42,7 @@ describe('createMetrics', () => {
       balance_credits: 'account',
       ledger_mismatches: '',
       malformed_pdus_total: 'side',
+      protocol_errors_total: 'side,error',
       event_loop_lag_seconds: '',
       traces: '',
       store_batch_seconds: 'lane',

@@ -12,8 +12,14 @@ const lines: string[] = [];
 beforeEach(() => {
   metrics = createMetrics();
   const log = createLog('info', { write: (line) => lines.push(line) });
-  observer = new MetricsObserver(metrics, log, (status) =>
-    status === 0 ? 'ESME_ROK' : 'ESME_RTHROTTLED',
+  const names = new Map([
+    [0, 'ESME_ROK'],
+    [0x58, 'ESME_RTHROTTLED'],
+  ]);
+  observer = new MetricsObserver(
+    metrics,
+    log,
+    (status) => names.get(status) ?? `0x${status.toString(16)}`,
   );
 });
 afterEach(() => metrics.close());
@@ -33,6 +39,7 @@ describe('MetricsObserver', () => {
     observer.policyDecision('words', 'refuse');
     for (let n = 0; n < 3; n += 1) observer.money(account, 'charge', 50_000n);
     observer.malformedPdu('customer');
+    observer.protocolError('customer', 'slowPdu');
     observer.storeBatch('accept', 7, 0.003);
     const text = await metrics.scrape();
     for (const line of [
@@ -52,10 +59,22 @@ describe('MetricsObserver', () => {
       'policy_decisions_total{rule="words",action="refuse"} 1',
       'credits_total{account="acme",kind="charge"} 0.15',
       'malformed_pdus_total{side="customer"} 1',
+      'protocol_errors_total{side="customer",error="slowPdu"} 1',
       'store_batch_size_count{lane="accept"} 1',
     ]) {
       expect(text).toContain(`smppgate_${line}`);
     }
+  });
+
+  it('makes no label of every number that a carrier answers with', async () => {
+    for (let status = 0x10000; status < 0x10000 + 1_000; status++)
+      observer.upstreamAnswered(carrier, status, 0.02);
+    observer.upstreamAnswered(carrier, 0x10000, 0.02);
+    const text = await metrics.scrape();
+    const lines = text.split('\n').filter((line) => line.includes('upstream_submits_total{'));
+    expect(lines.length).toBeLessThan(200);
+    expect(text).toContain('upstream_submits_total{carrier="sim",status="0x10000"} 2');
+    expect(text).toContain('upstream_submits_total{carrier="sim",status="other"} 850');
   });
 
   it('logs what an operator should read', () => {

@@ -331,6 +331,7 @@ function recorder(reports: Report[]): GatewayObserver {
     policyDecision: note('policyDecision'),
     money: note('money'),
     malformedPdu: note('malformedPdu'),
+    protocolError: note('protocolError'),
     storeBatch: () => {},
     note: note('note'),
   };
