@@ -12,7 +12,7 @@ import {
   ESME_RINVPARLEN,
   ESME_RINVTLVSTREAM,
 } from './status.ts';
-import { TLVS_MAX, type Tlv, tlvName, tlvSpec } from './tlv.ts';
+import { TLVS_MAX, type Tlv, type TlvSpec, tlvName, tlvSpec } from './tlv.ts';
 
 /**
  * Reads the fields of one PDU after the other, never beyond its end. One object serves every
@@ -91,7 +91,7 @@ export class PduReader {
       const end = start + length;
       if (end > this.#end) this.fail(ESME_RINVTLVSTREAM, `TLV ${tlvName(tag)} goes beyond the PDU`);
       const spec = tlvSpec(tag);
-      if (spec !== undefined && (length < spec.min || length > spec.max)) {
+      if (spec !== undefined && !fits(spec, length)) {
         this.fail(ESME_RINVPARLEN, `TLV ${tlvName(tag)} has ${length} octets`);
       }
       // One of a fixed length without its NUL cannot be told from one that is cut.
@@ -157,4 +157,10 @@ export class PduReader {
     if (start >= this.#end) this.fail(ESME_RINVCMDLEN, `the PDU ends before ${spec.name}`);
     this.fail(spec.status, `${spec.name} has no NUL in its ${spec.max} octets`);
   }
+}
+
+/** Whether a TLV may have this length. */
+function fits(spec: TlvSpec, length: number): boolean {
+  if (length === spec.min || length === spec.max) return true;
+  return length > spec.min && length < spec.max && spec.either !== true;
 }

@@ -16,6 +16,8 @@ export interface TlvSpec {
   readonly type: 'int' | 'cstring' | 'octets' | 'flag';
   readonly min: number;
   readonly max: number;
+  /** True: `min` or `max` octets, nothing between. */
+  readonly either?: true;
 }
 
 const int = (tag: number, octets: number) =>
@@ -98,7 +100,8 @@ export const TLVS = {
   dest_addr_np_country: octets(0x0613, 1, 5),
   display_time: int(0x1201, 1),
   sms_signal: int(0x1203, 2),
-  ms_validity: octets(0x1204, 1, 4),
+  // One octet in 3.4 §5.3.2.27, four in 5.0 §4.8.4.41.
+  ms_validity: { tag: 0x1204, type: 'octets', min: 1, max: 4, either: true },
   alert_on_message_delivery: { tag: 0x130c, type: 'flag', min: 0, max: 1 },
   its_reply_type: int(0x1380, 1),
   its_session_info: octets(0x1383, 2, 2),

@@ -41,7 +41,7 @@ function arbitraryOctets(min: number, max: number): fc.Arbitrary<Buffer> {
 
 const arbitraryTlv: fc.Arbitrary<Tlv> = fc.integer({ min: 1, max: 0x1500 }).chain((tag) => {
   const spec = tlvSpec(tag);
-  const max = Math.min(spec?.max ?? 300, 300);
+  const max = Math.min(spec?.either === true ? spec.min : (spec?.max ?? 300), 300);
   // A C-octet string of a fixed length ends in its NUL.
   const fixed = spec?.type === 'cstring' && spec.min > 0;
   return arbitraryOctets(spec?.min ?? 0, max).map((value) => {

@@ -115,6 +115,7 @@ describe('decodePdu', () => {
     ['a malformed body of a good response', 0x0c, pduHex(0x80000004, '3132')],
     ['a positive query_sm_resp that is a header only', 0x02, pduHex(0x80000003, '')],
     ['a positive submit_multi_resp that is a header only', 0x02, pduHex(0x80000021, '')],
+    ['an ms_validity of two octets', 0xc2, pduHex(4, `${SUBMIT.addresses}${rest} 1204 0002 0001`)],
     [
       'a broadcast_end_time without its NUL (5.0 §4.8.4.9)',
       0xc2,

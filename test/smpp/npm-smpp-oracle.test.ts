@@ -78,7 +78,9 @@ const tlvFor = fc
     if (type === 'int')
       return fc.integer({ min: 0, max: 256 ** max - 1 }).map((value) => [name, value]);
     if (type === 'cstring') return ascii(max - 1).map((value) => [name, value]);
-    return octets(min, Math.min(max, 40)).map((value) => [name, value]);
+    // ms_validity has one octet or four.
+    const most = 'either' in TLVS[name] ? min : Math.min(max, 40);
+    return octets(min, most).map((value) => [name, value]);
   });
 
 function fieldsFor(command: CommandName): fc.Arbitrary<Record<string, unknown>> {
