@@ -1,0 +1,291 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { Stage } from '../daemon/stage.ts';
+import { type TestDaemon, until } from '../support/daemon.ts';
+import { type AttackReport, attack } from './attack.ts';
+import { Capture, dissect, TSHARK_MAX_OCTETS, tsharkVersion } from './dissector.ts';
+import { HostileCarrier } from './hostile-carrier.ts';
+import { judgeObjections, withKnownStatus } from './objections.ts';
+import { Random } from './random.ts';
+
+/** One run of the fuzzer against a real daemon. */
+export interface FuzzOptions {
+  readonly pdus: number;
+  readonly seed: number;
+  /** Undefined: an embedded PostgreSQL of its own. */
+  readonly databaseUrl?: string;
+  /** Mutated PDUs of a first run that is not judged: it brings code and heap to their working size. */
+  readonly warmUpPdus: number;
+  /** Idle time before each look at memory and sockets. */
+  readonly settleMs: number;
+  /** Memory may grow by this share; undefined: it is not judged (a short run says nothing about it). */
+  readonly memoryShare: number | undefined;
+  /** Submits a second of the quiet session. */
+  readonly quietRate: number;
+  /** Have tshark look at what was accepted. @throws when it is not installed */
+  readonly dissect: boolean;
+  readonly say: (line: string) => void;
+}
+
+/** What a run came to; `faults` empty: passed. */
+export interface FuzzReport {
+  readonly attack: AttackReport;
+  readonly fromCarrier: number;
+  readonly faults: readonly string[];
+}
+
+/** How much of the PDUs are sent behind a valid bind; the goal is 30 % at least. */
+const BOUND_SHARE = 0.6;
+const BOUND_SHARE_MIN = 0.3;
+const CONNECTIONS = 24;
+const FUZZ_PASSWORD = 'secret';
+/** What pg keeps an idle connection for, and some. */
+const POOL_IDLE_MS = 15_000;
+/** What the attackers' traffic needs to be finished after the last PDU. */
+const DRAIN_MS = 120_000;
+
+/** Starts a daemon, attacks it beside a quiet session, and judges. */
+export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
+  const version = options.dissect ? await tsharkVersion() : undefined;
+  if (options.dissect && version === undefined)
+    throw new Error('tshark is not installed: apt-get install tshark');
+  const random = new Random(options.seed);
+  const stage = await Stage.open(options.databaseUrl);
+  const carrier = await HostileCarrier.start(random.fork());
+  try {
+    return await run(options, stage, carrier, random, version);
+  } finally {
+    await stage.close();
+    await carrier.close();
+  }
+}
+
+async function run(
+  options: FuzzOptions,
+  stage: Stage,
+  hostile: HostileCarrier,
+  random: Random,
+  version: string | undefined,
+): Promise<FuzzReport> {
+  const { say, settleMs } = options;
+  const faults: string[] = [];
+  await stage.startCarrier({ receipts: { delayMs: 20 } });
+  const daemon = await stage.startDaemon({
+    resources: resources(stage, hostile.port),
+    // As `npm start` runs it.
+    env: { NODE_OPTIONS: '--max-semi-space-size=16' },
+  });
+  const quiet = quietSession(stage, daemon, options.quietRate);
+  const base = { port: daemon.smppPort, systemId: 'fuzz', password: FUZZ_PASSWORD };
+  const shape = { ...base, boundShare: BOUND_SHARE, connections: CONNECTIONS };
+  await attack({ ...shape, pdus: options.warmUpPdus, random: random.fork() });
+  await settled(daemon, settleMs);
+  const before = await look(daemon);
+  say(`before: ${shown(before)}`);
+
+  const beganAt = performance.now();
+  const capture = new Capture(join(stage.folder, 'accepted.pcap'));
+  const pdus: Buffer[] = [];
+  let tooLong = 0;
+  hostile.isHostile = true;
+  const report = await attack({
+    ...shape,
+    pdus: options.pdus,
+    random: random.fork(),
+    accepted: (octets) => {
+      if (octets.length > TSHARK_MAX_OCTETS) {
+        tooLong++;
+        return;
+      }
+      const judged = withKnownStatus(octets);
+      capture.add(judged);
+      pdus.push(judged);
+    },
+  });
+  hostile.isHostile = false;
+  await capture.close();
+  const seconds = (performance.now() - beganAt) / 1_000;
+  sayReport(report, hostile, seconds, say);
+  faults.push(...report.faults, ...hostile.faults);
+  if (report.takenAfterBind < report.taken * BOUND_SHARE_MIN)
+    faults.push('less than 30 % of the PDUs came after a valid bind');
+
+  await settled(daemon, settleMs);
+  const after = await look(daemon);
+  say(`${settleMs / 1_000} s after: ${shown(after)}`);
+  faults.push(...compare(before, after, options));
+  faults.push(...(await judgeQuiet(quiet, daemon, say)));
+  if (version !== undefined) {
+    say(`accepted, and longer than tshark reads: ${tooLong}`);
+    const dissection = await dissect(capture, version);
+    faults.push(...judgeObjections(dissection, pdus, say));
+  }
+  return { attack: report, fromCarrier: hostile.taken, faults };
+}
+
+/** Two accounts: `quiet` by the carrier on npm smpp, `fuzz` by the hostile one. */
+function resources(stage: Stage, hostilePort: number): object {
+  const base = stage.resources({
+    accounts: ['quiet', 'fuzz'],
+    bindOf: { fuzz: { bindsMax: 200, windowMax: 100 } },
+  }) as { readonly carriers: readonly object[]; readonly accounts: readonly object[] };
+  const [sim] = base.carriers;
+  return {
+    ...base,
+    accounts: base.accounts.map((account) => ({ ...account, credit: '100000000' })),
+    carriers: [sim, { ...sim, name: 'hostile', port: hostilePort }],
+    routes: [
+      { prefix: '966', carriers: [{ name: 'sim' }] },
+      { prefix: '', carriers: [{ name: 'hostile' }] },
+    ],
+  };
+}
+
+/** A customer on npm smpp who submits and gets his receipts all the while. */
+function quietSession(stage: Stage, daemon: TestDaemon, ratePerSecond: number) {
+  let ends = 0;
+  const customer = stage.startCustomer(daemon.smppPort, 'quiet', {
+    messages: 10_000_000,
+    ratePerSecond,
+    windowMax: 50,
+    destination: '96650#######',
+    onEvent: ({ event }) => {
+      if (event === 'end') ends++;
+    },
+  });
+  return { customer, ends: () => ends };
+}
+
+async function judgeQuiet(
+  quiet: ReturnType<typeof quietSession>,
+  daemon: TestDaemon,
+  say: (line: string) => void,
+): Promise<string[]> {
+  const ends = quiet.ends();
+  const books = await quiet.customer.drain();
+  say(
+    `quiet session: ${books.submitted} submitted, ${books.accepted} accepted, ${books.unanswered} unanswered, ` +
+      `refused ${JSON.stringify(books.refused)}, ${books.withoutReceipt} without receipt, ` +
+      `${books.repeatedReceipts} repeated, p50 ${books.answerP50Ms} ms, p99 ${books.answerP99Ms} ms, sessions lost ${ends}`,
+  );
+  const faults: string[] = [];
+  if (ends > 0) faults.push('the quiet session was lost');
+  if (books.submitted === 0 || books.accepted !== books.submitted)
+    faults.push('a submit of the quiet session was not accepted');
+  if (books.withoutReceipt > 0) faults.push('the quiet session lacks a receipt');
+  if (books.repeatedReceipts > 0) faults.push('the quiet session got a receipt twice');
+  if (!daemon.isRunning) faults.push('the daemon ended');
+  const { ok } = await daemon.get<{ ok: boolean }>('/v1/reconciliation');
+  if (!ok) faults.push('the reconciliation is not ok');
+  return faults;
+}
+
+/** All that the attack caused is done, and then nothing but the quiet session for a while. */
+async function settled(daemon: TestDaemon, settleMs: number): Promise<void> {
+  await until(
+    'the attackers are gone and their messages are sent',
+    async () => {
+      const binds = await daemon.metric('smppgate_binds', { side: 'customer', peer: 'fuzz' });
+      const queued = await daemon.metric('smppgate_queue_messages', { carrier: 'hostile' });
+      return binds === 0 && queued === 0;
+    },
+    DRAIN_MS,
+  );
+  await new Promise((resolve) => setTimeout(resolve, settleMs));
+}
+
+interface Look {
+  readonly rssKb: number;
+  /** On the SMPP port, the listening one included. */
+  readonly smppSockets: number;
+  /** The others (PostgreSQL, carriers), but those of the HTTP API: our own looks keep them open. */
+  readonly otherSockets: number;
+  readonly heapMb: number;
+}
+
+/** Memory and open sockets of the daemon, as proc(5) tells them. */
+async function look(daemon: TestDaemon): Promise<Look> {
+  const proc = `/proc/${daemon.pid}`;
+  const rssKb = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`${proc}/status`, 'utf8'))?.[1]);
+  const ofSmpp = inodesOnPort(daemon.smppPort);
+  const ofHttp = inodesOnPort(daemon.httpPort);
+  const inodes = readdirSync(`${proc}/fd`)
+    .map((fd) => linkOf(`${proc}/fd/${fd}`))
+    .filter((link) => link.startsWith('socket:['))
+    .map((link) => link.slice('socket:['.length, -1));
+  const heapBytes = await daemon.metric('nodejs_heap_size_used_bytes');
+  return {
+    rssKb,
+    smppSockets: inodes.filter((inode) => ofSmpp.has(inode)).length,
+    otherSockets: inodes.filter((inode) => !ofSmpp.has(inode) && !ofHttp.has(inode)).length,
+    heapMb: heapBytes / 2 ** 20,
+  };
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return ''; // closed meanwhile
+  }
+}
+
+/** Inodes of the TCP sockets whose local port this is. */
+function inodesOnPort(port: number): Set<string> {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const inodes = new Set<string>();
+  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    for (const line of readFileSync(file, 'utf8').split('\n').slice(1)) {
+      const columns = line.trim().split(/\s+/);
+      if (columns[1]?.endsWith(`:${hex}`)) inodes.add(columns[9] ?? '');
+    }
+  }
+  return inodes;
+}
+
+function compare(before: Look, after: Look, options: FuzzOptions): string[] {
+  const { memoryShare, settleMs } = options;
+  const faults: string[] = [];
+  if (after.smppSockets !== before.smppSockets)
+    faults.push(`SMPP sockets: ${before.smppSockets} before, ${after.smppSockets} after`);
+  // A pool keeps what it needed at the top for ten seconds.
+  if (settleMs > POOL_IDLE_MS && after.otherSockets !== before.otherSockets)
+    faults.push(`other sockets: ${before.otherSockets} before, ${after.otherSockets} after`);
+  const growth = after.rssKb / before.rssKb - 1;
+  if (memoryShare !== undefined && growth > memoryShare)
+    faults.push(`memory grew by ${(growth * 100).toFixed(1)} %`);
+  return faults;
+}
+
+function shown({ rssKb, smppSockets, otherSockets, heapMb }: Look): string {
+  return (
+    `VmRSS ${(rssKb / 1_024).toFixed(1)} MB (JavaScript heap ${heapMb.toFixed(1)} MB, garbage included), ` +
+    `${smppSockets} sockets on the SMPP port, ${otherSockets} others`
+  );
+}
+
+function sayReport(
+  report: AttackReport,
+  hostile: HostileCarrier,
+  seconds: number,
+  say: (line: string) => void,
+): void {
+  const { taken, takenAfterBind, unproven, connections, binds } = report;
+  const share = ((takenAfterBind / taken) * 100).toFixed(1);
+  say(`mutated PDUs taken: ${taken} in ${seconds.toFixed(0)} s, ${share} % after a valid bind`);
+  say(`written without proof that they were read, not counted: ${unproven}`);
+  say(`connections ${connections}, valid binds ${binds}, ended ${listed(report.ends)}`);
+  say(`a carrier's mutated PDUs, beside: ${hostile.taken}; submits it took: ${hostile.submits}`);
+  say(`statuses: ${listed(report.statuses)}`);
+  const names = new Map<string, number>();
+  for (const [both, count] of report.mutations)
+    for (const name of both.split('+')) names.set(name, (names.get(name) ?? 0) + count);
+  say(`mutations: ${listed(names)}`);
+}
+
+function listed(counts: ReadonlyMap<string, number>): string {
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+}
