@@ -4,6 +4,7 @@ import { times, ZERO } from '../domain/money.ts';
 import { type Refusal, type RefusalKey, statusOf } from '../domain/refusal.ts';
 import type { Session } from '../session/session.ts';
 import { encodeOne, PduWriter } from '../smpp/codec.ts';
+import { ownOctets } from '../smpp/message.ts';
 import type { DataSm, SubmitMulti, SubmitSm } from '../smpp/pdu.ts';
 import { segmentsOf } from '../smpp/segmentation.ts';
 import * as status from '../smpp/status.ts';
@@ -109,6 +110,7 @@ export class SubmitPath {
       return;
     }
     const problem = this.#judge.admit(bind, first, submits.length, receivedAtMs);
+    ownOctets(first);
     for (const one of submits) {
       // The text is one, whatever the alphabet made of it.
       one.data_coding = first.data_coding;
@@ -130,7 +132,9 @@ export class SubmitPath {
     if (bind === undefined) return this.#notBound(session, asked);
     const request = { session, bind, pdu, reply, receivedAtMs };
     const problem = this.#judge.admit(bind, pdu, 1, receivedAtMs);
-    this.#take(request, problem ?? this.#judge.judge(bind, pdu, receivedAtMs));
+    const judged = problem ?? this.#judge.judge(bind, pdu, receivedAtMs);
+    if ('destination' in judged) ownOctets(pdu);
+    this.#take(request, judged);
   }
 
   #take(request: Request, judged: Judged | Problem): void {

@@ -4,6 +4,7 @@ import type { CatalogAccount } from '../../src/domain/catalog.ts';
 import { type MessageId, messageId } from '../../src/domain/ids.ts';
 import type { Message } from '../../src/gateway/message.ts';
 import { CarrierQueue, IdFifo, smaller } from '../../src/gateway/queue.ts';
+import { newPdu } from '../../src/smpp/pdu.ts';
 import { accountOf, catalogOf, messageOf } from './messages.ts';
 
 let owner: CatalogAccount;
@@ -125,6 +126,26 @@ describe('CarrierQueue', () => {
     pageIn(queue, 3);
     expect(drained(queue)).toEqual([8, 9, 10]);
     expect(queue.length).toBe(0);
+  });
+
+  it('keeps the content of 16 MiB of messages at most, however few they are', () => {
+    const queue = new CarrierQueue(4_000);
+    const submit = newPdu('submit_sm', 1);
+    submit.tlvs = [{ tag: 0x1400, value: Buffer.alloc(65_000) }];
+    const heavy = (n: number) => Object.assign(queued(n), { submit });
+    for (let n = 1; n <= 1_000; n++) queue.push(heavy(n));
+    let atHand = 0;
+    while (queue.shift() !== undefined) atHand++;
+    expect(atHand).toBe(Math.ceil(16_777_216 / 65_100));
+    // What went has made room: the rest is read, and then the lane is as before.
+    const rest = queue.takeCold(1, 500);
+    queue.warm(
+      1,
+      rest.map((one) => heavy(Number(one))),
+    );
+    expect(queue.coldLane()).toBeUndefined();
+    expect(drained(queue)).toEqual(rest.map(Number));
+    expect(queue.coldLane()).toBe(1);
   });
 
   it('keeps the order though messages come while others wait for the store', () => {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { MalformedMessage, messageOctets, partOf, textOf } from '../../src/smpp/message.ts';
+import {
+  MalformedMessage,
+  messageOctets,
+  ownOctets,
+  partOf,
+  textOf,
+} from '../../src/smpp/message.ts';
 import { newPdu, type SubmitSm } from '../../src/smpp/pdu.ts';
 import { makeIntTlv, makeOctetsTlv } from '../../src/smpp/tlv.ts';
 import { hex } from './golden.ts';
@@ -41,6 +47,28 @@ describe('messageOctets', () => {
       expect(refused).toBeInstanceOf(MalformedMessage);
       expect(refused).toMatchObject({ commandStatus: 0x43 });
     }
+  });
+});
+
+describe('ownOctets', () => {
+  it('lets go of the chunk that a message came in', () => {
+    const chunk = Buffer.alloc(65_536, 0x61);
+    const pdu = submit({
+      short_message: chunk.subarray(100, 160),
+      tlvs: [makeOctetsTlv('message_payload', chunk.subarray(300, 340))],
+    });
+    ownOctets(pdu);
+    expect(pdu.short_message).toEqual(Buffer.alloc(60, 0x61));
+    expect(pdu.tlvs?.[0]?.value).toEqual(Buffer.alloc(40, 0x61));
+    for (const octets of [pdu.short_message, pdu.tlvs?.[0]?.value])
+      expect(octets?.buffer).not.toBe(chunk.buffer);
+  });
+
+  it('keeps a small one: a copy would cost as much', () => {
+    const chunk = Buffer.from(new ArrayBuffer(200));
+    const pdu = submit({ short_message: chunk.subarray(100, 160) });
+    ownOctets(pdu);
+    expect(pdu.short_message.buffer).toBe(chunk.buffer);
   });
 });
 
