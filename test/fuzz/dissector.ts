@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { closeSync, createWriteStream, openSync, readSync, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 /** LINKTYPE_RAW: each packet begins with its IP header. */
 const LINKTYPE_RAW = 101;
+const FILE_HEADER_OCTETS = 24;
+/** Record header, IPv4 header, TCP header. */
+const RECORD_HEAD_OCTETS = 16 + 20 + 20;
 /** An IP packet holds 65,535 octets, its headers included: longer PDUs travel in pieces. */
 const PIECE_OCTETS = 60_000;
 /** PDUs in one TCP stream: what confuses a dissector's reassembly cannot spread further. */
@@ -18,13 +21,16 @@ export class Capture {
   readonly path: string;
   readonly #file: WriteStream;
   readonly #pduOfFrame: number[] = [];
+  /** Of each PDU: where its first record begins in the file, and its length. */
+  readonly #places: { readonly at: number; readonly length: number }[] = [];
   #pdus = 0;
   #sequence = 1;
+  #written = FILE_HEADER_OCTETS;
 
   constructor(path: string) {
     this.path = path;
     this.#file = createWriteStream(path, { mode: 0o600 });
-    const header = Buffer.alloc(24);
+    const header = Buffer.alloc(FILE_HEADER_OCTETS);
     header.writeUInt32LE(0xa1b2c3d4, 0);
     header.writeUInt16LE(2, 4);
     header.writeUInt16LE(4, 6);
@@ -42,10 +48,12 @@ export class Capture {
   add(pdu: Buffer): void {
     const stream = Math.floor(this.#pdus / PDUS_PER_STREAM);
     if (this.#pdus % PDUS_PER_STREAM === 0) this.#sequence = 1;
+    this.#places.push({ at: this.#written, length: pdu.length });
     for (let at = 0; at < pdu.length; at += PIECE_OCTETS) {
       const piece = pdu.subarray(at, at + PIECE_OCTETS);
       this.#file.write(segment(piece, stream, this.#sequence, this.#pduOfFrame.length));
       this.#sequence += piece.length;
+      this.#written += RECORD_HEAD_OCTETS + piece.length;
       this.#pduOfFrame.push(this.#pdus);
     }
     this.#pdus++;
@@ -54,6 +62,21 @@ export class Capture {
   /** The PDU in a frame, which dissectors number from 1. */
   pduOf(frame: number): number {
     return this.#pduOfFrame[frame - 1] ?? -1;
+  }
+
+  /** Reads one back from the closed file: half a million of them are not kept in memory. */
+  read(pdu: number): Buffer {
+    const { at = 0, length = 0 } = this.#places[pdu] ?? {};
+    const records = Math.ceil(length / PIECE_OCTETS);
+    const octets = Buffer.alloc(length + records * RECORD_HEAD_OCTETS);
+    const file = openSync(this.path, 'r');
+    readSync(file, octets, 0, octets.length, at);
+    closeSync(file);
+    const pieces = Array.from({ length: records }, (_, n) => {
+      const start = n * (RECORD_HEAD_OCTETS + PIECE_OCTETS) + RECORD_HEAD_OCTETS;
+      return octets.subarray(start, start + PIECE_OCTETS);
+    });
+    return Buffer.concat(pieces);
   }
 
   async close(): Promise<void> {
@@ -131,7 +154,7 @@ async function linesOf(args: readonly string[]): Promise<string[]> {
 /** Record header, IPv4 and TCP header, payload; checksums are 0, which dissectors do not mind. */
 function segment(payload: Buffer, stream: number, sequence: number, frame: number): Buffer {
   const length = 40 + payload.length;
-  const head = Buffer.alloc(16 + 40);
+  const head = Buffer.alloc(RECORD_HEAD_OCTETS);
   head.writeUInt32LE(Math.floor(frame / 1_000), 0);
   head.writeUInt32LE((frame % 1_000) * 1_000, 4);
   head.writeUInt32LE(length, 8);

@@ -1,5 +1,5 @@
 import { ESME_RSYSERR, statusName } from '../../src/smpp/status.ts';
-import type { Dissection } from './dissector.ts';
+import type { Capture, Dissection } from './dissector.ts';
 
 /** A PDU of which we say "well-formed" and tshark does not, with who says so. */
 interface Difference {
@@ -51,21 +51,21 @@ export function withKnownStatus(pdu: Buffer): Buffer {
 /** The faults of our codec among what the dissector objects to; differences are counted and said. */
 export function judgeObjections(
   dissection: Dissection,
-  pdus: readonly Buffer[],
+  capture: Capture,
   say: (line: string) => void,
 ): string[] {
   const counts = new Map<Difference, number>();
   const faults: string[] = [];
   for (const { pdu: number, message } of dissection.objections) {
-    const pdu = pdus[number] ?? Buffer.alloc(0);
+    const pdu = capture.read(number);
     const difference = DIFFERENCES.find(({ applies }) => applies(pdu));
     if (difference !== undefined) counts.set(difference, (counts.get(difference) ?? 0) + 1);
     else faults.push(`accepted, and ${message} for tshark: ${pdu.toString('hex').slice(0, 400)}`);
   }
-  if (dissection.dissected < pdus.length)
-    faults.push(`${pdus.length - dissection.dissected} PDUs were not dissected`);
+  if (dissection.dissected < capture.pdus)
+    faults.push(`${capture.pdus - dissection.dissected} PDUs were not dissected`);
   say(`${dissection.version}`);
-  say(`accepted and given to tshark ${pdus.length}, objections that stand ${faults.length}`);
+  say(`accepted and given to tshark ${capture.pdus}, objections that stand ${faults.length}`);
   for (const [{ what, section }, count] of counts)
     say(`  not a fault: ${count} x ${what} (${section})`);
   return faults;

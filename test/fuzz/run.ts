@@ -85,7 +85,6 @@ async function run(
 
   const beganAt = performance.now();
   const capture = new Capture(join(stage.folder, 'accepted.pcap'));
-  const pdus: Buffer[] = [];
   let tooLong = 0;
   hostile.isHostile = true;
   const report = await attack({
@@ -97,9 +96,7 @@ async function run(
         tooLong++;
         return;
       }
-      const judged = withKnownStatus(octets);
-      capture.add(judged);
-      pdus.push(judged);
+      capture.add(withKnownStatus(octets));
     },
   });
   hostile.isHostile = false;
@@ -118,7 +115,7 @@ async function run(
   if (version !== undefined) {
     say(`accepted, and longer than tshark reads: ${tooLong}`);
     const dissection = await dissect(capture, version);
-    faults.push(...judgeObjections(dissection, pdus, say));
+    faults.push(...judgeObjections(dissection, capture, say));
   }
   return { attack: report, fromCarrier: hostile.taken, faults };
 }
