@@ -1,6 +1,19 @@
+import { DESTINATION_ADDR, SOURCE_ADDR } from '../smpp/fields.ts';
 import { type DataSm, newPdu, type SubmitMulti, type SubmitSm } from '../smpp/pdu.ts';
 import { formatRelativeTime } from '../smpp/smpp-time.ts';
+import * as status from '../smpp/status.ts';
 import { intTlv, TLVS } from '../smpp/tlv.ts';
+
+/**
+ * The status that refuses a data_sm whose addresses no submit_sm can have, ESME_ROK for others: data_sm allows 65 octets
+ * (SMPP 3.4 §4.7.1), what goes to a carrier, what is stored and what a receipt repeats has 21 (§4.4.1).
+ */
+export function addressStatus(pdu: DataSm): number {
+  if (pdu.source_addr.length >= SOURCE_ADDR.max) return status.ESME_RINVSRCADR;
+  return pdu.destination_addr.length >= DESTINATION_ADDR.max
+    ? status.ESME_RINVDSTADR
+    : status.ESME_ROK;
+}
 
 /** A data_sm as the submit_sm that means the same: qos_time_to_live (seconds, SMPP 3.4 §5.3.2.9) is its validity. */
 export function submitOfData(pdu: DataSm): SubmitSm {

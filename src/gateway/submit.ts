@@ -18,7 +18,7 @@ import { customerIdOf, DEFAULT_ALPHABET, echoOf, type Message, NOTHING } from '.
 import type { SubmitResult } from './observer.ts';
 import type { NextVersion } from './replace.ts';
 import { submitKeyOf } from './submit-key.ts';
-import { submitOfData, submitsOfMulti } from './submit-pdu.ts';
+import { addressStatus, submitOfData, submitsOfMulti } from './submit-pdu.ts';
 import { answerAccepted, answerRefused, MultiReply, type Reply } from './submit-reply.ts';
 
 /** Messages that wait for the accept lane before sessions are no longer read: four batches of 500. */
@@ -93,6 +93,11 @@ export class SubmitPath {
 
   /** One data_sm: a submit_sm whose text is in message_payload and whose validity in qos_time_to_live. */
   onData(session: Session, pdu: DataSm): void {
+    const refused = addressStatus(pdu);
+    if (refused !== status.ESME_ROK) {
+      session.refuse(pdu, refused);
+      return;
+    }
     this.#onOne(session, pdu, submitOfData(pdu), 'data_sm_resp');
   }
 

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import {
   COMMANDS,
   newResponse,
+  PduError,
   type RequestPdu,
   type ResponsePdu,
   responseNameOf,
@@ -34,13 +35,13 @@ export interface SessionKeeper {
  *   OPEN ────┤                               ├──> BOUND   transmitter (BOUND_TX)
  *     │      └─ smsc: onBind, acceptBind() ──┘     │      receiver    (BOUND_RX)
  *     │                                            │      transceiver (BOUND_TRX)
- *     │ rejected bind, session init timer,         ├── unbind() ──> UNBINDING: no new requests; answers of both
- *     │ lost framing, malformed                    │                sides awaited (unbindDrainMs), then unbind
+ *     │ rejected bind, session init timer, too     ├── unbind() ──> UNBINDING: no new requests; answers of both
+ *     │ many other PDUs, lost framing, malformed   │                sides awaited (unbindDrainMs), then unbind
  *     │                                            │                sent, unbind_resp awaited (responseTimeoutMs)
  *     │                                            ├── peer's unbind ──> UNBINDING: our answers awaited
  *     │                                            │                (unbindDrainMs), then unbind_resp
- *     │                                            │ lost framing, malformed, slow reader, close(),
- *     ▼                                            ▼ enquire_link or response timeout   │
+ *     │                                            │ lost framing, malformed, a PDU without end, slow reader,
+ *     ▼                                            ▼ close(), enquire_link or response timeout   │
  *   CLOSING <──────────────────────────────────────┴────────────────────────────────────┘
  *     │  what is queued is flushed, FIN sent; answers that still come are taken; requests are not
  *     ▼  peer's FIN, socket error, or closeLingerMs
@@ -259,7 +260,14 @@ export class Session extends SessionStates {
     }
     this.unanswered++;
     this.#count(pdu.command_id, this.options.side === 'smsc');
-    this.handler.onRequest(this, pdu, overWindow);
+    try {
+      this.handler.onRequest(this, pdu, overWindow);
+    } catch (error) {
+      // What he sent does not fit what we would have to write because of it: his request is wrong, not the process.
+      if (!(error instanceof PduError)) throw error;
+      this.options.observer?.malformed?.(this, error);
+      this.refuse(pdu, error.commandStatus);
+    }
   }
 
   #count(commandId: number, ofEsme: boolean): void {

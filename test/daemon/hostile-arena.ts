@@ -21,12 +21,21 @@ export class Arena {
   readonly #peers: HostilePeer[] = [];
   #goodEnds = 0;
 
-  /** Accounts `good` and `bad`; bad's bind is given. */
+  /** Accounts `good`, `bad` (whose bind is given), and `rejects`, which hears of its refusals by receipts. */
   static async open(bind: Readonly<Record<string, unknown>> = {}): Promise<Arena> {
     const database = await createDatabase();
     const stage = await Stage.open(database.url);
     await stage.startCarrier({ receipts: { delayMs: 20 } });
-    const resources = stage.resources({ accounts: ['good', 'bad'], bindOf: { bad: bind } });
+    const accounts = ['good', 'bad', 'rejects'];
+    const base = stage.resources({ accounts, bindOf: { bad: bind } }) as {
+      readonly accounts: readonly { readonly name: string }[];
+    };
+    const resources = {
+      ...base,
+      accounts: base.accounts.map((account) =>
+        account.name === 'rejects' ? { ...account, refusals: 'receipt' } : account,
+      ),
+    };
     return new Arena(database, stage, await stage.startDaemon({ resources }));
   }
 
@@ -55,9 +64,10 @@ export class Arena {
   async bound(
     how: Parameters<typeof bindDraft>[0] = 'bind_transceiver',
     version = 0x34,
+    systemId = 'bad',
   ): Promise<HostilePeer> {
     const peer = await this.connect();
-    const answer = await peer.ask(bindDraft(how, 'bad', PASSWORD, version));
+    const answer = await peer.ask(bindDraft(how, systemId, PASSWORD, version));
     expect(answer.status).toBe(0);
     return peer;
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bindDraft, draftOf, tlv } from '../fuzz/drafts.ts';
+import { bindDraft, cstring, draftOf, tlv } from '../fuzz/drafts.ts';
 import { Random } from '../fuzz/random.ts';
 import { until } from '../support/daemon.ts';
 import { Arena, header, submitDraft } from './hostile-arena.ts';
@@ -16,6 +16,8 @@ const ESME_RINVMSGLEN = 0x01;
 const ESME_RINVCMDID = 0x03;
 const ESME_RINVBNDSTS = 0x04;
 const ESME_RALYBND = 0x05;
+const ESME_RINVSRCADR = 0x0a;
+const ESME_RINVDSTADR = 0x0b;
 const SC_INTERFACE_VERSION = '02100001';
 const TASTE = { destination: '96652#######' };
 
@@ -230,6 +232,41 @@ describe('a huge message_payload', () => {
       status: ESME_RINVMSGLEN,
     });
     expect(await peer.ask(withPayload(4, 255 * 153))).toMatchObject({ status: 0 });
+  });
+});
+
+describe('addresses that data_sm may have and no message can', () => {
+  // 3.4 §4.7.1 allows 65 octets, §4.4.1 (what goes on, and what a receipt repeats) 21.
+  const dataDraft = (sequence: number, source: string, destination: string) => ({
+    ...header(0x0103, sequence),
+    fields: [
+      ...[cstring(''), Buffer.of(5, 0), cstring(source), Buffer.of(1, 1), cstring(destination)],
+      Buffer.of(0, 1, 0),
+    ],
+    tlvs: [tlv(0x0424, Buffer.from('hello'))],
+  });
+
+  it.each(['bad', 'rejects'])('are refused with their status: %s', async (systemId) => {
+    const peer = await arena.bound('bind_transceiver', 0x34, systemId);
+    expect(await peer.ask(dataDraft(2, 'x'.repeat(64), '966520000001'))).toMatchObject({
+      id: 0x80000103,
+      status: ESME_RINVSRCADR,
+    });
+    expect(await peer.ask(dataDraft(3, 'Shop', '9'.repeat(64)))).toMatchObject({
+      id: 0x80000103,
+      status: ESME_RINVDSTADR,
+    });
+    expect(arena.daemon.isRunning).toBe(true);
+    await peer.cut();
+  });
+
+  it('of a submit_sm fit, and are refused by a receipt where the account wants that', async () => {
+    const peer = await arena.bound('bind_transceiver', 0x34, 'rejects');
+    const draft = submitDraft(2);
+    draft.fields[2] = cstring('x'.repeat(20));
+    expect(await peer.ask(draft)).toMatchObject({ status: 0 });
+    await peer.untilRequests(1);
+    expect(Buffer.from(peer.requests[0]?.hex ?? '', 'hex').toString('latin1')).toContain('REJECTD');
   });
 });
 

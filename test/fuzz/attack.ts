@@ -12,8 +12,8 @@ export interface AttackOptions {
   /** Mutated PDUs to be taken by the daemon, in all. */
   readonly pdus: number;
   readonly random: Random;
-  /** Who binds validly, and how. */
-  readonly systemId: string;
+  /** Who binds validly, one of them, and how. */
+  readonly systemIds: readonly string[];
   readonly password: string;
   /** Share of the PDUs that are sent on a session with a valid bind. */
   readonly boundShare: number;
@@ -150,7 +150,8 @@ class Bout {
   }
 
   async #bind(peer: WirePeer): Promise<boolean> {
-    const { systemId, password } = this.#options;
+    const { password } = this.#options;
+    const systemId = this.#random.pick(this.#options.systemIds);
     const how = this.#random.pick([
       'bind_transceiver',
       'bind_transmitter',

@@ -39,6 +39,8 @@ const BOUND_SHARE = 0.6;
 const BOUND_SHARE_MIN = 0.3;
 const CONNECTIONS = 24;
 const FUZZ_PASSWORD = 'secret';
+/** They differ in what becomes of a refused or repeated message. */
+const FUZZ_ACCOUNTS = ['fuzz', 'fuzz-receipts'];
 /** What pg keeps an idle connection for, and some. */
 const POOL_IDLE_MS = 15_000;
 /** What the attackers' traffic needs to be finished after the last PDU. */
@@ -76,7 +78,7 @@ async function run(
     env: { NODE_OPTIONS: '--max-semi-space-size=16' },
   });
   const quiet = quietSession(stage, daemon, options.quietRate);
-  const base = { port: daemon.smppPort, systemId: 'fuzz', password: FUZZ_PASSWORD };
+  const base = { port: daemon.smppPort, systemIds: FUZZ_ACCOUNTS, password: FUZZ_PASSWORD };
   const shape = { ...base, boundShare: BOUND_SHARE, connections: CONNECTIONS };
   await attack({ ...shape, pdus: options.warmUpPdus, random: random.fork() });
   await settled(daemon, settleMs);
@@ -120,16 +122,23 @@ async function run(
   return { attack: report, fromCarrier: hostile.taken, faults };
 }
 
-/** Two accounts: `quiet` by the carrier on npm smpp, `fuzz` by the hostile one. */
+/** `quiet` goes by the carrier on npm smpp, the others by the hostile one. */
 function resources(stage: Stage, hostilePort: number): object {
   const base = stage.resources({
-    accounts: ['quiet', 'fuzz'],
-    bindOf: { fuzz: { bindsMax: 200, windowMax: 100 } },
-  }) as { readonly carriers: readonly object[]; readonly accounts: readonly object[] };
+    accounts: ['quiet', ...FUZZ_ACCOUNTS],
+    bind: { bindsMax: 200, windowMax: 100 },
+  }) as {
+    readonly carriers: readonly object[];
+    readonly accounts: readonly { readonly name: string }[];
+  };
   const [sim] = base.carriers;
   return {
     ...base,
-    accounts: base.accounts.map((account) => ({ ...account, credit: '100000000' })),
+    accounts: base.accounts.map((account) => ({
+      ...account,
+      credit: '100000000',
+      ...(account.name === 'fuzz-receipts' ? REFUSED_BY_RECEIPT : {}),
+    })),
     carriers: [sim, { ...sim, name: 'hostile', port: hostilePort }],
     routes: [
       { prefix: '966', carriers: [{ name: 'sim' }] },
@@ -182,9 +191,10 @@ async function settled(daemon: TestDaemon, settleMs: number): Promise<void> {
   await until(
     'the attackers are gone and their messages are sent',
     async () => {
-      const binds = await daemon.metric('smppgate_binds', { side: 'customer', peer: 'fuzz' });
+      const all = await daemon.metric('smppgate_binds', { side: 'customer' });
+      const quiet = await daemon.metric('smppgate_binds', { side: 'customer', peer: 'quiet' });
       const queued = await daemon.metric('smppgate_queue_messages', { carrier: 'hostile' });
-      return binds === 0 && queued === 0;
+      return all === quiet && queued === 0;
     },
     DRAIN_MS,
   );
@@ -286,3 +296,9 @@ function listed(counts: ReadonlyMap<string, number>): string {
     .map(([name, count]) => `${name} ${count}`)
     .join(', ');
 }
+
+/** What an account may be set to that leads malformed messages further into the pipeline. */
+const REFUSED_BY_RECEIPT = {
+  refusals: 'receipt',
+  dedupe: { by: ['user_message_reference', 'source', 'destination', 'text'], seconds: 60 },
+};

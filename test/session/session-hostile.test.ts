@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { newPdu, newResponse } from '../../src/smpp/pdu.ts';
+import { newPdu, newResponse, PduError } from '../../src/smpp/pdu.ts';
 import {
   answerOk,
   BIND_TRANSCEIVER,
@@ -101,6 +101,19 @@ describe('a malformed PDU within intact framing', () => {
     const { peer } = await boundSessionAndPeer(opened, new TestClock());
     peer.write(pduHex(0x777, 0, 2));
     expect(await peer.take(1)).toEqual([pduHex(NACK, ESME_RINVCMDID, 2)]);
+  });
+
+  it('is refused like one when only its handler finds that it does not fit', async () => {
+    const { session, handler, peer } = await boundSessionAndPeer(opened, new TestClock());
+    handler.answer = () => {
+      throw new PduError('recoverable', ESME_RINVDSTADR, 'too long for what follows', 5, 0);
+    };
+    peer.write(submitHex(2) + pduHex(0x15, 0, 3));
+    expect(await peer.take(2)).toEqual([
+      pduHex(0x80000004, ESME_RINVDSTADR, 2),
+      pduHex(0x80000015, 0, 3),
+    ]);
+    expect(session.peerWindowInUse).toBe(0);
   });
 
   it('gets generic_nack when the request has no response', async () => {
