@@ -1,6 +1,6 @@
 import type { FieldSpec } from '../../src/smpp/fields.ts';
 import { COMMANDS, type CommandName } from '../../src/smpp/pdu.ts';
-import { TLVS } from '../../src/smpp/tlv.ts';
+import { TLVS, type TlvSpec } from '../../src/smpp/tlv.ts';
 import type { Random } from './random.ts';
 
 /** A valid PDU in its parts, so that a mutation can reach each of them. Written without our encoder. */
@@ -157,8 +157,9 @@ function someTlvs(random: Random): DraftTlv[] {
   return Array.from({ length: 1 + random.below(5) }, () => {
     if (random.chance(0.2))
       return tlv(0x1400 + random.below(0x2c00), random.octets(random.below(60)));
-    const { tag, type, min, max } = random.pick(TLV_SPECS);
-    const length = min + random.below(Math.min(max, 200) - min + 1);
+    const { tag, type, min, max, either }: TlvSpec = random.pick(TLV_SPECS);
+    const between = min + random.below(Math.min(max, 200) - min + 1);
+    const length = either === true ? random.pick([min, max]) : between;
     // A C-octet string with its NUL, as the specification has it.
     const value = type === 'cstring' ? cstring(text(random, Math.max(0, length - 1))) : undefined;
     return tlv(tag, value ?? random.octets(length));
