@@ -94,9 +94,9 @@ export class PduReader {
       if (spec !== undefined && !fits(spec, length)) {
         this.fail(ESME_RINVPARLEN, `TLV ${tlvName(tag)} has ${length} octets`);
       }
-      // One of a fixed length without its NUL cannot be told from one that is cut.
-      if (spec?.type === 'cstring' && spec.min > 0 && buf[end - 1] !== 0)
-        this.fail(ESME_RINVPARLEN, `TLV ${tlvName(tag)} has no NUL`);
+      // One of a fixed length ends where its NUL is: readers that go by the NUL would lose their place.
+      if (spec?.type === 'cstring' && spec.min > 0 && buf.indexOf(0, start) !== end - 1)
+        this.fail(ESME_RINVPARLEN, `TLV ${tlvName(tag)} has its NUL elsewhere`);
       if (tlvs.length === TLVS_MAX) this.fail(ESME_RINVTLVSTREAM, `more than ${TLVS_MAX} TLVs`);
       tlvs.push({ tag, value: length === 0 ? NO_OCTETS : buf.subarray(start, end) });
       this.#position = end;

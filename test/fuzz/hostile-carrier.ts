@@ -13,6 +13,10 @@ const BATCH_EVERY_MS = 20;
 /** A batch that ends in lost framing: the link binds again after a backoff. */
 const BREAK_FRAMING = 0.002;
 const ANSWER_MS = 30_000;
+/** Share of the receipts before which a mutated one of the same message goes. */
+const MUTATED_RECEIPT = 0.3;
+const RECEIPT_TEXT =
+  'sub:001 dlvrd:001 submit date:2601010000 done date:2601010000 stat:DELIVRD err:000 text:hello';
 /** message_state DELIVERED, SMPP 3.4 §5.2.28. */
 const DELIVERED = 2;
 const ESM_CLASS_RECEIPT = 0x04;
@@ -125,7 +129,12 @@ class CarrierSession {
     const id = this.#carrier.nextId();
     this.#respond(pdu, cstring(id));
     const { source, destination } = addressesOf(pdu.octets);
-    this.#peer.write(assemble(receipt(id, destination, source, this.#nextSequence())));
+    const draft = () =>
+      receipt({ id, source: destination, destination: source }, this.#nextSequence());
+    // A mutated one of a message that is known goes further than those of nobody.
+    if (this.#carrier.isHostile && this.#random.chance(MUTATED_RECEIPT))
+      this.#peer.write(mutateFramed(draft(), this.#random).octets);
+    this.#peer.write(assemble(draft()));
   }
 
   #respond(pdu: SeenPdu, ...fields: Buffer[]): void {
@@ -174,13 +183,15 @@ class CarrierSession {
   }
 }
 
-/** A receipt by TLVs alone, SMPP 3.4 §4.6.1 and §5.3.2.12. */
-function receipt(id: string, source: Buffer, destination: Buffer, sequence: number): Draft {
+/** A receipt in text and TLVs, SMPP 3.4 §4.6.1, appendix B and §5.3.2.12. */
+function receipt(
+  { id, source, destination }: { id: string; source: Buffer; destination: Buffer },
+  sequence: number,
+): Draft {
+  const text = Buffer.from(`id:${id} ${RECEIPT_TEXT}`, 'latin1');
   const rest = [
-    Buffer.of(ESM_CLASS_RECEIPT, 0, 0),
-    cstring(''),
-    cstring(''),
-    Buffer.of(0, 0, 0, 0, 0),
+    ...[Buffer.of(ESM_CLASS_RECEIPT, 0, 0), cstring(''), cstring('')],
+    ...[Buffer.of(0, 0, 0, 0), Buffer.concat([Buffer.of(text.length), text])],
   ];
   const [ton, noTon] = [Buffer.of(1, 1), Buffer.of(5, 0)];
   return {

@@ -48,6 +48,9 @@ export function withKnownStatus(pdu: Buffer): Buffer {
   return copy;
 }
 
+/** Of a PDU that is at fault: nearly always all of it. */
+const SHOWN_CHARACTERS = 4_000;
+
 /** The faults of our codec among what the dissector objects to; differences are counted and said. */
 export function judgeObjections(
   dissection: Dissection,
@@ -60,7 +63,10 @@ export function judgeObjections(
     const pdu = capture.read(number);
     const difference = DIFFERENCES.find(({ applies }) => applies(pdu));
     if (difference !== undefined) counts.set(difference, (counts.get(difference) ?? 0) + 1);
-    else faults.push(`accepted, and ${message} for tshark: ${pdu.toString('hex').slice(0, 400)}`);
+    else
+      faults.push(
+        `accepted, and ${message} for tshark: ${pdu.toString('hex').slice(0, SHOWN_CHARACTERS)}`,
+      );
   }
   if (dissection.dissected < capture.pdus)
     faults.push(`${capture.pdus - dissection.dissected} PDUs were not dissected`);

@@ -45,7 +45,7 @@ const arbitraryTlv: fc.Arbitrary<Tlv> = fc.integer({ min: 1, max: 0x1500 }).chai
   // A C-octet string of a fixed length ends in its NUL.
   const fixed = spec?.type === 'cstring' && spec.min > 0;
   return arbitraryOctets(spec?.min ?? 0, max).map((value) => {
-    if (fixed) value[value.length - 1] = 0;
+    if (fixed) value.fill(0x30, 0, value.length - 1)[value.length - 1] = 0;
     return { tag, value };
   });
 });

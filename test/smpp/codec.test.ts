@@ -122,6 +122,11 @@ describe('decodePdu', () => {
       pduHex(0x80000112, `3100 0609 0011 ${'30'.repeat(17)}`),
     ],
     [
+      'a broadcast_end_time that ends before its last octet',
+      0xc2,
+      pduHex(0x80000112, `3100 0609 0011 ${'30'.repeat(8)}00${'30'.repeat(7)}00`),
+    ],
+    [
       'more TLVs than any PDU has',
       0xc0,
       pduHex(4, `${SUBMIT.addresses}${rest}${'14000000'.repeat(256)}`),
