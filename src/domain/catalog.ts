@@ -1,5 +1,6 @@
 import type { CidrList } from './cidr.ts';
 import type { AccountId, BindId, CarrierId } from './ids.ts';
+import type { InboundTable } from './inbound.ts';
 import type { FaultClass, MessageState } from './message-state.ts';
 import type { CompiledPolicy } from './policy.ts';
 import type { StatusFor } from './refusal.ts';
@@ -16,6 +17,8 @@ export interface Catalog {
   readonly accountsByName: ReadonlyMap<string, CatalogAccount>;
   readonly carriers: ReadonlyMap<CarrierId, CatalogCarrier>;
   readonly routes: RouteTable;
+  /** Whose what subscribers send is. */
+  readonly inbound: InboundTable;
 }
 
 /** One system_id of a customer. */
@@ -90,6 +93,10 @@ export interface ReceiptFormat {
   readonly idBase: 'decimal' | 'hex';
   /** Offset of the dates in the text from UTC, in minutes. */
   readonly utcOffsetMinutes: number;
+  /** How long what he has not taken is kept. */
+  readonly keepMs: number;
+  /** Of what waited, returned a second when he is back; what comes new is not counted. */
+  readonly replayPerSecond: number;
 }
 
 /** How a carrier writes a message id: `auto` tries each base. */

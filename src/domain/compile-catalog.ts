@@ -9,6 +9,7 @@ import type {
 } from './catalog.ts';
 import { parseCidrs } from './cidr.ts';
 import { type AccountId, accountId, bindId, type CarrierId, carrierId } from './ids.ts';
+import { compileInbound, type InboundSpec, type InboundTable } from './inbound.ts';
 import { type Credits, parseCredits } from './money.ts';
 import { compilePolicy } from './policy.ts';
 import {
@@ -65,7 +66,8 @@ export function compileCatalog(stored: StoredResources): Catalog {
     carriersByName.set(carrier.name, carrier);
   }
   const routes = routesOf(stored.routes, carriersByName);
-  return { version: stored.version, binds, accounts, accountsByName, carriers, routes };
+  const inbound = inboundOf(stored.inbound, accountsByName, carriersByName);
+  return { version: stored.version, binds, accounts, accountsByName, carriers, routes, inbound };
 }
 
 interface AccountParts {
@@ -133,6 +135,8 @@ function receiptFormatOf(spec: StoredAccount['spec']['receipts']): ReceiptFormat
     tlv: spec.format !== 'text',
     idBase: spec.idBase,
     utcOffsetMinutes: utcOffsetMinutes(spec.dates),
+    keepMs: Math.round(spec.keepHours * HOUR_MS),
+    replayPerSecond: spec.replayPerSecond,
   };
 }
 
@@ -226,6 +230,26 @@ function routesOf(
         priority,
       })),
     ]),
+  );
+}
+
+function inboundOf(
+  routes: readonly StoredResource<InboundSpec>[],
+  accounts: ReadonlyMap<string, CatalogAccount>,
+  carriers: ReadonlyMap<string, CatalogCarrier>,
+): InboundTable {
+  return compileInbound(
+    routes.map(({ name, spec: { number, from, to, keyword, account, carrier } }) => {
+      const used = `inbound ${name}`;
+      return {
+        number,
+        from,
+        to,
+        keyword,
+        account: found(accounts, account, used).id,
+        carrier: carrier === undefined ? undefined : found(carriers, carrier, used).id,
+      };
+    }),
   );
 }
 

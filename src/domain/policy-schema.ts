@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { START_WORDS, STOP_WORDS } from './opt-out-words.ts';
 
 const WORDS_MAX = 200_000; // some ten times the largest word list seen
 const WORD_LENGTH_MAX = 100;
@@ -7,6 +8,24 @@ const WORD_LENGTH_MAX = 100;
 export const bannedWordsSchema = z.strictObject({
   words: z.array(z.string().min(1).max(WORD_LENGTH_MAX)).max(WORDS_MAX),
   action: z.enum(['refuse']).default('refuse'),
+});
+
+const OPT_OUT_WORDS_MAX = 500; // every language of the world has some ten
+const optOutWord = z.string().min(1).max(WORD_LENGTH_MAX);
+
+/**
+ * `optOut`: subscribers who send one of `stopWords` get no more messages of the account until they send one of
+ * `startWords`; messages to numbers on the account's opt-out list are refused.
+ */
+export const optOutSchema = z.strictObject({
+  stopWords: z
+    .array(optOutWord)
+    .max(OPT_OUT_WORDS_MAX)
+    .default([...STOP_WORDS]),
+  startWords: z
+    .array(optOutWord)
+    .max(OPT_OUT_WORDS_MAX)
+    .default([...START_WORDS]),
 });
 
 /**
@@ -21,8 +40,11 @@ export const ruleSchema = z
     source: z.string().max(500).optional(),
     sourceDate: z.iso.date().optional(),
     bannedWords: bannedWordsSchema.optional(),
+    optOut: optOutSchema.optional(),
   })
-  .refine((rule) => rule.bannedWords !== undefined, { error: 'needs a kind: bannedWords' });
+  .refine((rule) => rule.bannedWords !== undefined || rule.optOut !== undefined, {
+    error: 'needs a kind: bannedWords or optOut',
+  });
 
 /** Content and conduct rules, tried in order. */
 export const policySchema = z.strictObject({ rules: z.array(ruleSchema).default([]) });

@@ -132,7 +132,7 @@ function withoutCredit<Spec extends object>(spec: Spec): Spec {
 }
 
 function danglingErrors(current: ResourceSet, result: ResourceSet): DiffError[] {
-  return referenceErrors(result).map(({ path, kind, name }) => {
+  return referenceErrors(result, true).map(({ path, kind, name }) => {
     const removed = current[kind].has(name);
     const message = `refers to ${name}, which ${removed ? 'the file would remove from' : 'is not in'} ${kind}`;
     return { path, key: keyText(path), message };

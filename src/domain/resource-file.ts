@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import type { z } from 'zod';
+import { inboundName, overlaps } from './inbound.ts';
 import { referenceErrors } from './resource-references.ts';
 import { fileSchema } from './resource-schema.ts';
 import type { ResourceFile, ResourceSet } from './resources.ts';
@@ -48,7 +49,7 @@ export function parseResources(
   if (duplicates.length > 0) return { errors: duplicates.slice(0, ERRORS_MAX) };
   const ok = fileOf(parsed.data);
   const lineOf = (path: DataPath) => document.lineOf(indexed(path, parsed.data));
-  const dangling = referenceErrors(ok).map(({ path, kind, name }) => ({
+  const dangling = referenceErrors(ok, false).map(({ path, kind, name }) => ({
     line: lineOf(path),
     key: keyText(indexed(path, parsed.data)),
     message: `refers to ${name}, which is not in ${kind}`,
@@ -70,6 +71,7 @@ export function exportResources(set: ResourceSet): string {
       accounts: [...set.accounts.values()].map(({ credit: _, ...account }) => account),
       carriers: [...set.carriers.values()],
       routes: [...set.routes.values()],
+      inbound: [...set.inbound.values()],
     },
     { aliasDuplicateObjects: false, lineWidth: 0 },
   );
@@ -90,6 +92,12 @@ const TEXT_KEYS: ReadonlySet<string | number> = new Set([
   'terms',
   'policy',
   'trafficClass',
+  'number',
+  'from',
+  'to',
+  'keyword',
+  'account',
+  'carrier',
 ]);
 
 /** Lists whose members are text, were they all digits. */
@@ -169,7 +177,24 @@ function duplicateErrors(data: FileData, document: YamlDocument): FileError[] {
     for (const [j, { name }] of route.carriers.entries())
       check(names, name, ['routes', i, 'carriers', j, 'name']);
   }
-  return errors;
+  const inbound = new Set<string>();
+  for (const [i, route] of (data.inbound ?? []).entries())
+    check(inbound, inboundName(route), ['inbound', i]);
+  return [...errors, ...overlapErrors(data.inbound ?? [], document)];
+}
+
+/** Two ranges that both have a number: the later one's line is told. */
+function overlapErrors(
+  inbound: NonNullable<FileData['inbound']>,
+  document: YamlDocument,
+): FileError[] {
+  return overlaps(inbound).flatMap(({ first, second }) => {
+    const [one, other] = [inbound[first], inbound[second]];
+    // The same range twice is told already.
+    if (one === undefined || other === undefined || inboundName(one) === inboundName(other))
+      return [];
+    return errorAt(['inbound', second, 'from'], `overlaps ${inboundName(one)}`, document);
+  });
 }
 
 function fileOf(data: FileData): ResourceFile {
@@ -181,12 +206,19 @@ function fileOf(data: FileData): ResourceFile {
     ...(data.accounts && { accounts: new Map(data.accounts.map((each) => [each.name, each])) }),
     ...(data.carriers && { carriers: new Map(data.carriers.map((each) => [each.name, each])) }),
     ...(data.routes && { routes: new Map(data.routes.map((each) => [each.prefix, each])) }),
+    ...(data.inbound && {
+      inbound: new Map(data.inbound.map((each) => [inboundName(each), each])),
+    }),
   };
 }
 
 /** Names of listed resources to their places: [accounts, acme, tariff] to [accounts, 0, tariff]. */
 function indexed(path: DataPath, data: FileData): DataPath {
   const [kind, name, ...rest] = path;
+  if (kind === 'inbound') {
+    const at = (data.inbound ?? []).findIndex((each) => inboundName(each) === name);
+    return at === -1 ? path : [kind, at, ...rest];
+  }
   if (kind !== 'accounts' && kind !== 'carriers' && kind !== 'routes') return path;
   const items: readonly { name?: string; prefix?: string }[] = data[kind] ?? [];
   const index = items.findIndex((item) => (item.prefix ?? item.name) === name);

@@ -10,10 +10,13 @@ export interface ReferenceError {
 }
 
 /** The kinds that others refer to. */
-export type ReferredKind = 'tariffs' | 'terms' | 'classes' | 'policies' | 'carriers';
+export type ReferredKind = 'tariffs' | 'terms' | 'classes' | 'policies' | 'accounts' | 'carriers';
 
-/** Checks the references of what is given to kinds that are given as well: a kind that is absent is not judged. */
-export function referenceErrors(set: ResourceFile): ReferenceError[] {
+/**
+ * Checks the references of what is given to kinds that are given as well: a kind that is absent is not judged. Accounts
+ * only where `set` is all that is stored, because a file need not have all of them.
+ */
+export function referenceErrors(set: ResourceFile, complete: boolean): ReferenceError[] {
   const errors: ReferenceError[] = [];
   const refer = (kind: ReferredKind, name: string, path: DataPath) => {
     const known = set[kind];
@@ -34,6 +37,10 @@ export function referenceErrors(set: ResourceFile): ReferenceError[] {
     for (const [index, carrier] of route.carriers.entries()) {
       refer('carriers', carrier.name, ['routes', prefix, 'carriers', index, 'name']);
     }
+  }
+  for (const [name, { account, carrier }] of set.inbound ?? []) {
+    if (complete) refer('accounts', account, ['inbound', name, 'account']);
+    if (carrier !== undefined) refer('carriers', carrier, ['inbound', name, 'carrier']);
   }
   return errors;
 }

@@ -17,6 +17,9 @@ const RATE_MAX = 1_000_000; // segments a second, far beyond one node
 const QUEUED_MAX = 100_000_000; // messages: the disk's limit, not memory's
 const DEDUPE_SECONDS_MAX = 604_800; // a week: beyond any customer's retries
 const CERTIFICATES_MAX = 100; // of one system_id: each of its machines, and its next one
+const KEEP_HOURS = 72; // over a long weekend
+const REPLAY = 1000; // receipts a second of what waited
+const REPLAY_MAX = 10_000;
 const SYSTEM_ID_OCTETS = 15; // SMPP 3.4 §4.1.1: 16 with its NUL
 const PASSWORD_OCTETS = 8; // SMPP 3.4 §4.1.1: 9 with its NUL
 
@@ -173,8 +176,16 @@ export const accountSchema = z
             'must be utc or an offset such as "+03:00"',
           )
           .default('utc'),
+        keepHours: hours.default(KEEP_HOURS),
+        replayPerSecond: whole(1, REPLAY_MAX).default(REPLAY),
       })
-      .default({ format: 'text+tlv', idBase: 'decimal', dates: 'utc' }),
+      .default({
+        format: 'text+tlv',
+        idBase: 'decimal',
+        dates: 'utc',
+        keepHours: KEEP_HOURS,
+        replayPerSecond: REPLAY,
+      }),
     refusals: z.enum(['submit', 'receipt']).default('submit'),
     statusFor: z.partialRecord(z.enum(REFUSAL_KEYS), whole(1, 0xffffffff)).default({}),
     defaultAlphabet: z.enum(['gsm7', 'gsm7-packed', 'latin1']).default('gsm7'),
@@ -268,6 +279,46 @@ export const routeSchema = z.strictObject({
     .min(1, 'must name at least one carrier'),
 });
 
+/** Digits of a number or short code that subscribers write to. */
+const inboundNumber = z.string().regex(/^[0-9]{1,20}$/, 'must be 1 to 20 digits');
+
+/** Which account gets what subscribers send: to a number, a range of numbers, or a number with a keyword. */
+export const inboundSchema = z
+  .strictObject({
+    number: inboundNumber.optional(),
+    from: inboundNumber.optional(),
+    to: inboundNumber.optional(),
+    keyword: z
+      .string()
+      .regex(/^[\p{L}\p{N}\p{M}]{1,30}$/u, 'must be one word of letters and digits')
+      .optional(),
+    account: name,
+    carrier: name.optional(),
+  })
+  .refine(
+    ({ number, from, to }) => (number === undefined) === (from !== undefined && to !== undefined),
+    {
+      path: ['number'],
+      error: 'needs either number, or from and to',
+    },
+  )
+  .refine(({ from, to }) => (from === undefined) === (to === undefined), {
+    path: ['from'],
+    error: 'needs both from and to',
+  })
+  .refine(
+    ({ from, to }) =>
+      from === undefined || to === undefined || (from.length === to.length && from <= to),
+    {
+      path: ['to'],
+      error: 'must have as many digits as from and not be below it',
+    },
+  )
+  .refine(({ number, keyword }) => keyword === undefined || number !== undefined, {
+    path: ['keyword'],
+    error: 'needs a number: a range has no keywords',
+  });
+
 /** The whole file: every kind may be absent. */
 export const fileSchema = z.strictObject({
   tariffs: z.record(name, tariffSchema).optional(),
@@ -277,6 +328,7 @@ export const fileSchema = z.strictObject({
   accounts: z.array(accountSchema).optional(),
   carriers: z.array(carrierSchema).optional(),
   routes: z.array(routeSchema).optional(),
+  inbound: z.array(inboundSchema).optional(),
 });
 
 function hasFormer(bind: {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { AccountStatus } from './catalog.ts';
+import type { InboundSpec } from './inbound.ts';
 import type { PolicySpec } from './policy-schema.ts';
 import { policySchema } from './policy-schema.ts';
 import {
@@ -7,6 +8,7 @@ import {
   type bindSchema,
   carrierSchema,
   classSchema,
+  inboundSchema,
   routeSchema,
   tariffSchema,
   termsSchema,
@@ -36,6 +38,7 @@ export interface SpecOf {
   accounts: AccountSpec;
   carriers: CarrierSpec;
   routes: RouteSpec;
+  inbound: InboundSpec;
 }
 
 /** A kind of resource: a top-level key of the file. */
@@ -50,9 +53,10 @@ export const RESOURCE_KINDS = [
   'accounts',
   'carriers',
   'routes',
+  'inbound',
 ] as const satisfies readonly ResourceKind[];
 
-/** Resources of every kind by name (a route's name is its prefix). */
+/** Resources of every kind by name (a route's name is its prefix, an inbound route's see inboundName). */
 export type ResourceSet = { readonly [K in ResourceKind]: ReadonlyMap<string, SpecOf[K]> };
 
 /** What a file holds: only the kinds that it names. */
@@ -92,6 +96,7 @@ export interface StoredResources {
   readonly accounts: readonly StoredAccount[];
   readonly carriers: readonly StoredCarrier[];
   readonly routes: readonly StoredResource<RouteSpec>[];
+  readonly inbound: readonly StoredResource<InboundSpec>[];
 }
 
 /** The traffic classes that always exist; a file may change their lane and add others. */
@@ -115,6 +120,7 @@ const SCHEMAS: { readonly [K in ResourceKind]: z.ZodType<SpecOf[K]> } = {
   accounts: accountSchema,
   carriers: carrierSchema,
   routes: routeSchema,
+  inbound: inboundSchema,
 };
 
 /**
@@ -135,6 +141,7 @@ export function resourceSetOf(stored: StoredResources): ResourceSet {
     accounts: byName(stored.accounts),
     carriers: byName(stored.carriers),
     routes: byName(stored.routes),
+    inbound: byName(stored.inbound),
   };
 }
 
@@ -148,6 +155,7 @@ export function emptyResourceSet(): ResourceSet {
     accounts: new Map(),
     carriers: new Map(),
     routes: new Map(),
+    inbound: new Map(),
   };
 }
 

@@ -9,6 +9,7 @@ import type { RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
 import type { BindBook } from './bind-book.ts';
 import { type DispatchDeps, Dispatcher, type Job, type Link, type Sending } from './dispatch.ts';
+import type { InboundPath } from './inbound.ts';
 import type { Message } from './message.ts';
 import { protocolWatch } from './protocol-errors.ts';
 import { smaller } from './queue.ts';
@@ -35,6 +36,7 @@ export interface CarriersDeps extends Omit<DispatchDeps, 'carrier' | 'link'> {
   readonly bindBook: BindBook;
   readonly taps: Taps | undefined;
   readonly receipts: () => ReceiptPath;
+  readonly inbound: InboundPath;
   /** The clear password of a carrier. */
   openPassword(carrier: CatalogCarrier): string;
   /** A carrier's link came up or went down: the waits of its unknown outcomes begin or end. */
@@ -162,7 +164,9 @@ export class Carriers implements CarrierLinkHandler {
   onRequest(link: CarrierLink, session: Session, pdu: RequestPdu): void {
     if (pdu.command === 'deliver_sm' || pdu.command === 'data_sm')
       this.#deps.receipts().onDeliver(session, runningOf(link).carrier, pdu);
-    else if (pdu.command !== 'alert_notification') session.refuse(pdu, status.ESME_RINVCMDID);
+    else if (pdu.command === 'alert_notification')
+      this.#deps.inbound.onAlert(runningOf(link).carrier, pdu);
+    else session.refuse(pdu, status.ESME_RINVCMDID);
   }
 
   onUp(link: CarrierLink): void {

@@ -8,8 +8,9 @@ import * as status from '../smpp/status.ts';
 import type { Authenticator, AuthOutcome, AuthRefusal } from './authenticate.ts';
 import type { BindBook } from './bind-book.ts';
 import type { Manage } from './manage.ts';
+import type { Delivery } from './delivery.ts';
 import type { BindEvent, GatewayObserver } from './observer.ts';
-import type { CustomerReceipt, Outbox } from './outbox.ts';
+import type { Outbox } from './outbox.ts';
 import type { BindLimits } from './rates.ts';
 import type { SubmitPath } from './submit.ts';
 
@@ -81,7 +82,7 @@ export class Customers implements SessionHandler {
   }
 
   onResponse(_session: Session, pdu: ResponsePdu, context: unknown): void {
-    this.#deps.outbox.onAnswer(context as CustomerReceipt, pdu);
+    this.#deps.outbox.onAnswer(context as Delivery, pdu);
   }
 
   onWindowOpen(session: Session): void {
@@ -96,7 +97,7 @@ export class Customers implements SessionHandler {
     this.#bound.delete(customer);
     const bind = this.#deps.catalog().binds.get(customer.systemId);
     if (bind !== undefined) this.#deps.bindLimits.close(bind, customer.key);
-    const unanswered = inFlight.map((request) => request.context as CustomerReceipt);
+    const unanswered = inFlight.map((request) => request.context as Delivery);
     this.#deps.outbox.removeSession(customer.account, session, unanswered);
     const orderly = reason.kind === 'unbound' || reason.kind === 'peerUnbound';
     this.#deps.observer.bindEvent('customer', customer.systemId, orderly ? 'unbound' : 'lost');

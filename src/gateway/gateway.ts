@@ -7,6 +7,7 @@ import type { Taps } from '../session/tap.ts';
 import { ContentKeys } from '../store/content-keys.ts';
 import type { EpochProgress } from '../store/epoch.ts';
 import type { EpochKeeper } from '../store/epoch-keeper.ts';
+import type { InboundVerdict } from '../store/inbound.ts';
 import { dropLeases, type TakenLease } from '../store/lease.ts';
 import { withClient } from '../store/pool.ts';
 import type { Sealing } from '../store/sealing.ts';
@@ -23,6 +24,8 @@ import { Correlation } from './correlation.ts';
 import { Customers } from './customers.ts';
 import { isTemporary, type Job, type Sending } from './dispatch.ts';
 import { Endings } from './endings.ts';
+import { Expiry } from './expiry.ts';
+import { type InboundItem, InboundPath } from './inbound.ts';
 import { Janitor } from './janitor.ts';
 import { type Lanes, openLanes } from './lanes.ts';
 import { LateOrphans } from './late-orphans.ts';
@@ -33,6 +36,7 @@ import { Manage } from './manage.ts';
 import type { Message } from './message.ts';
 import { NodeIds } from './node-ids.ts';
 import type { GatewayObserver } from './observer.ts';
+import type { OptOuts } from './opt-outs.ts';
 import { Orphans } from './orphans.ts';
 import { Outbox } from './outbox.ts';
 import { smaller } from './queue.ts';
@@ -48,7 +52,7 @@ import { SubmitPath } from './submit.ts';
 import { UnknownOutcomes } from './unknown.ts';
 import { unknownStore } from './unknown-store.ts';
 import { UpstreamAnswers } from './upstream-answers.ts';
-import { WaitingReceipts } from './waiting-receipts.ts';
+import { WaitingList } from './waiting-list.ts';
 
 /** Answers waiting to be stored above which nothing more is sent. */
 const SENT_MAX = 4_000;
@@ -67,6 +71,7 @@ export interface GatewayOptions {
   readonly observer: GatewayObserver;
   readonly authenticator: Authenticator;
   readonly limits: { readonly rates: RateLimits; readonly binds: BindLimits };
+  readonly optOuts: OptOuts;
   readonly maxPduOctets: number;
   /** A customer waits this long for an answer of ours; then his session is closed. */
   readonly responseTimeoutMs: number;
@@ -117,7 +122,9 @@ export class Gateway {
   readonly #recovery: Recovery;
   readonly #scheduled: ScheduledMessages;
   readonly #janitor: Janitor;
-  readonly #waiting: WaitingReceipts;
+  readonly #waiting: WaitingList;
+  readonly #inbound: InboundPath;
+  readonly #expiry: Expiry;
   readonly #backpressure: Backpressure;
   #timers: NodeJS.Timeout[] = [];
 
@@ -132,7 +139,9 @@ export class Gateway {
     this.bindBook = this.#newBook();
     this.#endings = this.#newEndings();
     this.outbox = this.#newOutbox();
-    this.#waiting = this.#newWaitingReceipts();
+    this.#waiting = this.#newWaitingList();
+    this.#inbound = this.#newInboundPath();
+    this.#expiry = new Expiry(this.#common);
     this.#receipts = this.#newReceiptPath();
     this.#orphans = new Orphans({
       ...this.#common,
@@ -162,7 +171,7 @@ export class Gateway {
   start(): void {
     this.carriers.onCatalog();
     this.#timers = [
-      setInterval(() => this.carriers.tick(Date.now()), TICK_MS),
+      setInterval(() => this.#everyTick(), TICK_MS),
       setInterval(() => this.#everySecond(), SECOND_MS),
     ];
     void this.#resolveUnknown();
@@ -214,8 +223,9 @@ export class Gateway {
     await this.#unknown.tick();
     this.carriers.giveBackLeased();
     const stored = performance.now() + DRAIN_LANES_MS;
-    const { accept, replace, lease, sent, settle, endUnsent, segments, notes, returned, deferred } =
+    const { accept, replace, lease, sent, settle, endUnsent, segments, notes, inbound } =
       this.lanes;
+    const { returned, deferred } = this.lanes;
     for (const lane of [
       accept,
       replace,
@@ -225,6 +235,7 @@ export class Gateway {
       segments,
       settle,
       notes,
+      inbound,
       returned,
       deferred,
     ]) {
@@ -240,6 +251,7 @@ export class Gateway {
     this.#timers = [];
     await this.#janitor.close();
     await this.bindBook.flush();
+    await this.#expiry.close();
     const lanes: { close(): Promise<void> }[] = Object.values(this.lanes);
     await Promise.all(lanes.map((lane) => lane.close()));
   }
@@ -253,6 +265,7 @@ export class Gateway {
       now: Date.now,
       observer,
       leases: this.#leases,
+      recipientKey: (recipient) => this.#waiting.keyOf(recipient),
       doubtMaxMs: responseTimeoutMs,
       handlers: {
         onAccepted: (items, verdicts) => this.#submit.onCommitted(items, verdicts),
@@ -266,7 +279,9 @@ export class Gateway {
         onEndedUnsent: (items, verdicts) => this.#onSettled(this.#ending, items, verdicts),
         onSegments: (items, verdicts) => this.#receipts.onSegments(items, verdicts),
         onNotes: (items) => this.#receipts.onNotes(items),
-        onStored: (items) => this.outbox.onStored(items),
+        onInbound: (items, verdicts) => this.#onInbound(items, verdicts),
+        onReturned: (items) => this.outbox.onReturned(items),
+        onDeferred: (items) => this.outbox.onDeferred(items),
       },
     });
   }
@@ -293,14 +308,38 @@ export class Gateway {
   #newOutbox(): Outbox {
     const { returned, deferred } = this.lanes;
     const take = (account: AccountId, most: number) => this.#waiting.take(account, most);
-    return new Outbox({ ...this.#common, returned, deferred, takeWaiting: take });
+    return new Outbox({
+      ...this.#common,
+      random: Math.random,
+      returned,
+      deferred,
+      takeWaiting: take,
+      recipientsWaiting: (account, asked) => this.#waiting.recipientsWaiting(account, asked),
+    });
   }
 
-  #newWaitingReceipts(): WaitingReceipts {
-    const { pool, keeper } = this.#options;
+  #newWaitingList(): WaitingList {
+    const { keeper } = this.#options;
+    const parts = { keeper, loader: this.#loader, keys: this.#keys, outbox: () => this.outbox };
     const stored = () => this.lanes.deferred.drain();
-    const outbox = () => this.outbox;
-    return new WaitingReceipts({ pool, keeper, loader: this.#loader, outbox, stored });
+    return new WaitingList({ ...this.#common, ...parts, stored });
+  }
+
+  #newInboundPath(): InboundPath {
+    const lane = {
+      push: (item: InboundItem) => {
+        this.lanes.inbound.push(item);
+        this.#backpressure.check();
+      },
+    };
+    return new InboundPath({
+      ...this.#common,
+      keys: this.#keys,
+      sealing: this.#options.sealing,
+      nextId: (nowMs) => this.#ids.nextMessage(nowMs),
+      lane,
+      outbox: () => this.outbox,
+    });
   }
 
   #newReceiptPath(): ReceiptPath {
@@ -308,6 +347,7 @@ export class Gateway {
     return new ReceiptPath({
       ...this.#common,
       correlation: this.#correlation,
+      inbound: this.#inbound,
       settle: { push: (settlement) => this.#settle(settlement) },
       segments,
       notes,
@@ -361,6 +401,7 @@ export class Gateway {
       leases: this.#leases,
       queued: this.#queued,
       receipts: () => this.#receipts,
+      inbound: this.#inbound,
       openPassword: (carrier) => sealing.openSecret(carrier.sealedPassword),
       takeLease: (carrier, keys) => this.#takeLease(carrier, keys),
       giveBackScheduled: (id) => this.#scheduled.giveBack(id),
@@ -383,6 +424,7 @@ export class Gateway {
       nextId: (nowMs) => this.#ids.nextMessage(nowMs),
       keys: this.#keys,
       rates: this.#options.limits.rates,
+      optOuts: this.#options.optOuts,
       accept: this.lanes.accept,
       aliases: new Aliases(this.#common.pool),
       firstOf: (keys) => withClient(this.#common.pool, (client) => firstOfKeys(client, keys)),
@@ -484,10 +526,10 @@ export class Gateway {
   }
 
   #newBackpressure(): Backpressure {
-    const { accept, settle, segments, notes } = this.lanes;
+    const { accept, settle, segments, notes, inbound } = this.lanes;
     return new Backpressure({
       settleDepth: () => settle.depth(),
-      receiptDepth: () => settle.depth() + segments.depth() + notes.depth(),
+      receiptDepth: () => settle.depth() + segments.depth() + notes.depth() + inbound.depth(),
       lookUpsBehind: () => this.#orphans.behind,
       holdAccept: (hold) => (hold ? accept.hold() : accept.release()),
       holdCarriers: (hold) => this.carriers.holdReading(hold),
@@ -563,11 +605,23 @@ export class Gateway {
     );
   }
 
+  #onInbound(items: readonly InboundItem[], verdicts: readonly InboundVerdict[]): void {
+    this.#inbound.onStored(items, verdicts);
+    this.#backpressure.check();
+  }
+
+  #everyTick(): void {
+    this.carriers.tick(Date.now());
+    this.outbox.tick();
+  }
+
   #everySecond(): void {
     void this.#dropLeases();
     void this.#resolveUnknown();
     void this.#orphans.sweep();
     void this.#waiting.tick();
+    this.#inbound.tick();
+    this.#expiry.tick();
     void this.#janitor.tick();
     this.bindBook.tick();
     this.#backpressure.check();

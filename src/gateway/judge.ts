@@ -11,6 +11,7 @@ import { malformedMessage, segmentsOf } from '../smpp/segmentation.ts';
 import * as status from '../smpp/status.ts';
 import { DEFAULT_ALPHABET } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import type { OptOuts } from './opt-outs.ts';
 import type { QueuedCounts } from './queued-counts.ts';
 import type { RateLimits } from './rates.ts';
 import { submitTimes } from './validity.ts';
@@ -38,6 +39,7 @@ export interface JudgeDeps {
   catalog(): Catalog;
   readonly random: () => number;
   readonly rates: RateLimits;
+  readonly optOuts: Pick<OptOuts, 'has'>;
   readonly observer: GatewayObserver;
   /** Whether a carrier can take messages now (its link is up and it is not paused). */
   carrierUsable(carrier: CarrierId): boolean;
@@ -93,6 +95,9 @@ export class Judge {
       text,
       sender: pdu.source_addr,
       destination: destination.msisdn,
+      optedOut:
+        account.policy.optOutWords !== undefined &&
+        this.#deps.optOuts.has(account.id, destination.msisdn),
     });
     if (!verdict.pass) {
       this.#deps.observer.policyDecision(verdict.rule, 'refuse');

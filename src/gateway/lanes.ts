@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import type { BatchId, CarrierId, EpochId } from '../domain/ids.ts';
 import { type AcceptVerdict, writeAccept } from '../store/accept.ts';
 import type { DependencyError } from '../store/errors.ts';
+import { type InboundVerdict, writeInbound } from '../store/inbound.ts';
 import { Lane, type LaneSpec } from '../store/lane.ts';
 import { type TakenLease, takeLease } from '../store/lease.ts';
 import { writeNotes } from '../store/parked.ts';
@@ -11,10 +12,11 @@ import { writeSegmentReceipts } from '../store/segment-receipts.ts';
 import { writeSent } from '../store/sent.ts';
 import { type SettleVerdict, writeEndUnsent, writeSettle } from '../store/settle.ts';
 import { strikeOff, writeDeferred } from '../store/waiting.ts';
+import { type Deferral, type Delivery, FINAL_RECEIPT } from './delivery.ts';
 import type { Sending } from './dispatch.ts';
+import type { InboundItem } from './inbound.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { GatewayObserver } from './observer.ts';
-import type { CustomerReceipt, Deferral } from './outbox.ts';
 import type { ReceiptNote, SegmentEnd } from './receipt.ts';
 import type { Replacement } from './replace.ts';
 import type { Settlement } from './settlement.ts';
@@ -44,7 +46,9 @@ export interface LaneHandlers {
   onEndedUnsent(items: Settlement[], verdicts: SettleVerdict[]): void;
   onSegments(items: SegmentEnd[], verdicts: (0 | 1)[]): void;
   onNotes(items: ReceiptNote[]): void;
-  onStored(items: readonly Deferral[]): void;
+  onInbound(items: InboundItem[], verdicts: InboundVerdict[]): void;
+  onReturned(items: readonly Delivery[]): void;
+  onDeferred(items: readonly Deferral[]): void;
 }
 
 export interface LanesSpec {
@@ -56,6 +60,8 @@ export interface LanesSpec {
   readonly leases: LeaseBook;
   /** A customer waits this long for an answer whose commit is in doubt. */
   readonly doubtMaxMs: number;
+  /** The key under which a recipient stands on the waiting list. */
+  recipientKey(recipient: string | bigint): bigint;
   readonly handlers: LaneHandlers;
 }
 
@@ -69,7 +75,8 @@ export interface Lanes {
   readonly replace: Lane<Replacement, ReplaceVerdict>;
   readonly segments: Lane<SegmentEnd, 0 | 1>;
   readonly notes: Lane<ReceiptNote, never>;
-  readonly returned: Lane<CustomerReceipt, never>;
+  readonly inbound: Lane<InboundItem, InboundVerdict>;
+  readonly returned: Lane<Delivery, never>;
   readonly deferred: Lane<Deferral, never>;
 }
 
@@ -150,19 +157,25 @@ function receiptLanes(spec: LanesSpec): Omit<Lanes, 'accept' | 'lease' | 'sent'>
       write: (client, batch, items) => writeNotes(client, epoch, batch, items),
       onCommitted: handlers.onNotes,
     }),
-    returned: open<CustomerReceipt, never>(spec, 'returned', {
+    inbound: open<InboundItem, InboundVerdict>(spec, 'inbound', {
+      write: (client, batch, items) => writeInbound(client, epoch, batch, items),
+      onCommitted: handlers.onInbound,
+    }),
+    returned: open<Delivery, never>(spec, 'returned', {
       write: (client, batch, items) => storeReturned(client, batch, items),
-      onCommitted: handlers.onStored,
+      onCommitted: handlers.onReturned,
     }),
     deferred: open<Deferral, never>(spec, 'deferred', {
       write: async (client, batch, items) => {
-        const rows = items.map(({ id, account, retryAfterMs }) => {
-          return { id, account, dueAtMs: spec.now() + retryAfterMs };
+        const rows = items.map(({ id, account, kind, order, recipient, tries, retryAfterMs }) => {
+          const key = spec.recipientKey(recipient);
+          const dueAtMs = spec.now() + retryAfterMs;
+          return { id, account, kind, order, recipient: key, tries, dueAtMs };
         });
         await writeDeferred(client, epoch, batch, rows);
         return [];
       },
-      onCommitted: handlers.onStored,
+      onCommitted: handlers.onDeferred,
     }),
   };
 }
@@ -197,15 +210,26 @@ function open<Item, Verdict>(
   });
 }
 
-/** Returned first, struck off the waiting list second: what dies in between is found returned by whoever claims it. */
+/**
+ * Receipts are returned first, struck off the waiting list second: what dies in between is found returned by whoever
+ * claims it. The other kinds have no row but those of inbound and the list, which change in one statement.
+ */
 async function storeReturned(
   client: Client,
   batch: BatchId,
-  receipts: CustomerReceipt[],
+  deliveries: Delivery[],
 ): Promise<never[]> {
+  const waited = deliveries.filter((delivery) => delivery.waited);
+  if (waited.length === 0) {
+    await writeReturned(client, batch, deliveries);
+    return [];
+  }
+  const others = waited.filter((delivery) => delivery.kind !== FINAL_RECEIPT);
+  if (others.length > 0) await strikeOff(client, others);
+  const receipts = deliveries.filter((delivery) => delivery.kind === FINAL_RECEIPT);
   await writeReturned(client, batch, receipts);
-  const waited = receipts.filter((receipt) => receipt.waited);
-  if (waited.length > 0) await strikeOff(client, waited);
+  const struck = receipts.filter((receipt) => receipt.waited);
+  if (struck.length > 0) await strikeOff(client, struck);
   return [];
 }
 

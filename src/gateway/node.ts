@@ -16,6 +16,7 @@ import type { Authenticator } from './authenticate.ts';
 import { Gateway } from './gateway.ts';
 import type { GatewayObserver } from './observer.ts';
 import { protocolWatch } from './protocol-errors.ts';
+import { OptOuts } from './opt-outs.ts';
 import { createLimits, type Limits } from './rates.ts';
 
 /** How often the number of living nodes is read. */
@@ -57,6 +58,7 @@ export class GatewayNode {
   readonly lost: Promise<void>;
   readonly #keeper: EpochKeeper;
   readonly #limits: Limits;
+  readonly #optOuts: OptOuts;
   readonly #liveNodes: NodeJS.Timeout;
 
   /** Takes an epoch, starts the pipeline, opens the doors. @throws when a port is taken or the database is away */
@@ -90,8 +92,15 @@ export class GatewayNode {
     });
     limits.onCatalog(options.catalog());
     const { responseTimeoutMs = SESSION_DEFAULTS.responseTimeoutMs } = options;
-    gateway = new Gateway({ ...options, responseTimeoutMs, keeper, limits });
-    const node = new GatewayNode({ options, gateway, keeper, limits, lost, live });
+    const optOuts = await OptOuts.open({ ...options, connect: () => options.connect('opt-outs') });
+    gateway = new Gateway({
+      optOuts,
+      ...options,
+      responseTimeoutMs,
+      keeper,
+      limits,
+    });
+    const node = new GatewayNode({ options, gateway, keeper, limits, optOuts, lost, live });
     try {
       gateway.start();
       for (const [i, listener] of node.listeners.entries())
@@ -108,14 +117,16 @@ export class GatewayNode {
     readonly gateway: Gateway;
     readonly keeper: EpochKeeper;
     readonly limits: Limits;
+    readonly optOuts: OptOuts;
     readonly lost: Promise<void>;
     readonly live: { nodes: number };
   }) {
-    const { options, gateway, keeper, limits, lost, live } = parts;
+    const { options, gateway, keeper, limits, optOuts, lost, live } = parts;
     this.gateway = gateway;
     this.lost = lost;
     this.#keeper = keeper;
     this.#limits = limits;
+    this.#optOuts = optOuts;
     this.listeners = options.doors.map((door) => openDoor(door, options, gateway));
     const count = () =>
       void countLiveNodes(options.pool).then(
@@ -160,6 +171,7 @@ export class GatewayNode {
   async #closeRest(): Promise<void> {
     clearInterval(this.#liveNodes);
     await this.#limits.close();
+    await this.#optOuts.close();
   }
 }
 

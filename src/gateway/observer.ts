@@ -11,6 +11,19 @@ export type MoneyKind = 'charge' | 'refund' | 'reserve' | 'release';
 /** Why a receipt was not matched: the `reason` label of `smppgate_receipts_unmatched_total`. */
 export type UnmatchedReason = 'unknownId' | 'otherDestination' | 'unreadable' | 'matchedLater';
 
+/** What became of what a carrier sent beside receipts: the `result` label of `smppgate_inbound_total`. */
+export type InboundResult =
+  | 'stored'
+  | 'notification'
+  | 'repeated'
+  | 'unrouted'
+  | 'later'
+  | 'alert'
+  | 'alertDropped';
+
+/** What customers are sent: the `kind` label of `smppgate_deliveries_expired_total`. */
+export type DeliveryKind = 'receipt' | 'notification' | 'message';
+
 /** What happened to a bind: the `event` label of `smppgate_bind_events_total`. */
 export type BindEvent =
   | 'bound'
@@ -53,6 +66,10 @@ export interface GatewayObserver {
   policyDecision(rule: string, action: string): void;
   /** A ledger entry was committed; `microCredits` is its absolute amount. */
   money(account: CatalogAccount, kind: MoneyKind, microCredits: bigint): void;
+  /** A carrier sent a mobile-originated message, a notification or an alert. */
+  inbound(carrier: CatalogCarrier, result: InboundResult): void;
+  /** A customer left these for longer than they are kept. */
+  deliveriesExpired(account: CatalogAccount, kind: DeliveryKind, count: number): void;
   malformedPdu(side: 'customer' | 'carrier'): void;
   /** A peer acted against the protocol in another way. Called at most once a PDU. */
   protocolError(side: 'customer' | 'carrier', error: ProtocolError): void;

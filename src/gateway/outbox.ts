@@ -1,164 +1,192 @@
-import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
-import { type AccountId, type MessageId, messageIdMs } from '../domain/ids.ts';
+import type { Catalog } from '../domain/catalog.ts';
+import type { AccountId, MessageId } from '../domain/ids.ts';
+import { backoffMs } from '../session/backoff.ts';
+import { TokenBucket } from '../session/rate.ts';
 import type { Session } from '../session/session.ts';
-import { type DeliverSm, newPdu, type ResponsePdu } from '../smpp/pdu.ts';
-import { formatReceiptText, type ReceiptToFormat, receiptTlvs } from '../smpp/receipt-text.ts';
+import type { PduOf, ResponsePdu } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
 import type { Lane } from '../store/lane.ts';
-import { customerIdOf, type Message, type PartEnd, type ReceiptEcho } from './message.ts';
+import type { AccountWaiting } from '../store/waiting.ts';
+import { AccountBox, chainOf } from './account-box.ts';
+import { type Deferral, type Delivery, deliverSm, type Origin, receiptOf } from './delivery.ts';
+import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import { isSuccess, type Settlement, stateName } from './settlement.ts';
 
-/** Receipts of one account that wait in memory for a free window; the rest waits in the store. */
+/** Deliveries of one account in memory that wait for a free window; the rest waits in the store. */
 const ACCOUNT_MEMORY_MAX = 2_000;
 /** Over all accounts: about 300 octets each, 15 MB. */
 const MEMORY_MAX = 50_000;
-/** Receipts taken from the store at once for one account. */
+/** Deliveries taken from the store, or asked about, at once for one account. */
 const PAGE = 500;
 /** Taken again when fewer than these are in memory: one page is always under way to a fast reader. */
 const PAGE_BELOW = 250;
-/** Wait after a customer's temporary error; then it goes through the store again. */
-const RETRY_MS = 5_000;
-/** esm_class of a delivery receipt (SMPP 3.4 §5.2.12). */
-const ESM_CLASS_RECEIPT = 0x04;
-/** registered_delivery bits 1-0 (SMPP 3.4 §5.2.17): 0 none, 1 always, 2 on failure; 5.0 adds 3 on success. */
-const RECEIPT_BITS = 0x03;
-/** network_error_code's network type: GSM (SMPP 3.4 §5.3.2.31). */
-const NETWORK_GSM = 3;
-
-/** A receipt for the waiting list: the row of the deferred lane. */
-export interface Deferral {
-  readonly id: MessageId;
-  readonly account: AccountId;
-  /** Ms to wait before it is tried again; 0 at once when he binds. */
-  readonly retryAfterMs: number;
-}
-
-/** A customer's receipt on its way to him: the row of the returned lane. */
-export interface CustomerReceipt extends Deferral {
-  readonly customerId: string;
-  readonly echo: ReceiptEcho;
-  readonly state: number;
-  readonly err: number;
-  readonly doneAtMs: number;
-  readonly segments: number;
-  readonly delivered: number;
-  /** Taken from the waiting list, where it must be struck off when it is returned. */
-  readonly waited: boolean;
-  /** The database's clock as known when its outcome went to the store, unix ms. */
-  readonly sinceDbMs: number;
-  /** His answer: command_status of deliver_sm_resp and when. */
-  status: number;
-  atMs: number;
-  retryAfterMs: number;
-}
+/** The replay's bucket holds this part of a second: smooth, and enough for a tick of 100 ms. */
+const REPLAY_BURST_SECONDS = 0.2;
+/** Wait after a delivery's n-th temporary error: doubled each time, a random half of it taken off. */
+const RETRY = { firstMs: 2_000, maxMs: 300_000 };
+/** So many temporary errors in a row are about the customer, not about a delivery: he is left alone for a while. */
+const FAILURES_PAUSE = 20;
+const PAUSE = { firstMs: 1_000, maxMs: 30_000 };
 
 export interface OutboxDeps {
   catalog(): Catalog;
   readonly now: () => number;
+  readonly random: () => number;
   readonly observer: GatewayObserver;
-  readonly returned: Pick<Lane<CustomerReceipt, never>, 'push'>;
-  /** Puts receipts on the waiting list in the store. */
+  readonly returned: Pick<Lane<Delivery, never>, 'push'>;
+  /** Puts deliveries on the waiting list in the store. */
   readonly deferred: Pick<Lane<Deferral, never>, 'push'>;
-  /** Claims waiting receipts of an account for this node, oldest first. */
-  takeWaiting(account: AccountId, most: number): Promise<CustomerReceipt[]>;
-}
-
-/** One account's receipts in this node's memory and the sessions that can take them. */
-interface AccountBox {
-  readonly account: AccountId;
-  /** Sessions bound as receiver or transceiver; the next to be used is first. */
-  readonly sessions: Session[];
-  readonly queue: (CustomerReceipt | undefined)[];
-  head: number;
-  /** The store may hold more. */
-  behind: boolean;
-  taking: boolean;
+  /** Claims waiting deliveries of an account for this node, oldest first. */
+  takeWaiting(account: AccountId, most: number): Promise<{ taken: number; deliveries: Delivery[] }>;
+  /** Of each delivery whether something older waits for its recipient. */
+  recipientsWaiting(account: AccountId, asked: readonly Delivery[]): Promise<readonly number[]>;
 }
 
 /**
- * Returns receipts to customers, each at least once:
+ * Returns receipts, notifications and mobile-originated messages to customers, each at least once:
  *
  * ```
  *   settled ──> queue (memory) ── free window ──> deliver_sm ── resp 0 ──> returned (stored)
  *                 │ no receiver, or full                │ session lost: queue again
  *                 v                                     v resp "later"
  *               waiting list (store) <──────────────────┘
- *                 └── a receiver binds, or there is room ──> queue
+ *                 └── a receiver binds, or there is room: at the replay's pace ──> queue
  * ```
- * It is repeated only when his deliver_sm_resp was not stored.
+ * It is repeated only when his deliver_sm_resp was not stored. To one recipient they go in the order in which they
+ * came to be, one at a time (AccountBox). While the store holds some of an account, its live deliveries first ask
+ * whether one of these is older and for the same recipient; such a one goes behind it, in the store.
+ *
+ * Deferrals are numbered. Who asks the store waits until those before are committed (`mark`), else it would not see
+ * them.
  */
 export class Outbox {
   readonly #deps: OutboxDeps;
   readonly #boxes = new Map<AccountId, AccountBox>();
   /** In memory and neither returned nor on the waiting list, oldest first. */
-  readonly #held = new Set<CustomerReceipt>();
+  readonly #held = new Set<Delivery>();
+  /** Handed to receiptOf, which reads it at once: none is made for each receipt. */
+  readonly #fresh: { -readonly [K in keyof Origin]: Origin[K] };
+  /** Messages whose notifications are being stored. */
+  readonly #expected = new Map<
+    MessageId,
+    { notifications: number; receipt: Delivery | undefined }
+  >();
+  #order = 0;
+  #size = 0;
+  #deferrals = 0;
+  #deferralsStored = 0;
+  #waiters: { readonly mark: number; readonly resolve: () => void }[] = [];
 
   constructor(deps: OutboxDeps) {
     this.#deps = deps;
+    this.#fresh = { order: 0, waited: false, sinceDbMs: 0, tries: 0 };
   }
 
   /** A message is final: its receipt, if the customer asked for one. */
   offerSettled(settlement: Settlement, dbNowMs: number): void {
-    const receipt = receiptOf(settlement.message, settlement, settlement.delivered, dbNowMs, false);
-    if (receipt !== undefined) this.offer(receipt);
+    this.#fresh.order = this.nextOrder();
+    this.#fresh.sinceDbMs = dbNowMs;
+    const receipt = receiptOf(settlement.message, settlement, settlement.delivered, this.#fresh);
+    if (receipt === undefined) return;
+    this.#held.add(receipt);
+    const expected = this.#expected.size === 0 ? undefined : this.#expected.get(receipt.id);
+    if (expected === undefined) this.offer(receipt);
+    else expected.receipt = receipt;
+  }
+
+  /** A notification of a message is on its way to the store: the final receipt is to come after it. */
+  expect(id: MessageId): void {
+    const expected = this.#expected.get(id);
+    if (expected === undefined) this.#expected.set(id, { notifications: 1, receipt: undefined });
+    else expected.notifications++;
+  }
+
+  /** The notification is stored, or never will be. */
+  expected(id: MessageId): void {
+    const expected = this.#expected.get(id);
+    if (expected === undefined || --expected.notifications > 0) return;
+    this.#expected.delete(id);
+    if (expected.receipt !== undefined) this.offer(expected.receipt);
   }
 
   /** A receipt taken from the waiting list; undefined when its message has none. */
-  waitingReceipt(message: Message, dbNowMs: number): CustomerReceipt | undefined {
+  waitingReceipt(message: Message, origin: Origin): Delivery | undefined {
     const { ended, parts, segments } = message;
     if (ended === undefined) return undefined;
     const whole = isSuccess(stateName(ended.state)) ? segments : 0;
     const delivered =
       parts?.filter((part) => part !== undefined && isSuccess(stateName(part.state))).length ??
       whole;
-    return receiptOf(message, ended, delivered, dbNowMs, true);
+    return receiptOf(message, ended, delivered, origin);
   }
 
-  /** Puts a receipt that was never in this node's memory on the waiting list (recovery). */
-  deferUnseen(receipt: Pick<Deferral, 'id' | 'account'>, retryAfterMs: number): void {
-    this.#deps.deferred.push({ ...receipt, retryAfterMs });
+  /** The place of what comes to be now: unix microseconds, never the same twice. */
+  nextOrder(): number {
+    this.#order = Math.max(this.#order + 1, this.#deps.now() * 1_000);
+    return this.#order;
   }
 
-  /** A receipt to be returned: sent now, queued, or put on the waiting list. */
-  offer(receipt: CustomerReceipt): void {
-    const box = this.#boxes.get(receipt.account);
-    this.#held.add(receipt);
-    if (box === undefined || box.sessions.length === 0) return this.#defer(receipt);
-    if (box.queue.length - box.head >= ACCOUNT_MEMORY_MAX || this.#held.size > MEMORY_MAX) {
-      box.behind = true;
-      return this.#defer(receipt);
+  /** Whether a session here takes deliveries of an account. */
+  hasReceiver(account: AccountId): boolean {
+    return this.#boxes.has(account);
+  }
+
+  /** Puts a delivery that is not in this node's memory on the waiting list (recovery, unreadable). */
+  deferUnseen(deferral: Deferral): void {
+    this.#deferrals++;
+    this.#deps.deferred.push(deferral);
+  }
+
+  /** A delivery that came to be now: sent, queued, or put on the waiting list. */
+  offer(delivery: Delivery): void {
+    const box = this.#boxes.get(delivery.account);
+    if (box === undefined) return this.#defer(undefined, delivery);
+    this.#count(box, 1);
+    if (box.size > ACCOUNT_MEMORY_MAX || this.#size > MEMORY_MAX) {
+      box.due = true;
+      return this.#defer(box, delivery);
     }
-    box.queue.push(receipt);
-    this.#send(box);
+    if (box.backlog) {
+      box.ask(delivery);
+      this.#check(box);
+    } else {
+      box.live.push(delivery);
+      this.#send(box);
+    }
+  }
+
+  /** Passes an alert_notification on to one receiver of the account; false: none is bound here. It has no answer. */
+  alert(account: AccountId, pdu: PduOf<'alert_notification'>): boolean {
+    const box = this.#boxes.get(account);
+    const session = box && nextSession(box.sessions);
+    return session?.request(pdu, undefined) ?? false;
   }
 
   /** A session that can receive was bound. */
   addSession(account: AccountId, session: Session): void {
     let box = this.#boxes.get(account);
     if (box === undefined) {
-      box = { account, sessions: [], queue: [], head: 0, behind: true, taking: false };
+      const pace = new TokenBucket(1, this.#deps.now());
+      const made = new AccountBox(account, pace, this.#deferrals, (one) => this.#defer(made, one));
+      box = made;
       this.#boxes.set(account, box);
     }
     box.sessions.push(session);
-    box.behind = true; // there may be some from before
     this.#send(box);
   }
 
-  /** A session ended; `unanswered` are the receipts it had been sent. */
-  removeSession(
-    account: AccountId,
-    session: Session,
-    unanswered: readonly CustomerReceipt[],
-  ): void {
+  /** A session ended; `unanswered` are the deliveries it had been sent. */
+  removeSession(account: AccountId, session: Session, unanswered: readonly Delivery[]): void {
     const box = this.#boxes.get(account);
     if (box === undefined) return;
     const at = box.sessions.indexOf(session);
     if (at >= 0) box.sessions.splice(at, 1);
-    for (const receipt of unanswered) this.offer(receipt);
-    if (box.sessions.length > 0) return;
+    for (const delivery of unanswered) box.again(delivery);
+    if (box.sessions.length > 0) return this.#send(box);
     this.#boxes.delete(account);
-    for (const receipt of box.queue) if (receipt !== undefined) this.#defer(receipt);
+    this.#size -= box.size;
+    for (const delivery of box.empty()) this.#defer(undefined, delivery);
   }
 
   /** A session's window is open again. */
@@ -168,33 +196,70 @@ export class Outbox {
   }
 
   /** The customer's deliver_sm_resp. */
-  onAnswer(receipt: CustomerReceipt, pdu: ResponsePdu): void {
-    receipt.status = pdu.command_status;
-    receipt.atMs = this.#deps.now();
-    if (isTemporary(pdu.command_status)) {
-      receipt.retryAfterMs = RETRY_MS;
-      this.#defer(receipt);
-    } else this.#deps.returned.push(receipt);
-    const box = this.#boxes.get(receipt.account);
+  onAnswer(delivery: Delivery, pdu: ResponsePdu): void {
+    delivery.status = pdu.command_status;
+    delivery.atMs = this.#deps.now();
+    const box = this.#boxes.get(delivery.account);
+    if (isTemporary(pdu.command_status)) this.#putOff(box, delivery);
+    else {
+      this.#deps.returned.push(delivery);
+      if (box === undefined) return;
+      box.failures = 0;
+      box.pauses = 0;
+      this.#count(box, -1);
+      box.done(delivery);
+    }
     if (box !== undefined) this.#send(box);
   }
 
-  /** The returned or deferred lane committed: the store has them. */
-  onStored(receipts: readonly Deferral[]): void {
-    for (const receipt of receipts) this.#held.delete(receipt as CustomerReceipt);
+  /** The returned lane committed. */
+  onReturned(deliveries: readonly Delivery[]): void {
+    for (const delivery of deliveries) this.#held.delete(delivery);
   }
 
-  /** Accounts with a receiver bound here: the store is asked once a second which of them have receipts waiting. */
-  boundAccounts(): AccountId[] {
-    return [...this.#boxes.keys()];
+  /** The deferred lane committed: the store has them. */
+  onDeferred(deferrals: readonly Deferral[]): void {
+    this.#deferralsStored += deferrals.length;
+    for (const deferral of deferrals) {
+      const delivery = deferral as Delivery;
+      this.#held.delete(delivery);
+      this.#boxes.get(delivery.account)?.stored(delivery);
+    }
+    const open = this.#waiters.filter((waiter) => waiter.mark > this.#deferralsStored);
+    const done = this.#waiters.filter((waiter) => waiter.mark <= this.#deferralsStored);
+    this.#waiters = open;
+    for (const waiter of done) waiter.resolve();
   }
 
-  /** The store says that these have receipts waiting. */
-  wake(accounts: readonly AccountId[]): void {
-    for (const account of accounts) {
+  /** Ten times a second: pauses that are over, and the pace of the replay. */
+  tick(): void {
+    for (const box of this.#boxes.values()) {
+      this.#check(box);
+      this.#send(box);
+    }
+  }
+
+  /** The accounts that the store is asked about once a second: with a receiver here, and with their last deferral. */
+  boundAccounts(): Map<AccountId, number> {
+    const marks = new Map<AccountId, number>();
+    // One whose deferrals are not committed yet could look as if it had none.
+    for (const box of this.#boxes.values())
+      marks.set(box.account, box.mark <= this.#deferralsStored ? box.mark : -1);
+    return marks;
+  }
+
+  /** What the store says of the accounts that it was asked about. */
+  wake(asked: ReadonlyMap<AccountId, number>, waiting: readonly AccountWaiting[]): void {
+    const found = new Map(waiting.map((one) => [one.account, one]));
+    for (const [account, mark] of asked) {
       const box = this.#boxes.get(account);
       if (box === undefined) continue;
-      box.behind = true;
+      const one = found.get(account);
+      if (one === undefined) box.backlog = box.mark !== mark;
+      else {
+        box.backlog = true;
+        box.due ||= one.due;
+      }
       this.#send(box);
     }
   }
@@ -205,89 +270,117 @@ export class Outbox {
     return first.done ? undefined : first.value.sinceDbMs;
   }
 
-  /** Receipts held in memory. */
+  /** Deliveries held in memory for bound customers. */
   get size(): number {
-    return this.#held.size;
+    return this.#size;
   }
 
-  #defer(receipt: CustomerReceipt): void {
-    this.#deps.deferred.push(receipt);
+  #count(box: AccountBox, by: 1 | -1): void {
+    box.size += by;
+    this.#size += by;
+  }
+
+  #defer(box: AccountBox | undefined, delivery: Delivery): void {
+    delivery.deferring = true;
+    this.#deferrals++;
+    this.#deps.deferred.push(delivery);
+    if (box === undefined) return;
+    this.#count(box, -1);
+    box.backlog = true;
+    box.mark = this.#deferrals;
+  }
+
+  /** "Later": it and what waits behind it go to the store; after many in a row he is left alone for a while. */
+  #putOff(box: AccountBox | undefined, delivery: Delivery): void {
+    const { now, random } = this.#deps;
+    delivery.tries++;
+    const retryAfterMs = backoffMs(delivery.tries, RETRY, random());
+    const chain = chainOf(delivery);
+    for (const one of chain) {
+      one.retryAfterMs = retryAfterMs;
+      this.#defer(box, one);
+    }
+    if (box === undefined) return;
+    box.putOff(chain);
+    if (++box.failures < FAILURES_PAUSE || now() < box.pausedUntilMs) return;
+    box.pausedUntilMs = now() + backoffMs(++box.pauses, PAUSE, random());
   }
 
   #send(box: AccountBox): void {
     const account = this.#deps.catalog().accounts.get(box.account);
-    while (account !== undefined && box.head < box.queue.length) {
-      const receipt = box.queue[box.head];
+    if (account === undefined || (box.pauses > 0 && this.#deps.now() < box.pausedUntilMs)) return;
+    for (;;) {
+      const delivery = box.peek();
+      if (delivery === undefined) break;
       const session = nextSession(box.sessions);
-      if (receipt === undefined || session === undefined) break;
-      if (!session.request(deliverSm(receipt, account), receipt)) break;
-      box.queue[box.head++] = undefined;
+      if (session === undefined) break;
+      if (!session.request(deliverSm(delivery, account), delivery)) break;
+      box.sent(delivery);
     }
-    // Half the array is spent: move the rest down, so that memory follows what waits.
-    if (box.head * 2 >= box.queue.length) {
-      box.queue.splice(0, box.head);
-      box.head = 0;
-    }
-    if (box.behind && !box.taking && box.queue.length - box.head < PAGE_BELOW) this.#take(box);
+    if (box.due && !box.taking && box.replay.length < PAGE_BELOW)
+      this.#take(box, account.receipts.replayPerSecond);
   }
 
-  #take(box: AccountBox): void {
+  #take(box: AccountBox, perSecond: number): void {
+    const nowMs = this.#deps.now();
+    box.pace.reshape(perSecond, nowMs, perSecond * REPLAY_BURST_SECONDS);
+    const most = Math.min(PAGE, box.pace.available(nowMs));
+    if (most < 1) return;
     box.taking = true;
-    this.#deps.takeWaiting(box.account, PAGE).then(
-      (receipts) => {
+    box.pace.take(most, nowMs);
+    this.#deps.takeWaiting(box.account, most).then(
+      ({ taken, deliveries }) => {
         box.taking = false;
-        box.behind = receipts.length === PAGE;
-        for (const receipt of receipts) this.offer(receipt);
+        box.due = taken > 0;
+        box.pace.giveBack(most - taken);
+        const here = this.#boxes.get(box.account) === box;
+        for (const delivery of deliveries) {
+          if (!here) this.#defer(undefined, delivery);
+          else this.#replay(box, delivery);
+        }
+        if (here) this.#send(box);
       },
       () => {
-        box.taking = false; // the next wake asks again
+        box.taking = false; // the next tick asks again
       },
     );
   }
-}
 
-/** The receipt of an ended message, if its customer asked for one of this kind. */
-function receiptOf(
-  message: Message,
-  end: PartEnd,
-  delivered: number,
-  sinceDbMs: number,
-  waited: boolean,
-): CustomerReceipt | undefined {
-  if (!wantsReceipt(message.registeredDelivery, stateName(end.state) === 'DELIVRD'))
-    return undefined;
-  const { id, account, echo, segments } = message;
-  const { state, err, doneAtMs } = end;
-  const customerId = customerIdOf(message);
-  return {
-    id,
-    account,
-    customerId,
-    echo,
-    state,
-    err,
-    doneAtMs,
-    segments,
-    delivered,
-    waited,
-    sinceDbMs,
-    status: 0,
-    atMs: 0,
-    retryAfterMs: 0,
-  };
-}
+  #replay(box: AccountBox, delivery: Delivery): void {
+    this.#count(box, 1);
+    const [oldest] = box.unchecked;
+    // It went to the store for want of memory: it may not overtake what is still to be asked about.
+    if (oldest !== undefined && oldest.order < delivery.order) box.ask(delivery);
+    else box.replay.push(delivery);
+  }
 
-/** Whether registered_delivery asks for a final receipt of this kind. */
-export function wantsReceipt(registeredDelivery: number, delivered: boolean): boolean {
-  switch (registeredDelivery & RECEIPT_BITS) {
-    case 0:
-      return false;
-    case 2:
-      return !delivered;
-    case 3:
-      return delivered;
-    default:
-      return true;
+  /** Asks the store about live deliveries of an account that may have older ones there, a page at a time. */
+  #check(box: AccountBox): void {
+    if (box.checking || box.unchecked.length === 0) return;
+    box.checking = true;
+    const page = box.unchecked.slice(0, PAGE);
+    void this.#stored(box.mark)
+      .then(() => this.#deps.recipientsWaiting(box.account, page))
+      .catch(() => undefined) // the next tick asks again
+      .then((waiting) => {
+        box.checking = false;
+        // The last session may have gone meanwhile, and all that was here with it.
+        if (waiting === undefined || this.#boxes.get(box.account) !== box) return;
+        box.unchecked.splice(0, page.length);
+        for (const [i, delivery] of page.entries()) {
+          if (waiting[i] === 1) this.#defer(box, delivery);
+          else box.live.push(delivery);
+        }
+        box.answered(page.length);
+        this.#check(box);
+        this.#send(box);
+      });
+  }
+
+  /** Settles when the deferrals up to a number are committed. */
+  #stored(mark: number): Promise<void> {
+    if (mark <= this.#deferralsStored) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ mark, resolve }));
   }
 }
 
@@ -300,48 +393,6 @@ function nextSession(sessions: Session[]): Session | undefined {
     if (session.windowFree() > 0) return session;
   }
   return undefined;
-}
-
-/** The receipt as this account wants it (`receipts:` of its resource); addresses are those of the submit_sm, exchanged. */
-function deliverSm(receipt: CustomerReceipt, account: CatalogAccount): DeliverSm {
-  const { echo } = receipt;
-  const pdu = newPdu('deliver_sm', 0);
-  pdu.service_type = echo.service_type;
-  pdu.source_addr_ton = echo.dest_addr_ton;
-  pdu.source_addr_npi = echo.dest_addr_npi;
-  pdu.source_addr = echo.destination_addr;
-  pdu.dest_addr_ton = echo.source_addr_ton;
-  pdu.dest_addr_npi = echo.source_addr_npi;
-  pdu.destination_addr = echo.source_addr;
-  pdu.esm_class = ESM_CLASS_RECEIPT;
-  const format = account.receipts;
-  const fields: ReceiptToFormat = {
-    id: receipt.customerId,
-    sub: receipt.segments,
-    dlvrd: receipt.delivered,
-    submitMs: messageIdMs(receipt.id),
-    doneMs: receipt.doneAtMs,
-    zoneMinutes: format.utcOffsetMinutes,
-    stat: stateName(receipt.state),
-    state: receipt.state,
-    err: receipt.err.toString(),
-    text: echo.text,
-    networkType: NETWORK_GSM,
-    networkError: receipt.err & 0xffff,
-  };
-  if (format.tlv) pdu.tlvs = receiptTlvs(fields);
-  if (format.text) {
-    fields.id = textId(receipt.customerId, format.idBase);
-    pdu.short_message = Buffer.from(formatReceiptText(fields), 'latin1');
-  }
-  return pdu;
-}
-
-/** The id as the text field shows it: the customer's own string, or its number in hex (`idBase: hex`). */
-function textId(customerId: string, idBase: 'decimal' | 'hex'): string {
-  return idBase === 'hex' && /^\d+$/.test(customerId)
-    ? BigInt(customerId).toString(16).toUpperCase()
-    : customerId;
 }
 
 /** Answers after which the customer wants it again: full, throttled, temporary, system error (SMPP 3.4 §5.1.3). */

@@ -13,7 +13,9 @@ import { parseReceipt, type ReceiptFields } from '../smpp/receipt-text.ts';
 import * as status from '../smpp/status.ts';
 import type { Lane } from '../store/lane.ts';
 import type { Correlation } from './correlation.ts';
+import { wantsNotifications } from './delivery.ts';
 import type { Sending } from './dispatch.ts';
+import type { InboundPath } from './inbound.ts';
 import type { Message, PartEnd } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import {
@@ -66,6 +68,8 @@ export interface ReceiptDeps {
   readonly now: () => number;
   readonly observer: GatewayObserver;
   readonly correlation: Correlation;
+  /** What is no final receipt. */
+  readonly inbound: InboundPath;
   readonly settle: Pick<Lane<Settlement, number>, 'push'>;
   readonly segments: Pick<Lane<SegmentEnd, number>, 'push'>;
   readonly notes: Pick<Lane<ReceiptNote, number>, 'push'>;
@@ -90,8 +94,7 @@ export class ReceiptPath {
   /** One deliver_sm or data_sm of a carrier; it is answered after the commit that keeps what it says. */
   onDeliver(session: Session, carrier: CatalogCarrier, pdu: DeliverSm | DataSm): void {
     const fields = parseReceipt(pdu);
-    // Mobile-originated messages have no route to a customer yet: refused for good, so that the carrier says so.
-    if (fields === undefined) return void session.refuse(pdu, status.ESME_RX_P_APPN);
+    if (fields === undefined) return this.#deps.inbound.onMessage(session, carrier, pdu);
     // Only these are kept until the answer, not the PDU.
     const name = pdu.command === 'deliver_sm' ? 'deliver_sm_resp' : 'data_sm_resp';
     const sequence = pdu.sequence_number;
@@ -129,7 +132,7 @@ export class ReceiptPath {
     const state = fields.state === undefined ? undefined : messageStateName(fields.state);
     if (state === undefined) return this.#noteUnreadable(arrival, sending);
     if (fields.intermediate || (!isFinalState(state) && !carrier.finalStates.includes(state))) {
-      return arrival.answer(); // still under way: nothing to keep
+      return this.#onTheWay(arrival, sending.message, MESSAGE_STATE[state]);
     }
     this.#deps.learnClock(carrier, fields, sending.sentAtMs);
     const fault = isSuccess(state) ? 'none' : carrier.faults.ofReceipt(state, fields.err);
@@ -140,6 +143,15 @@ export class ReceiptPath {
       doneAtMs: fields.doneDateMs ?? arrival.receivedAtMs,
     };
     this.#endPart(sending, end, 'receipt', arrival.answer);
+  }
+
+  /** Still under way: nothing to keep, unless the customer wants to hear of it. */
+  #onTheWay(arrival: Arrival, message: Message, state: number): void {
+    const { carrier, fields, receivedAtMs, answer } = arrival;
+    if (message.ended !== undefined || !wantsNotifications(message.registeredDelivery))
+      return answer();
+    const end = { state, err: errorNumber(fields), doneAtMs: fields.doneDateMs ?? receivedAtMs };
+    this.#deps.inbound.onIntermediate(carrier, message, end, answer);
   }
 
   /** The carrier refused a segment for good in its submit_sm_resp; `committed` is called when that is stored. */

@@ -1,5 +1,5 @@
 import type { Client, Pool } from 'pg';
-import type { AccountId, EpochId, MessageId } from '../domain/ids.ts';
+import type { EpochId, MessageId } from '../domain/ids.ts';
 import {
   type AdoptedEpoch,
   adoptEpoch,
@@ -12,6 +12,7 @@ import { withClient } from '../store/pool.ts';
 import { queuedOf, unknownOf, unreturnedOf } from '../store/recovery.ts';
 import { adoptScheduled } from '../store/scheduled.ts';
 import { releaseWaiting } from '../store/waiting.ts';
+import type { Deferral } from './delivery.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import type { Requeue } from './requeue.ts';
@@ -30,7 +31,7 @@ export interface RecoveryDeps {
   unknownAdopted(): Promise<void>;
   /** Puts receipts on the waiting list; settles when that is committed. */
   defer(
-    receipts: readonly { readonly id: MessageId; readonly account: AccountId }[],
+    receipts: readonly Pick<Deferral, 'id' | 'account' | 'order' | 'recipient'>[],
   ): Promise<void>;
 }
 

@@ -2,11 +2,14 @@ import type { CatalogCarrier } from '../domain/catalog.ts';
 import { checkSender } from '../domain/sender-id.ts';
 import { newPdu, type SubmitSm } from '../smpp/pdu.ts';
 import { splitPdu } from '../smpp/segmentation.ts';
+import { wantsNotifications } from './delivery.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import { validityLeft } from './validity.ts';
 
 /** registered_delivery upstream: a receipt for success and failure (SMPP 3.4 §5.2.17), unless the carrier has none. */
 const RECEIPT_ALWAYS = 1;
+/** ...and intermediate notifications, only where the customer wants them. */
+const NOTIFICATIONS = 0x10;
 /** TON international, NPI E.164 (SMPP 3.4 §5.2.5, §5.2.6): our destinations are E.164 digits. */
 const TON_INTERNATIONAL = 1;
 const NPI_E164 = 1;
@@ -37,7 +40,7 @@ export function upstreamParts(
   pdu.protocol_id = own.protocol_id;
   pdu.priority_flag = own.priority_flag;
   pdu.validity_period = validityLeft(message.validUntilMs, nowMs);
-  pdu.registered_delivery = carrier.receipts ? RECEIPT_ALWAYS : 0;
+  pdu.registered_delivery = carrier.receipts ? RECEIPT_ALWAYS | notificationBit(message) : 0;
   pdu.replace_if_present_flag = own.replace_if_present_flag;
   pdu.data_coding = own.data_coding;
   pdu.sm_default_msg_id = own.sm_default_msg_id;
@@ -52,4 +55,8 @@ export function upstreamParts(
     const part = parts[i];
     if (part !== undefined) each(part, i + 1, parts.length);
   }
+}
+
+function notificationBit(message: Message): number {
+  return wantsNotifications(message.registeredDelivery) ? NOTIFICATIONS : 0;
 }

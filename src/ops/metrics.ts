@@ -37,6 +37,10 @@ export interface Metrics {
   readonly receiptSeconds: HotHistogram;
   /** carrier, reason. */
   readonly receiptsUnmatched: HotCounter;
+  /** carrier, result: mobile-originated messages, notifications and alerts. */
+  readonly inbound: HotCounter;
+  /** account, kind (receipt notification message). */
+  readonly deliveriesExpired: HotCounter;
   /** rule, action. */
   readonly policyDecisions: HotCounter;
   /** account, kind (charge refund reserve release top_up ...). Children count micro-credits, a scrape shows credits. */
@@ -123,6 +127,8 @@ type Counters = Pick<
   | 'throttled'
   | 'receipts'
   | 'receiptsUnmatched'
+  | 'inbound'
+  | 'deliveriesExpired'
   | 'policyDecisions'
   | 'credits'
   | 'malformedPdus'
@@ -150,6 +156,15 @@ function counters(registry: Registry): Counters {
       'carrier',
       'reason',
     ]),
+    inbound: counter('inbound_total', 'Messages of subscribers, notifications and alerts', [
+      'carrier',
+      'result',
+    ]),
+    deliveriesExpired: counter(
+      'deliveries_expired_total',
+      'Receipts and messages that a customer did not take in time',
+      ['account', 'kind'],
+    ),
     policyDecisions: counter('policy_decisions_total', 'Decisions of policy rules', [
       'rule',
       'action',
@@ -262,10 +277,16 @@ function registerLiveGauges(registry: Registry, source: GaugeSource): void {
       }
     },
   );
-  gauge(registry, 'receipts_waiting', 'Receipts that wait for the customer', ['account'], (g) => {
-    for (const [account, waiting] of source.runtime?.receiptsWaiting() ?? [])
-      g.set({ account }, waiting);
-  });
+  gauge(
+    registry,
+    'receipts_waiting',
+    'Receipts and messages that wait for the customer',
+    ['account'],
+    (g) => {
+      for (const [account, waiting] of source.runtime?.receiptsWaiting() ?? [])
+        g.set({ account }, waiting);
+    },
+  );
 }
 
 function registerStoredGauges(registry: Registry, source: GaugeSource): void {

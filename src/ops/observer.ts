@@ -1,7 +1,9 @@
 import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
 import type {
   BindEvent,
+  DeliveryKind,
   GatewayObserver,
+  InboundResult,
   MoneyKind,
   SubmitResult,
   UnmatchedReason,
@@ -86,6 +88,14 @@ export class MetricsObserver implements GatewayObserver {
 
   money(account: CatalogAccount, kind: MoneyKind, microCredits: bigint): void {
     this.#metrics.credits.child(account.name, kind).inc(Number(microCredits));
+  }
+
+  inbound(carrier: CatalogCarrier, result: InboundResult): void {
+    this.#metrics.inbound.child(carrier.name, result).inc();
+  }
+
+  deliveriesExpired(account: CatalogAccount, kind: DeliveryKind, count: number): void {
+    this.#metrics.deliveriesExpired.child(account.name, kind).inc(count);
   }
 
   malformedPdu(side: 'customer' | 'carrier'): void {

@@ -125,6 +125,10 @@ export interface UnreturnedMessage {
   readonly account: AccountId;
   readonly state: number;
   readonly registeredDelivery: number;
+  /** Unix microseconds of its end: its place among what waits. */
+  readonly order: number;
+  /** See store/waiting.ts. */
+  readonly recipient: bigint;
 }
 
 /** Rows of one page. */
@@ -159,6 +163,8 @@ export async function* unreturnedOf(
       account: accountId(row.account),
       state: row.state,
       registeredDelivery: row.registered_delivery,
+      order: Number(row.ord),
+      recipient: row.recipient,
     }));
   }
   await client.query(`close ${name}`);
@@ -167,13 +173,15 @@ export async function* unreturnedOf(
 /** A cursor takes no parameters; both values are numbers of ours. */
 function unreturnedCursor(name: string, adopted: AdoptedEpoch): string {
   return `declare ${name} no scroll cursor with hold for
-    select o.id, o.account, o.state, m.registered_delivery
-    from (select x.id, x.account, x.state from outcome x
+    select o.id, o.account, o.state, m.registered_delivery, m.recipient,
+      (extract(epoch from o.settled_at) * 1000000)::int8 as ord
+    from (select x.id, x.account, x.state, x.settled_at from outcome x
       where x.settled_at >= to_timestamp(${Math.floor(adopted.checkpointMs)} / 1000.0::float8)
         and x.epoch = ${Number(adopted.epoch)}
         and (select r.id from returned r where r.id = x.id) is null
-        and (select w.id from receipt_waiting w where w.account = x.account and w.id = x.id) is null
       offset 0) o
-    cross join lateral (select x.registered_delivery from message x
-      where x.id = o.id and x.registered_delivery & 3 <> 0 offset 0) m`;
+    cross join lateral (select x.registered_delivery, recipient_key(x.destination_hash) as recipient from message x
+      where x.id = o.id and x.registered_delivery & 3 <> 0 offset 0) m
+    where (select w.id from outbox_waiting w where w.account = o.account and w.recipient = m.recipient
+      and w.id = o.id and w.kind = 0 limit 1) is null`;
 }

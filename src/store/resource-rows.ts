@@ -34,6 +34,7 @@ export async function readResources(client: ClientBase): Promise<StoredResources
     accounts: await readAccounts(client),
     carriers: await readCarriers(client),
     routes: plain('routes'),
+    inbound: plain('inbound'),
   };
 }
 

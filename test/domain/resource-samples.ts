@@ -126,5 +126,6 @@ export function rowsOf(set: ResourceSet): StoredResources {
     })),
     carriers: rows(set.carriers).map((row) => ({ ...row, paused: false, demo: false })),
     routes: rows(set.routes),
+    inbound: rows(set.inbound),
   };
 }

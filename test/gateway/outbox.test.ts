@@ -41,7 +41,7 @@ async function delivered(esme: Esme, registeredDelivery = 1, stat = 'DELIVRD'): 
 }
 
 function waiting(id: string): Promise<object[]> {
-  return gateway.sql('select id from receipt_waiting where id = $1', [id]);
+  return gateway.sql('select id from outbox_waiting where id = $1', [id]);
 }
 
 async function returned(id: string): Promise<number[]> {

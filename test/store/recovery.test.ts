@@ -261,8 +261,9 @@ describe('unreturnedOf', () => {
       { id: returned.id, status: 0, atMs: Date.now() },
     ]);
     await lost.client.query(
-      'insert into receipt_waiting (account, id, due_at) values ($1, $2, now())',
-      [waiting.account, waiting.id],
+      `insert into outbox_waiting (account, ord, id, kind, recipient, due_at)
+       select account, 1, id, 0, recipient_key(destination_hash), now() from message where id = $1`,
+      [waiting.id],
     );
     const adopted = await bury(lost);
     expect(await allUnreturned(adopted)).toEqual([open.id]);

@@ -330,6 +330,8 @@ function recorder(reports: Report[]): GatewayObserver {
     throttled: note('throttled'),
     policyDecision: note('policyDecision'),
     money: note('money'),
+    inbound: note('inbound'),
+    deliveriesExpired: note('deliveriesExpired'),
     malformedPdu: note('malformedPdu'),
     protocolError: note('protocolError'),
     storeBatch: () => {},
