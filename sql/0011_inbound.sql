@@ -103,20 +103,24 @@ begin
   end loop;
 end $$;
 
--- One octet a recipient: 1 when something older than `ords` waits for it.
-create function recipients_waiting(p_account int, recipients bigint[], ords bigint[]) returns bytea
-language sql stable as $$
-  select coalesce(decode(string_agg(case when exists (select from outbox_waiting w
-      where w.account = p_account and w.recipient = t.recipient and w.ord < t.ord) then '01' else '00' end,
-    '' order by t.nth), 'hex'), '')
-  from unnest(recipients, ords) with ordinality as t (recipient, ord, nth)
-$$;
+-- One octet a recipient: 0 when nothing older than `ords` waits for it, 2 when only what this node has claimed, else 1.
+create function recipients_waiting(p_epoch int, p_account int, recipients bigint[], ords bigint[]) returns bytea
+language plpgsql stable set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+begin
+  return (select coalesce(decode(string_agg(case
+      when x.claimed is null then '00' when x.claimed then '02' else '01' end, '' order by t.nth), 'hex'), '')
+    from unnest(recipients, ords) with ordinality as t (recipient, ord, nth)
+    cross join lateral (select bool_and(coalesce(w.epoch = p_epoch, false)) as claimed from outbox_waiting w
+      where w.account = p_account and w.recipient = t.recipient and w.ord < t.ord) x);
+end $$;
 
--- Which of these accounts have anything on the list, and whether a node could take some of it now.
-create function accounts_waiting(accounts int[]) returns table (account int, due boolean)
+-- Which of these accounts have anything on the list that this node has not claimed, and whether it could now.
+create function accounts_waiting(p_epoch int, accounts int[]) returns table (account int, due boolean)
 language sql stable as $$
   select t.a, exists (select from outbox_waiting w where w.account = t.a and w.epoch is null and w.due_at <= now())
-  from unnest(accounts) as t (a) where exists (select from outbox_waiting w where w.account = t.a)
+  from unnest(accounts) as t (a) where exists (select from outbox_waiting w
+    where w.account = t.a and w.epoch is distinct from p_epoch)
 $$;
 
 -- A dead node's claims are free again.

@@ -24,6 +24,13 @@ export class Fifo {
     return this.#items[this.#head];
   }
 
+  /** Whether one to this recipient is in it. Walks the list: for what is rare. */
+  has(recipient: string): boolean {
+    for (let at = this.#head; at < this.#items.length; at++)
+      if (this.#items[at]?.recipient === recipient) return true;
+    return false;
+  }
+
   shift(): void {
     this.left++;
     this.#items[this.#head++] = undefined;

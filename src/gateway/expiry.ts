@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
+import type { EpochId } from '../domain/ids.ts';
 import { pruneInbound } from '../store/inbound.ts';
 import { withClient } from '../store/pool.ts';
 import { accountsWaiting, expireWaiting } from '../store/waiting.ts';
@@ -15,6 +16,7 @@ const KEPT_MS = 31 * 86_400_000;
 
 export interface ExpiryDeps {
   readonly pool: Pool;
+  readonly epoch: EpochId;
   readonly now: () => number;
   catalog(): Catalog;
   readonly observer: GatewayObserver;
@@ -44,9 +46,9 @@ export class Expiry {
 
   /** Expires all that is due, and forgets what was returned long ago. */
   async run(): Promise<void> {
-    const { pool, catalog, now, observer } = this.#deps;
+    const { pool, epoch, catalog, now, observer } = this.#deps;
     const { accounts } = catalog();
-    const waiting = await accountsWaiting(pool, [...accounts.keys()]);
+    const waiting = await accountsWaiting(pool, epoch, [...accounts.keys()]);
     for (const { account } of waiting) {
       const owner = accounts.get(account);
       if (owner === undefined) continue;

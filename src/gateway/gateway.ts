@@ -141,7 +141,7 @@ export class Gateway {
     this.outbox = this.#newOutbox();
     this.#waiting = this.#newWaitingList();
     this.#inbound = this.#newInboundPath();
-    this.#expiry = new Expiry(this.#common);
+    this.#expiry = new Expiry({ ...this.#common, epoch: options.keeper.epoch });
     this.#receipts = this.#newReceiptPath();
     this.#orphans = new Orphans({
       ...this.#common,

@@ -39,7 +39,7 @@ export interface OutboxDeps {
   readonly deferred: Pick<Lane<Deferral, never>, 'push'>;
   /** Claims waiting deliveries of an account for this node, oldest first. */
   takeWaiting(account: AccountId, most: number): Promise<{ taken: number; deliveries: Delivery[] }>;
-  /** Of each delivery whether something older waits for its recipient. */
+  /** Of each delivery: 0 nothing older waits for its recipient, 2 only what is in this node's memory, else 1. */
   recipientsWaiting(account: AccountId, asked: readonly Delivery[]): Promise<readonly number[]>;
 }
 
@@ -223,7 +223,12 @@ export class Outbox {
     for (const deferral of deferrals) {
       const delivery = deferral as Delivery;
       this.#held.delete(delivery);
-      this.#boxes.get(delivery.account)?.stored(delivery);
+      const box = this.#boxes.get(delivery.account);
+      if (box === undefined) continue;
+      box.stored(delivery);
+      if (delivery.retryAfterMs > 0) continue;
+      box.due = true;
+      this.#send(box);
     }
     const open = this.#waiters.filter((waiter) => waiter.mark > this.#deferralsStored);
     const done = this.#waiters.filter((waiter) => waiter.mark <= this.#deferralsStored);
@@ -255,7 +260,7 @@ export class Outbox {
       const box = this.#boxes.get(account);
       if (box === undefined) continue;
       const one = found.get(account);
-      if (one === undefined) box.backlog = box.mark !== mark;
+      if (one === undefined) box.backlog = box.mark !== mark || box.taking || box.replay.length > 0;
       else {
         box.backlog = true;
         box.due ||= one.due;
@@ -368,7 +373,10 @@ export class Outbox {
         if (waiting === undefined || this.#boxes.get(box.account) !== box) return;
         box.unchecked.splice(0, page.length);
         for (const [i, delivery] of page.entries()) {
-          if (waiting[i] === 1) this.#defer(box, delivery);
+          // What the node has claimed goes before it, wherever that is; while more is being claimed nobody knows.
+          const claimed = waiting[i] === 2;
+          if (claimed && box.replay.has(delivery.recipient)) box.replay.push(delivery);
+          else if (waiting[i] === 1 || (claimed && box.taking)) this.#defer(box, delivery);
           else box.live.push(delivery);
         }
         box.answered(page.length);

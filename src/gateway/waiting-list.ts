@@ -70,10 +70,10 @@ export class WaitingList {
     return { taken: rows.length, deliveries };
   }
 
-  /** Of each delivery whether something older waits for its recipient. */
+  /** Of each delivery: 0 nothing older waits for its recipient, 2 only what is in this node's memory, else 1. */
   recipientsWaiting(account: AccountId, asked: readonly Delivery[]): Promise<readonly number[]> {
     const keys = asked.map(({ recipient, order }) => ({ recipient: this.keyOf(recipient), order }));
-    return recipientsWaiting(this.#deps.pool, account, keys);
+    return recipientsWaiting(this.#deps.pool, this.#deps.keeper.epoch, account, keys);
   }
 
   /** The key under which a recipient stands on the list. */
@@ -96,9 +96,9 @@ export class WaitingList {
   async tick(): Promise<void> {
     const bound = this.#deps.outbox().boundAccounts();
     if (bound.size === 0) return;
-    const waiting = await accountsWaiting(this.#deps.pool, [...bound.keys()]).catch(
-      () => undefined,
-    );
+    const waiting = await accountsWaiting(this.#deps.pool, this.#deps.keeper.epoch, [
+      ...bound.keys(),
+    ]).catch(() => undefined);
     if (waiting !== undefined) this.#deps.outbox().wake(bound, waiting);
   }
 

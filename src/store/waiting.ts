@@ -109,15 +109,16 @@ export async function takeWaiting(
   });
 }
 
-/** Of each recipient whether something older than `order` waits for him. */
+/** Of each recipient: 0 nothing older than `order` waits for him, 2 only what this epoch has claimed, else 1. */
 export async function recipientsWaiting(
   pool: Pool,
+  epoch: EpochId,
   account: AccountId,
   asked: readonly { readonly recipient: bigint; readonly order: number }[],
 ): Promise<readonly number[]> {
   const { rows } = await pool.query<{ verdicts: Buffer }>(
-    'select recipients_waiting($1, $2, $3) as verdicts',
-    [account, asked.map((one) => one.recipient), asked.map((one) => one.order)],
+    'select recipients_waiting($1, $2, $3, $4) as verdicts',
+    [epoch, account, asked.map((one) => one.recipient), asked.map((one) => one.order)],
   );
   return [...(rows[0]?.verdicts ?? [])];
 }
@@ -137,20 +138,21 @@ export async function strikeOff(
   ]);
 }
 
-/** An account with something on the list; `due`: a node may take some of it now. */
+/** An account with something on the list that this epoch has not claimed; `due`: it may take some of it now. */
 export interface AccountWaiting {
   readonly account: AccountId;
   readonly due: boolean;
 }
 
-/** Those of the accounts that have anything on the list. */
+/** Those of the accounts that have anything on the list that is not this epoch's. */
 export async function accountsWaiting(
   pool: Pool,
+  epoch: EpochId,
   accounts: readonly AccountId[],
 ): Promise<AccountWaiting[]> {
   const { rows } = await pool.query<{ account: number; due: boolean }>(
-    'select * from accounts_waiting($1)',
-    [accounts],
+    'select * from accounts_waiting($1, $2)',
+    [epoch, accounts],
   );
   return rows.map((row) => ({ account: accountId(row.account), due: row.due }));
 }

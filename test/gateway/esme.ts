@@ -28,6 +28,11 @@ export class Esme {
   readonly receipts: TakenReceipt[] = [];
   /** command_status of the deliver_sm_resp; undefined: no answer at all. */
   answer: (receipt: TakenReceipt) => number | undefined = () => 0;
+  /** Mobile-originated messages that were taken. */
+  readonly messages: Pdu[] = [];
+  /** command_status of the deliver_sm_resp to one; undefined: no answer at all. */
+  answerMessage: (pdu: Pdu) => number | undefined = () => 0;
+  readonly alerts: Pdu[] = [];
   closed = false;
   readonly session: Session;
 
@@ -114,15 +119,25 @@ export class Esme {
       return;
     }
     if (pdu.isResponse()) return;
+    if (pdu.command === 'alert_notification') {
+      this.alerts.push(pdu);
+      return;
+    }
     if (pdu.command !== 'deliver_sm') {
       this.session.send(pdu.response());
       return;
     }
     const read = readReceipt(pdu);
-    if (read === undefined) throw new Error('a deliver_sm that is no receipt');
+    if (read === undefined) return this.#onMessage(pdu);
     const receipt = { ...read, text: textOf(pdu), pdu };
     const status = this.answer(receipt);
     if (status === 0) this.receipts.push(receipt);
+    if (status !== undefined) this.session.send(pdu.response({ command_status: status }));
+  }
+
+  #onMessage(pdu: Pdu): void {
+    const status = this.answerMessage(pdu);
+    if (status === 0) this.messages.push(pdu);
     if (status !== undefined) this.session.send(pdu.response({ command_status: status }));
   }
 }
@@ -140,7 +155,8 @@ const USUAL: PduInput = {
   short_message: 'hello',
 };
 
-function textOf(pdu: Pdu): string {
+/** The text of a deliver_sm, one character an octet where it is not read otherwise. */
+export function textOf(pdu: Pdu): string {
   const short = pdu.short_message;
   if (short === undefined || typeof short === 'string') return short ?? '';
   return Buffer.isBuffer(short) ? short.toString('latin1') : String(short.message);

@@ -8,6 +8,7 @@ export interface TestResources {
   readonly accounts: Readonly<Record<string, TestAccount>>;
   /** By name; `prefix` is the route that leads there. */
   readonly carriers: Readonly<Record<string, TestCarrier>>;
+  readonly inbound?: readonly object[];
   /** In place of a route to each carrier by its prefix. */
   readonly routes?: readonly object[];
 }
@@ -50,6 +51,7 @@ export function resources(given: TestResources): string {
       password: 'gw',
       ...fields,
     })),
+    ...(given.inbound && { inbound: given.inbound }),
     routes:
       given.routes ??
       Object.entries(carriers).map(([name, { prefix }]) => ({
