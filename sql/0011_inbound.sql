@@ -181,7 +181,7 @@ create table opt_out (
 );
 create unique index on opt_out (change);
 
--- Sets numbers of accounts out or in; returns how many changed. One transaction at a time, so that `change` rises with
+-- Sets numbers of accounts out or in; returns how many changed. One transaction at a time (lock class 7311), so that `change` rises with
 -- the commits. Of several for one number the last counts.
 create function set_opt_outs(accounts int[], hashes bytea[], numbers bytea[], outs boolean[], p_source text)
 returns int
@@ -189,7 +189,7 @@ language plpgsql as $$
 declare
   changed int;
 begin
-  perform pg_advisory_xact_lock(7305, 0);
+  perform pg_advisory_xact_lock(7311, 0);
   insert into opt_out as o (account, number_hash, number, opted_out, source, change)
     select t.account, t.hash, case when t.out then t.number end, t.out, p_source, nextval('opt_out_change')
     from (select distinct on (u.account, u.hash) u.* from unnest(accounts, hashes, numbers, outs)

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { AccountStatus } from '../domain/catalog.ts';
+import { type AccountId, accountId } from '../domain/ids.ts';
 import { type Credits, credits } from '../domain/money.ts';
 import { writeAudit } from './audit.ts';
 import { configChanged } from './config-version.ts';
@@ -31,6 +32,12 @@ export async function listAccounts(
     [after, limit],
   );
   return rows.map(accountOf);
+}
+
+/** The row id of an account. */
+export async function findAccountId(db: Queryable, name: string): Promise<AccountId | undefined> {
+  const { rows } = await db.query<{ id: number }>('select id from account where name = $1', [name]);
+  return rows[0] && accountId(rows[0].id);
 }
 
 /** One account by its name, undefined when there is none. */

@@ -176,6 +176,10 @@ export async function startOps(
     log,
     traces,
     hashDestination: testHash,
+    numbers: {
+      seal: (msisdn) => Buffer.from(`sealed ${msisdn}`),
+      open: (sealed) => sealed.toString().slice('sealed '.length),
+    },
     now: () => bench.now,
     tls: undefined,
     tokens: options.tokens ?? [{ name: 'admin', role: 'admin', token: ADMIN_TOKEN }],

@@ -44,6 +44,17 @@ export class ApiClient {
     );
   }
 
+  /** PUT or DELETE of a JSON body. */
+  async send<T>(
+    method: 'PUT' | 'DELETE',
+    schema: z.ZodType<T>,
+    path: string,
+    body: unknown,
+  ): Promise<T> {
+    const json = { type: 'application/json', text: JSON.stringify(body) };
+    return schema.parse(JSON.parse(await this.#request(method, path, json)));
+  }
+
   /** PUT of a file as it is. */
   async put<T>(
     schema: z.ZodType<T>,

@@ -92,6 +92,11 @@ const COMMANDS: readonly {
     load: async (p, c) => (await import('./trace.ts')).addTrace(p, c),
   },
   {
+    name: 'opt-outs',
+    summary: 'numbers that want no messages',
+    load: async (p, c) => (await import('./opt-outs.ts')).addOptOuts(p, c),
+  },
+  {
     name: 'simulate',
     summary: 'a simulated carrier or customer',
     load: (p, c) => c.addSimulateCommands(p),

@@ -42,6 +42,8 @@ export interface ApiDeps {
   readonly traces: { readonly hub: TraceHub; readonly recordings: Recordings };
   /** The keyed hash under which a number (E.164 digits) stands in message.destination_hash; after a rotation one under each key. */
   readonly hashDestination: (msisdn: string) => Buffer | readonly Buffer[];
+  /** Seals a number for the store and opens it again. */
+  readonly numbers: { seal(msisdn: string): Buffer; open(sealed: Buffer): string };
   /** Unix milliseconds. */
   readonly now: () => number;
 }

@@ -13,6 +13,7 @@ import { addDocsRoutes, documentedSchema } from './docs.ts';
 import { addHealthRoutes } from './health.ts';
 import { addMessageRoutes } from './messages.ts';
 import { addMoneyRoutes } from './money.ts';
+import { addOptOutRoutes } from './opt-outs.ts';
 import { addOpsPage } from './page.ts';
 import { Problem, toProblem } from './problem.ts';
 import { addResourceRoutes } from './resources.ts';
@@ -93,6 +94,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addBanRoutes(app, options);
   addBindRoutes(app, options);
   addTraceRoutes(app, options);
+  addOptOutRoutes(app, options);
   addOpsPage(app, options);
 }
 

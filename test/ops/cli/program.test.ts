@@ -68,7 +68,7 @@ describe('runCli', () => {
   it('prints help for the program and for every command, and ends with 0', async () => {
     const help = await run('--help');
     expect(help).toMatchObject({ code: 0, err: '' });
-    const commands = [...help.out.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name]) => name);
+    const commands = [...help.out.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map(([, name]) => name);
     expect(commands).toEqual([
       'serve',
       'migrate',
@@ -82,6 +82,7 @@ describe('runCli', () => {
       'route',
       'binds',
       'trace',
+      'opt-outs',
       'simulate',
       'bench',
       'config',
@@ -120,6 +121,9 @@ describe('runCli', () => {
       'binds list',
       'binds history',
       'trace',
+      'opt-outs list',
+      'opt-outs add',
+      'opt-outs remove',
       'config show',
       'serve',
     ];
@@ -296,6 +300,22 @@ describe('message, carrier, route, reconcile', () => {
     expect(ran.code).toBe(1);
     expect(ran.out).toContain('balanceIsSumOfEntries');
     expect(ran.err).toContain('1 differences');
+  });
+});
+
+describe('opt-outs', () => {
+  it('adds, lists and removes numbers, also from a file', async () => {
+    const file = join(folder, 'numbers');
+    writeFileSync(file, '966500000002\n\n+966500000003\n');
+    expect((await run('opt-outs add acme 966500000001')).out).toBe('acme: 1 changed\n');
+    expect((await run(`opt-outs add acme --file ${file}`)).out).toBe('acme: 2 changed\n');
+    expect((await run('opt-outs list acme')).out.split('\n')).toHaveLength(5);
+    expect((await run('opt-outs list acme --number 966500000003')).out).toContain('operator');
+    expect((await run('opt-outs remove acme 966500000001')).code).toBe(0);
+    const left = JSON.parse((await run('opt-outs list acme --json')).out);
+    expect(left.optOuts).toHaveLength(2);
+    expect((await run('opt-outs add acme')).code).toBe(2);
+    expect((await run('opt-outs add nobody 966500000001')).code).toBe(1);
   });
 });
 

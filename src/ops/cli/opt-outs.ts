@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { queryOf } from './api-client.ts';
+import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
+import { CliError, EXIT, formatTable } from './io.ts';
+
+/** Numbers sent in one request; the API takes as many. */
+const PAGE = 10_000;
+
+/** `opt-outs list|add|remove`. */
+export function addOptOuts(program: Command, context: CliContext): void {
+  const optOuts = program
+    .command('opt-outs')
+    .description('numbers that want no messages of an account');
+  optOuts
+    .command('list')
+    .description('list the opt-outs of an account, all of them')
+    .argument('<account>')
+    .option('--number <number>', 'only this one, international')
+    .option('--json', 'print JSON')
+    .action(async (account: string, options: JsonOption & { number?: string }) => {
+      const found = await listAll(context, account, options.number);
+      print(context, options, { optOuts: found }, () =>
+        formatTable(
+          ['number', 'source', 'at'],
+          found.map((one) => [one.number, one.source, one.at]),
+        ),
+      );
+    });
+  addSetting(optOuts, context, 'add', 'opt numbers out');
+  addSetting(optOuts, context, 'remove', 'opt numbers in again');
+}
+
+function addSetting(
+  optOuts: Command,
+  context: CliContext,
+  verb: 'add' | 'remove',
+  description: string,
+): void {
+  optOuts
+    .command(verb)
+    .description(description)
+    .argument('<account>')
+    .argument('[numbers...]', 'international')
+    .option('--file <file>', 'a file with one number a line')
+    .option('--json', 'print JSON')
+    .action(async (account: string, given: string[], options: JsonOption & { file?: string }) => {
+      const numbers = [...given, ...(options.file === undefined ? [] : linesOf(options.file))];
+      if (numbers.length === 0) throw new CliError('name numbers, or a --file', EXIT.usage);
+      let changed = 0;
+      for (let at = 0; at < numbers.length; at += PAGE) {
+        const body = { account, numbers: numbers.slice(at, at + PAGE) };
+        const method = verb === 'add' ? 'PUT' : 'DELETE';
+        const answer = await apiClient(context).send(method, changedSchema, '/v1/opt-outs', body);
+        changed += answer.changed;
+      }
+      print(context, options, { account, changed }, () => `${account}: ${changed} changed\n`);
+    });
+}
+
+async function listAll(
+  context: CliContext,
+  account: string,
+  number: string | undefined,
+): Promise<z.output<typeof listSchema>['optOuts']> {
+  const found: z.output<typeof listSchema>['optOuts'] = [];
+  for (let after: string | undefined; ; ) {
+    const path = `/v1/opt-outs${queryOf({ account, number, after, limit: String(PAGE) })}`;
+    const page = await apiClient(context).get(listSchema, path);
+    found.push(...page.optOuts);
+    after = page.next;
+    if (after === undefined) return found;
+  }
+}
+
+function linesOf(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
+  } catch (error) {
+    throw new CliError(`${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+const changedSchema = z.looseObject({ changed: z.int() });
+const listSchema = z.looseObject({
+  optOuts: z.array(z.looseObject({ number: z.string(), source: z.string(), at: z.string() })),
+  next: z.string().optional(),
+});
