@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Client, Pool } from 'pg';
 import { expect, vi } from 'vitest';
+import type { Catalog } from '../../src/domain/catalog.ts';
 import { type AccountId, accountId } from '../../src/domain/ids.ts';
 import {
   type FaultClass,
@@ -100,6 +101,17 @@ export class TestGateway {
   get node(): GatewayNode {
     if (this.#node === undefined) throw new Error('the node is not up');
     return this.#node;
+  }
+
+  /** The catalog in force. */
+  get catalog(): Catalog {
+    if (this.#catalog === undefined) throw new Error('the node is not up');
+    return this.#catalog.current;
+  }
+
+  /** Writes down what is reported, as the node's own does. */
+  get observer(): GatewayObserver {
+    return recorder(this.reports);
   }
 
   /** The port that customers bind to. */
