@@ -37,6 +37,8 @@ describe('createMetrics', () => {
       receipts_unmatched_total: 'carrier,reason',
       receipts_waiting: 'account',
       unknown_outcomes: 'carrier',
+      inbound_total: 'carrier,result',
+      deliveries_expired_total: 'account,kind',
       policy_decisions_total: 'rule,action',
       credits_total: 'account,kind',
       balance_credits: 'account',
