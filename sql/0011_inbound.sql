@@ -30,9 +30,9 @@ create table outbox_waiting (
   epoch int,                         -- the node that is returning it; null: any may take it
   due_at timestamptz not null,       -- not before
   primary key (account, ord, id, kind)
-) with (autovacuum_vacuum_scale_factor = 0.05);
+-- Claims change no index (a dead node's are found by walking the list, seldom), and have room in their page.
+) with (autovacuum_vacuum_scale_factor = 0.05, fillfactor = 70);
 create index on outbox_waiting (account, recipient, ord);
-create index on outbox_waiting (epoch) where epoch is not null;
 
 create function recipient_key(p_hash bytea) returns bigint
 language sql immutable as $$
@@ -71,36 +71,51 @@ language plpgsql set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
 declare
-  w outbox_waiting;
-  elder timestamptz;
+  ords bigint[];
+  ids bigint[];
+  kinds smallint[];
+  recipients bigint[];
+  tries_ smallint[];
+  elders timestamptz[];
+  states int[];                      -- 0 to be taken, 1 off the list, 2 put off
 begin
   perform enter_epoch(p_epoch);
-  for w in
-    select * from outbox_waiting x
-      where x.account = p_account and x.ord >= p_from and x.epoch is null and x.due_at <= now()
-      order by x.ord, x.id, x.kind limit p_limit for update skip locked
-  loop
-    if (w.kind <> 1 and exists (select from returned r where r.id = w.id))
-      or (w.kind <> 0 and not exists (select from inbound i
-        where i.id = w.id and i.kind = w.kind and i.returned_at is null)) then
-      delete from outbox_waiting x
-        where x.account = w.account and x.ord = w.ord and x.id = w.id and x.kind = w.kind;
-      continue;
-    end if;
-    select max(greatest(e.due_at, now() + case when e.epoch is null then interval '0' else interval '1 s' end))
-      into elder from outbox_waiting e
-      where e.account = w.account and e.recipient = w.recipient and e.ord < w.ord
-        and (e.epoch <> p_epoch or (e.epoch is null and e.due_at > now()));
-    if elder is not null then
-      update outbox_waiting x set due_at = elder
-        where x.account = w.account and x.ord = w.ord and x.id = w.id and x.kind = w.kind;
-      continue;
-    end if;
-    update outbox_waiting x set epoch = p_epoch
-      where x.account = w.account and x.ord = w.ord and x.id = w.id and x.kind = w.kind;
-    ord := w.ord; id := w.id; kind := w.kind; recipient := w.recipient; tries := w.tries;
-    return next;
-  end loop;
+  select array_agg(x.ord order by x.ord, x.id, x.kind), array_agg(x.id order by x.ord, x.id, x.kind),
+      array_agg(x.kind order by x.ord, x.id, x.kind), array_agg(x.recipient order by x.ord, x.id, x.kind),
+      array_agg(x.tries order by x.ord, x.id, x.kind)
+    into ords, ids, kinds, recipients, tries_
+    from (select * from outbox_waiting w
+      where w.account = p_account and w.ord >= p_from and w.epoch is null and w.due_at <= now()
+      order by w.ord, w.id, w.kind limit p_limit for update skip locked) x;
+  if ords is null then
+    return;
+  end if;
+  select array_agg(e.due order by t.nth), array_agg(case
+      when (t.kind <> 1 and (select r.id from returned r where r.id = t.id) is not null)
+        or (t.kind <> 0 and (select i.id from inbound i
+          where i.id = t.id and i.kind = t.kind and i.returned_at is null) is null) then 1
+      when e.due is not null then 2 else 0 end order by t.nth)
+    into elders, states
+    from unnest(ords, ids, kinds, recipients) with ordinality as t (ord, id, kind, recipient, nth)
+    cross join lateral (select max(greatest(w.due_at, now() + case when w.epoch is null then interval '0'
+        else interval '1 s' end)) as due from outbox_waiting w
+      where w.account = p_account and w.recipient = t.recipient and w.ord < t.ord
+        -- Another node's, not due, or just being claimed by another node.
+        and (w.epoch <> p_epoch or (w.epoch is null and (w.due_at > now() or w.id <> all (ids))))) e;
+  if 1 = any (states) then
+    delete from outbox_waiting w using unnest(ords, ids, kinds, states) as t (ord, id, kind, state)
+      where t.state = 1 and w.account = p_account and w.ord = t.ord and w.id = t.id and w.kind = t.kind;
+  end if;
+  if 2 = any (states) then
+    update outbox_waiting w set due_at = t.due
+      from unnest(ords, ids, kinds, states, elders) as t (ord, id, kind, state, due)
+      where t.state = 2 and w.account = p_account and w.ord = t.ord and w.id = t.id and w.kind = t.kind;
+  end if;
+  update outbox_waiting w set epoch = p_epoch from unnest(ords, ids, kinds, states) as t (ord, id, kind, state)
+    where t.state = 0 and w.account = p_account and w.ord = t.ord and w.id = t.id and w.kind = t.kind;
+  return query select t.ord, t.id, t.kind, t.recipient, t.tries
+    from unnest(ords, ids, kinds, recipients, tries_, states) as t (ord, id, kind, recipient, tries, state)
+    where t.state = 0 order by t.ord, t.id, t.kind;
 end $$;
 
 -- One octet a recipient: 0 when nothing older than `ords` waits for it, 2 when only what this node has claimed, else 1.

@@ -38,6 +38,7 @@ export interface WaitingListDeps {
   readonly loader: MessageLoader;
   readonly keys: ContentKeys;
   catalog(): Catalog;
+  readonly now: () => number;
   outbox(): Outbox;
   /** Settles when what was put on the list is committed. */
   stored(): Promise<void>;
@@ -55,7 +56,7 @@ export class WaitingList {
   async take(account: AccountId, most: number): Promise<{ taken: number; deliveries: Delivery[] }> {
     const { pool, keeper } = this.#deps;
     const keepMs = this.#deps.catalog().accounts.get(account)?.receipts.keepMs ?? 0;
-    const rows = await takeWaiting(pool, keeper.epoch, account, most, keeper.dbNowMs - keepMs);
+    const rows = await takeWaiting(pool, keeper.epoch, account, most, this.#deps.now() - keepMs);
     const found = await this.#read(rows).catch((error) => {
       // Claimed and not to be had: back on the list, or nobody would ever take them again.
       for (const row of rows) this.#giveBack(row, 0);
