@@ -96,7 +96,11 @@ describe('parseResources', () => {
       'must be forfeit, restore or {extendDays: N}',
     ],
     ['classes: {a: {lane: slow}}', 'classes.a.lane', 'expected one of "fast"|"normal"|"bulk"'],
-    ['policies: {p: {rules: [{name: x}]}}', 'policies.p.rules[0]', 'needs a kind: bannedWords or optOut'],
+    [
+      'policies: {p: {rules: [{name: x}]}}',
+      'policies.p.rules[0]',
+      'needs a kind: bannedWords or optOut',
+    ],
     [
       'routes: [{prefix: "9a", carriers: [{name: s}]}]',
       'routes[0].prefix',
