@@ -99,7 +99,7 @@ begin
     from unnest(ords, ids, kinds, recipients) with ordinality as t (ord, id, kind, recipient, nth)
     cross join lateral (select max(greatest(w.due_at, now() + case when w.epoch is null then interval '0'
         else interval '1 s' end)) as due from outbox_waiting w
-      where w.account = p_account and w.recipient = t.recipient and w.ord < t.ord
+      where w.account = p_account and w.recipient = t.recipient and w.ord < t.ord and w.ord >= p_from
         -- Another node's, not due, or just being claimed by another node.
         and (w.epoch <> p_epoch or (w.epoch is null and (w.due_at > now() or w.id <> all (ids))))) e;
   if 1 = any (states) then

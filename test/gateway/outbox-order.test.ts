@@ -21,7 +21,7 @@ beforeAll(async () => {
         many: {},
         mixed: {},
         slow: { receipts: { replayPerSecond: PACE } },
-        forgetful: { receipts: { keepHours: 0.0003 } }, // a second
+        forgetful: { receipts: { keepHours: 0.0006 } }, // two seconds
       },
       carriers: { main: { port: carrier.port, prefix: '1', windowMax: 1000 } },
       inbound: ['many', 'mixed', 'slow', 'forgetful'].map((account, i) => ({
@@ -162,7 +162,7 @@ describe('the replay of what waited', () => {
 describe('what a customer does not take in time', () => {
   it('is not delivered any more, taken off the list and counted', async () => {
     expect(await send('forgetful', '966555000300', 'stale')).toBe(0);
-    await new Promise((resolve) => setTimeout(resolve, 1_500)); // its second is over
+    await new Promise((resolve) => setTimeout(resolve, 2_500)); // its time is over
     const esme = await Esme.bind(gateway.port, { systemId: 'forgetful' });
     expect(await send('forgetful', '966555000300', 'fresh')).toBe(0);
     await eventually(() => expect(esme.messages.map((pdu) => textOf(pdu))).toEqual(['fresh']));
