@@ -7,8 +7,8 @@ import type { BindRequest, Pdu, PduError, RequestPdu, ResponsePdu } from '../smp
 import * as status from '../smpp/status.ts';
 import type { Authenticator, AuthOutcome, AuthRefusal } from './authenticate.ts';
 import type { BindBook } from './bind-book.ts';
-import type { Manage } from './manage.ts';
 import type { Delivery } from './delivery.ts';
+import type { Manage } from './manage.ts';
 import type { BindEvent, GatewayObserver } from './observer.ts';
 import type { Outbox } from './outbox.ts';
 import type { BindLimits } from './rates.ts';

@@ -1,7 +1,9 @@
 import type { CatalogAccount } from '../domain/catalog.ts';
 import { type AccountId, type MessageId, messageIdMs } from '../domain/ids.ts';
+import { fromGsm7 } from '../smpp/default-alphabet.ts';
 import { type DeliverSm, newPdu } from '../smpp/pdu.ts';
 import { formatReceiptText, type ReceiptToFormat, receiptTlvs } from '../smpp/receipt-text.ts';
+import { octetsTlv } from '../smpp/tlv.ts';
 import { customerIdOf, type Message, NO_ECHO, type PartEnd, type ReceiptEcho } from './message.ts';
 import { stateName } from './settlement.ts';
 
@@ -17,6 +19,9 @@ const ESM_CLASS_NOTIFICATION = 0x20;
 const RECEIPT_BITS = 0x03;
 /** registered_delivery bit 4: intermediate notification requested (SMPP 3.4 §5.2.17). Bits 3-2 ask SMEs, not us. */
 const NOTIFICATION_BIT = 0x10;
+/** Below it sessions have no TLVs, and short_message is at most 254 octets (SMPP 3.4 §4.6.1). */
+const TLVS_FROM_VERSION = 0x34;
+const SHORT_MESSAGE_OCTETS = 254;
 /** network_error_code's network type: GSM (SMPP 3.4 §5.3.2.31). */
 const NETWORK_GSM = 3;
 
@@ -149,9 +154,29 @@ export function wantsNotifications(registeredDelivery: number): boolean {
   return (registeredDelivery & NOTIFICATION_BIT) !== 0;
 }
 
-/** The deliver_sm of a delivery, as this account wants it. */
-export function deliverSm(delivery: Delivery, account: CatalogAccount): DeliverSm {
-  return delivery.pdu ?? receiptPdu(delivery, account);
+/**
+ * The deliver_sm of a delivery, as this account wants it, for a session of a version; undefined: a session below 3.4
+ * has no TLVs, and the text does not fit into a short_message.
+ */
+export function deliverSm(
+  delivery: Delivery,
+  account: CatalogAccount,
+  version: number,
+): DeliverSm | undefined {
+  if (delivery.pdu === undefined) return receiptPdu(delivery, account);
+  if (account.defaultAlphabet === 'gsm7' && version >= TLVS_FROM_VERSION) return delivery.pdu;
+  // It may be sent again, over another session: the message itself stays as it came.
+  const pdu = Object.assign(newPdu('deliver_sm', 0), delivery.pdu);
+  fromGsm7(pdu, account.defaultAlphabet);
+  return version >= TLVS_FROM_VERSION ? pdu : withoutPayload(pdu);
+}
+
+function withoutPayload(pdu: DeliverSm): DeliverSm | undefined {
+  const payload = octetsTlv(pdu, 'message_payload');
+  if (payload === undefined || payload.length === 0) return pdu;
+  if (payload.length > SHORT_MESSAGE_OCTETS) return undefined;
+  pdu.short_message = payload;
+  return pdu;
 }
 
 function deliveryOf(

@@ -319,8 +319,11 @@ export class Outbox {
       if (delivery === undefined) break;
       const session = nextSession(box.sessions);
       if (session === undefined) break;
-      if (!session.request(deliverSm(delivery, account), delivery)) break;
+      const pdu = deliverSm(delivery, account, session.interfaceVersion);
+      if (pdu !== undefined && !session.request(pdu, delivery)) break;
       box.sent(delivery);
+      // Too long for an old version: it waits for a session of a later one.
+      if (pdu === undefined) this.#putOff(box, delivery);
     }
     if (box.due && !box.taking && box.replay.length < PAGE_BELOW)
       this.#take(box, account.receipts.replayPerSecond);

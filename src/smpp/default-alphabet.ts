@@ -1,7 +1,7 @@
 import { decodeText, parseDataCoding } from './data-coding.ts';
-import { encodeGsm7, unpackSeptets } from './gsm7.ts';
+import { decodeGsm7, encodeGsm7, packSeptets, unpackSeptets } from './gsm7.ts';
 import { hasUdh, MalformedMessage, messageOctets, textOctets } from './message.ts';
-import type { SubmitSm } from './pdu.ts';
+import type { DeliverSm, SubmitSm } from './pdu.ts';
 import { makeOctetsTlv, TLVS } from './tlv.ts';
 import { udhOctets } from './udh.ts';
 
@@ -58,14 +58,47 @@ function asDefault(dataCoding: number): number {
   return dataCoding === DATA_CODING_UCS2 ? 0 : dataCoding & ~0x0c;
 }
 
+/**
+ * The other way: rewrites a message in unpacked GSM 7-bit for a peer whose default alphabet is another. What Latin-1
+ * has not becomes UCS-2. Anything else, and what is malformed, stays.
+ */
+export function fromGsm7(pdu: DeliverSm, alphabet: PeerAlphabet): void {
+  if (alphabet === 'gsm7') return;
+  const coding = parseDataCoding(pdu.data_coding);
+  const octets = messageOctets(pdu);
+  if (coding.alphabet !== 'default' || coding.compressed || octets instanceof MalformedMessage)
+    return;
+  const header = hasUdh(pdu) ? (udhOctets(octets) ?? 0) : 0;
+  const septets = octets.subarray(header);
+  let rewritten: Buffer;
+  if (alphabet === 'gsm7-packed') rewritten = pack(septets, header);
+  else {
+    const text = decodeGsm7(septets);
+    const fits = !BEYOND_LATIN1.test(text);
+    rewritten = fits ? Buffer.from(text, 'latin1') : Buffer.from(text, 'utf16le').swap16();
+    if (!fits) pdu.data_coding = asUcs2(pdu.data_coding);
+  }
+  setOctets(pdu, header === 0 ? rewritten : Buffer.concat([octets.subarray(0, header), rewritten]));
+}
+
+const BEYOND_LATIN1 = /[^\0-\xff]/;
+
+/** Seven bits left over at the end are filled with a carriage return (TS 23.038 §6.1.2.3.1). */
+function pack(septets: Buffer, headerOctets: number): Buffer {
+  const fillBits = (7 - ((headerOctets * 8) % 7)) % 7;
+  const isFilled = septets.length > 0 && (septets.length * 7 + fillBits) % 8 === 1;
+  const filled = isFilled ? Buffer.concat([septets, Buffer.from([SEPTET_CR])]) : septets;
+  return packSeptets(filled, fillBits);
+}
+
 /** Septets behind a header begin at a septet boundary (TS 23.040 §9.2.3.24). */
 function unpack(packed: Buffer, headerOctets: number): Buffer {
   const fillBits = (7 - ((headerOctets * 8) % 7)) % 7;
   const septets = unpackSeptets(packed, undefined, fillBits);
-  const spare = (packed.length * 8 - fillBits) % 7;
   const last = septets.at(-1);
   // Seven bits over are no character: zeros, or the carriage return that TS 23.038 §6.1.2.3.1 asks for.
-  const isFilling = spare === 0 && septets.length % 8 === 0 && (last === 0 || last === SEPTET_CR);
+  const isWhole = (septets.length * 7 + fillBits) % 8 === 0;
+  const isFilling = isWhole && (last === 0 || last === SEPTET_CR);
   return isFilling ? septets.subarray(0, -1) : septets;
 }
 
@@ -77,7 +110,7 @@ function asUcs2(dataCoding: number): number {
   return group < 8 && group > 0 ? (dataCoding & 0xf3) | 0x08 : DATA_CODING_UCS2;
 }
 
-function setOctets(pdu: SubmitSm, octets: Buffer): void {
+function setOctets(pdu: SubmitSm | DeliverSm, octets: Buffer): void {
   const others = pdu.tlvs?.filter((tlv) => tlv.tag !== TLVS.message_payload.tag) ?? [];
   const isShort = octets.length <= SHORT_MESSAGE_OCTETS;
   pdu.short_message = isShort ? octets : Buffer.alloc(0);

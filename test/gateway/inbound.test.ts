@@ -20,6 +20,7 @@ beforeAll(async () => {
         ...Object.fromEntries(ACCOUNTS.map((name) => [name, {}])),
         promo: { policy: 'stoppable' },
         number: { policy: 'stoppable' },
+        latin: { defaultAlphabet: 'latin1' },
       },
       carriers: {
         main: { port: main.port, prefix: '1' },
@@ -35,6 +36,7 @@ beforeAll(async () => {
         { number: '70007', carrier: 'other', account: 'others' },
         { number: '80008', account: 'offline' },
         { number: '90009', account: 'later' },
+        { number: '60006', account: 'latin' },
       ],
     }),
   );
@@ -142,6 +144,32 @@ describe('a message of a subscriber', () => {
       expect(status).toBe(0);
       await eventually(() => expect(esme.messages).toHaveLength(1));
       expect(esme.messages[0]?.message_payload).toMatchObject({ message: 'payload' });
+    }));
+
+  it('in a data_sm has its text in short_message for a session of 3.3', async () => {
+    const esme = await Esme.bind(gateway.port, { systemId: 'number', version: 0x33 });
+    const [session] = main.sessions;
+    session?.data_sm({
+      source_addr: '966555000001',
+      destination_addr: '96650000',
+      message_payload: Buffer.from('short enough'),
+    });
+    await eventually(() => expect(esme.messages).toHaveLength(1));
+    expect(textOf(esme.messages[0] as never)).toBe('short enough');
+    expect(esme.messages[0]?.message_payload).toBeUndefined();
+    await esme.close();
+  });
+
+  it('is in the default alphabet of its account', () =>
+    bound('latin', async (esme) => {
+      const gsm = Buffer.from([0x00, 0x41, 0x1b, 0x65]); // "@A" and the euro sign (TS 23.038 §6.2.1)
+      expect(await send('60006', { short_message: gsm.subarray(0, 2) })).toBe(0);
+      expect(await send('60006', { short_message: gsm })).toBe(0);
+      await eventually(() => expect(esme.messages).toHaveLength(2));
+      const [plain, euro] = esme.messages;
+      // npm smpp reads octets of data_coding 0 as GSM 7-bit: Latin-1's 0x40 is "¡" there.
+      expect([plain?.data_coding, textOf(plain as never)]).toEqual([0, '¡A']);
+      expect([euro?.data_coding, textOf(euro as never)]).toEqual([8, '@A€']);
     }));
 
   it('is stored sealed, and waits until its customer binds, over a restart too', async () => {

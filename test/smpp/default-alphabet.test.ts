@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { toGsm7 } from '../../src/smpp/default-alphabet.ts';
+import { fromGsm7, toGsm7 } from '../../src/smpp/default-alphabet.ts';
 import { messageOctets } from '../../src/smpp/message.ts';
-import { newPdu, type SubmitSm } from '../../src/smpp/pdu.ts';
+import { type DeliverSm, newPdu, type SubmitSm } from '../../src/smpp/pdu.ts';
 
 function submit(shortMessage: Buffer, fields: Partial<SubmitSm> = {}): SubmitSm {
   return Object.assign(newPdu('submit_sm', 1), { short_message: shortMessage, ...fields });
@@ -65,5 +65,50 @@ describe('toGsm7', () => {
     toGsm7(pdu, 'latin1');
     expect(pdu.short_message).toHaveLength(0);
     expect(hex(pdu)).toHaveLength(201 * 4);
+  });
+});
+
+describe('fromGsm7', () => {
+  function deliver(shortMessage: Buffer, fields: Partial<DeliverSm> = {}): DeliverSm {
+    return Object.assign(newPdu('deliver_sm', 1), { short_message: shortMessage, ...fields });
+  }
+  const octets = (pdu: DeliverSm): string => (messageOctets(pdu) as Buffer).toString('hex');
+
+  it('writes septets as Latin-1, and what Latin-1 has not as UCS-2', () => {
+    const plain = deliver(Buffer.from([0x00, 0x01, 0x1b, 0x3c, 0x7f]));
+    fromGsm7(plain, 'latin1');
+    expect([octets(plain), plain.data_coding]).toEqual(['40a35be0', 0]);
+    const euro = deliver(Buffer.from([0x1b, 0x65]), { data_coding: 0x11 });
+    fromGsm7(euro, 'latin1');
+    expect([octets(euro), euro.data_coding]).toEqual(['20ac', 0x19]);
+  });
+
+  it('packs septets, behind a header from a septet boundary on', () => {
+    const plain = deliver(Buffer.from('hello'));
+    fromGsm7(plain, 'gsm7-packed');
+    expect(octets(plain)).toBe('e8329bfd06'); // TS 23.038 §6.1.2.1.1
+    const seven = deliver(Buffer.from('sevenab'));
+    fromGsm7(seven, 'gsm7-packed');
+    expect(octets(seven)).toHaveLength(14);
+    expect((Number.parseInt(octets(seven).slice(-2), 16) >> 1) & 0x7f).toBe(0x0d);
+  });
+
+  it('is undone by toGsm7', () => {
+    for (const text of ['', 'a', 'sevenab', 'eightabc', 'a longer text of several octets'])
+      for (const udh of [undefined, Buffer.from([5, 0, 3, 7, 2, 1])]) {
+        const whole =
+          udh === undefined ? Buffer.from(text) : Buffer.concat([udh, Buffer.from(text)]);
+        const pdu = deliver(whole, { esm_class: udh === undefined ? 0 : 0x40 });
+        fromGsm7(pdu, 'gsm7-packed');
+        const back = submit(pdu.short_message, { esm_class: pdu.esm_class });
+        toGsm7(back, 'gsm7-packed');
+        expect(hex(back)).toBe(whole.toString('hex'));
+      }
+  });
+
+  it.each([0x01, 0x04, 0x08])('leaves data_coding %i alone', (dataCoding) => {
+    const pdu = deliver(Buffer.from([0, 1]), { data_coding: dataCoding });
+    fromGsm7(pdu, 'latin1');
+    expect(octets(pdu)).toBe('0001');
   });
 });
