@@ -7,7 +7,8 @@ import {
   inboundName,
   overlaps,
 } from '../../src/domain/inbound.ts';
-import { parseResources } from '../../src/domain/resource-file.ts';
+import { exportResources, parseResources } from '../../src/domain/resource-file.ts';
+import { emptyResourceSet } from '../../src/domain/resources.ts';
 
 function route(fields: Partial<InboundRoute> & { account: InboundRoute['account'] }): InboundRoute {
   return {
@@ -88,6 +89,22 @@ describe('inbound of a resources file', () => {
     );
     if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors));
     expect([...(parsed.ok.inbound?.keys() ?? [])]).toEqual(['0070', '0100-0199']);
+  });
+
+  it('is written so that it reads the same', () => {
+    const parsed = parse(
+      '  - {number: 0070, keyword: Promo, account: a, carrier: c}\n  - {from: 0100, to: 0199, account: b}',
+    );
+    if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors));
+    const again = parseResources(exportResources({ ...emptyResourceSet(), ...parsed.ok }));
+    if ('ok' in again) throw new Error('c is no carrier of the file');
+    expect(again.errors.map((e) => e.message)).toEqual(['refers to c, which is not in carriers']);
+    const alone = {
+      ...emptyResourceSet(),
+      inbound: new Map([...(parsed.ok.inbound ?? [])].slice(1)),
+    };
+    const back = parseResources(exportResources(alone));
+    expect('ok' in back && back.ok.inbound).toEqual(alone.inbound);
   });
 
   it('names the line of a conflict', () => {

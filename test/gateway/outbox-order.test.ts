@@ -122,6 +122,20 @@ describe('deliveries to one recipient', () => {
   });
 });
 
+describe('what a node had claimed when it died', () => {
+  it('is returned by the one that adopts it', async () => {
+    expect(await send('mixed', '966555000210', 'claimed')).toBe(0);
+    // As a node leaves it that is killed with the message at its customer.
+    await gateway.sql('update outbox_waiting set epoch = (select max(epoch) from node_epoch)');
+    await gateway.drain();
+    await gateway.up();
+    const esme = await Esme.bind(gateway.port, { systemId: 'mixed' });
+    await eventually(() => expect(esme.messages.map((pdu) => textOf(pdu))).toEqual(['claimed']));
+    await esme.close();
+    await eventually(() => expect(carrier.sessions.size).toBe(2));
+  });
+});
+
 describe('the replay of what waited', () => {
   it('keeps to its pace, and what is new does not wait for it', async () => {
     const total = 4 * PACE;
