@@ -123,6 +123,7 @@ describe('GET /docs', () => {
       '/v1/drain',
       '/v1/messages',
       '/v1/messages/{id}',
+      '/v1/opt-outs',
       '/v1/reconciliation',
       '/v1/resources',
       '/v1/routes/explain',
