@@ -57,5 +57,15 @@ export class Aliases {
   }
 }
 
+/**
+ * A message_id as a customer repeats it in query_sm, cancel_sm and replace_sm: those who keep the ids of a 3.3 bind as
+ * numbers write their digits in lower case. Leading zeros are not put back: whether "10" is hexadecimal, he alone knows.
+ */
+export function givenId(messageId: string): string {
+  return ALIAS.test(messageId) ? messageId.toUpperCase() : messageId;
+}
+
+const ALIAS = new RegExp(`^[0-9a-f]{${DIGITS}}$`, 'i');
+
 /** Who then has none asks again, and is told. */
 function ignore(): void {}

@@ -2,6 +2,7 @@ import type { ClientBase, Pool } from 'pg';
 import type { MessageId } from '../domain/ids.ts';
 import { findNamed, findQueued, type NamedQuery, type QueuedQuery } from '../store/find-message.ts';
 import { withClient } from '../store/pool.ts';
+import { givenId } from './aliases.ts';
 import type { MessageLoader } from './loader.ts';
 import type { Message } from './message.ts';
 
@@ -46,7 +47,7 @@ export class Lookups {
 
   /** Messages of an account by the message_id it was given, ended ones included; two at most. */
   named(query: NamedQuery): Promise<Message[]> {
-    return this.#named.ask(query);
+    return this.#named.ask({ ...query, name: givenId(query.name) });
   }
 
   /** Messages of an account to a number that are still queued or leased, newest first, {@link QUEUED_MOST} at most. */

@@ -82,13 +82,13 @@ describe('query_sm', () => {
 
   it('finds a message by the alias that its account has for it, and only there', async () => {
     const { id } = await stand.queued(alice);
-    await stand.gateway.sql("update message set customer_id = '0000beef' where id = $1", [id]);
-    expect(await query(alice, { message_id: '0000beef' })).toMatchObject({
+    await stand.gateway.sql("update message set customer_id = '0000BEEF' where id = $1", [id]);
+    expect(await query(alice, { message_id: '0000BEEF' })).toMatchObject({
       command_status: 0,
-      message_id: '0000beef',
+      message_id: '0000BEEF',
     });
     expect(await query(alice, { message_id: id })).toMatchObject({ command_status: RINVMSGID });
-    expect(await query(bob, { message_id: '0000beef' })).toMatchObject({
+    expect(await query(bob, { message_id: '0000BEEF' })).toMatchObject({
       command_status: RINVMSGID,
     });
   });
@@ -120,6 +120,22 @@ describe('query_sm', () => {
     await stand.release();
     await stand.carrier.taken(1, two);
     expect(stand.carrier.to(one)).toEqual([]);
+  });
+
+  it('takes the id of a 3.3 bind in lower case, but not without its zeros', async () => {
+    const old = await stand.bind('alice', 0x33);
+    let id = '';
+    // One in ten has a letter at the latest: ids count up.
+    while (!/[A-F]/.test(id)) ({ id } = await stand.queued(old));
+    const lower = id.toLowerCase();
+    expect(await query(old, { message_id: lower })).toMatchObject({
+      message_id: lower,
+      message_state: STATE.ENROUTE,
+    });
+    expect(await query(old, { message_id: lower.replace(/^0+/, '') })).toMatchObject({
+      command_status: RINVMSGID,
+    });
+    expect(await cancel(old, { message_id: lower, ...SHOP })).toBe(0);
   });
 
   it('cannot tell which of several destinations is meant by the id that they share', async () => {
