@@ -15,8 +15,8 @@ import type { Sealing } from '../store/sealing.ts';
 import type { Authenticator } from './authenticate.ts';
 import { Gateway } from './gateway.ts';
 import type { GatewayObserver } from './observer.ts';
-import { protocolWatch } from './protocol-errors.ts';
 import { OptOuts } from './opt-outs.ts';
+import { protocolWatch } from './protocol-errors.ts';
 import { createLimits, type Limits } from './rates.ts';
 
 /** How often the number of living nodes is read. */
