@@ -41,6 +41,12 @@ export interface CatalogBind {
   readonly segmentsPerSecond: number;
   /** Segments at once after a rest; 0 when the rate is unlimited. */
   readonly burst: number;
+  /** Longest PDU, in octets; the daemon's `smpp.maxPduOctets` where that is less. */
+  readonly maxPduOctets: number;
+  /** Without a word for so long, an enquire_link is sent. */
+  readonly enquireLinkIntervalMs: number;
+  /** Without a transaction for so long, the session ends; 0: never. */
+  readonly inactivityMs: number;
   /** Of its traffic class: its own or the account's. */
   readonly lane: QueueLane;
   /** Accepted messages that may wait for a carrier; undefined: no limit but the disk. */

@@ -177,6 +177,9 @@ function bindOf(
         ? account.lane
         : found(lanes, spec.trafficClass, `bind ${spec.systemId}`),
     queuedMax: spec.queuedMax,
+    maxPduOctets: spec.maxPduOctets,
+    enquireLinkIntervalMs: spec.enquireLinkSeconds * 1_000,
+    inactivityMs: spec.idleSeconds * 1_000,
   };
 }
 

@@ -14,6 +14,9 @@ const HOURS_MAX = 8760; // a year: beyond any validity that a carrier takes (SMP
 const DAYS_MAX = 36_500; // a century: no credit lasts longer
 const COUNT_MAX = 10_000; // sessions, windows: bounded memory
 const RATE_MAX = 1_000_000; // segments a second, far beyond one node
+const PDU_OCTETS_MIN = 512; // a submit_sm with a full short_message and some TLVs
+const PDU_OCTETS_MAX = 70_000; // one message_payload of 65,535 octets and the longest fields
+const TIMER_SECONDS_MAX = 86_400; // a day: beyond what any network keeps a silent connection
 const QUEUED_MAX = 100_000_000; // messages: the disk's limit, not memory's
 const DEDUPE_SECONDS_MAX = 604_800; // a week: beyond any customer's retries
 const CERTIFICATES_MAX = 100; // of one system_id: each of its machines, and its next one
@@ -138,6 +141,9 @@ export const bindSchema = z
     burst: whole(1, RATE_MAX).optional(),
     trafficClass: name.optional(),
     queuedMax: whole(1, QUEUED_MAX).optional(),
+    maxPduOctets: whole(PDU_OCTETS_MIN, PDU_OCTETS_MAX).default(PDU_OCTETS_MAX),
+    enquireLinkSeconds: whole(1, TIMER_SECONDS_MAX).default(30),
+    idleSeconds: whole(0, TIMER_SECONDS_MAX).default(0),
   })
   .refine((bind) => (bind.password === undefined) !== (bind.passwordHash === undefined), {
     path: ['password'],

@@ -2,7 +2,12 @@ import type { Catalog, CatalogBind } from '../domain/catalog.ts';
 import type { AccountId } from '../domain/ids.ts';
 import { statusOf } from '../domain/refusal.ts';
 import type { Session } from '../session/session.ts';
-import type { InFlight, SessionEndReason, SessionHandler } from '../session/session-types.ts';
+import type {
+  BoundLimits,
+  InFlight,
+  SessionEndReason,
+  SessionHandler,
+} from '../session/session-types.ts';
 import type { BindRequest, Pdu, PduError, RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
 import type { Authenticator, AuthOutcome, AuthRefusal } from './authenticate.ts';
@@ -127,7 +132,7 @@ export class Customers implements SessionHandler {
       const bind = catalog.binds.get(customer.systemId);
       if (bind === undefined || bind.account.id !== customer.account) customer.session.unbind();
       else if (bind.account.status === 'terminated') customer.session.unbind();
-      else customer.session.setWindows(bind.windowMax, bind.windowMax);
+      else customer.session.setLimits(limitsOf(bind));
     }
     this.#deps.authenticator.forgetAllBut(passwordHashes(catalog));
   }
@@ -149,8 +154,7 @@ export class Customers implements SessionHandler {
   }
 
   #accept(session: Session, bind: CatalogBind, key: string): void {
-    const windows = { windowMax: bind.windowMax, peerWindowMax: bind.windowMax };
-    if (!session.acceptBind({ systemId: OUR_SYSTEM_ID, ...windows }))
+    if (!session.acceptBind({ systemId: OUR_SYSTEM_ID, ...limitsOf(bind) }))
       return this.#deps.bindLimits.close(bind, key);
     const customer: CustomerSession = {
       session,
@@ -230,6 +234,12 @@ function passwordHashes(catalog: Catalog): ReadonlySet<string> {
     if (former !== undefined) hashes.add(former.passwordHash);
   }
   return hashes;
+}
+
+/** What a session of this bind is held to. */
+function limitsOf(bind: CatalogBind): BoundLimits {
+  const { windowMax, maxPduOctets, enquireLinkIntervalMs, inactivityMs } = bind;
+  return { windowMax, peerWindowMax: windowMax, maxPduOctets, enquireLinkIntervalMs, inactivityMs };
 }
 
 function customerOf(session: Session): CustomerSession | undefined {

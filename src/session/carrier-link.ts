@@ -196,8 +196,7 @@ export class CarrierLink {
     const { segmentsPerSecond, burst = segmentsPerSecond, windowMax } = limits;
     this.#rate.reshape(segmentsPerSecond, this.options.session.now(), burst);
     this.#sessionOptions = { ...this.#sessionOptions, windowMax };
-    for (const { session } of this.#binds)
-      session?.setWindows(windowMax, this.#sessionOptions.peerWindowMax);
+    for (const { session } of this.#binds) session?.setLimits({ windowMax });
     this.#opened();
   }
 

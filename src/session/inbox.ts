@@ -46,6 +46,11 @@ export class Inbox {
     if (!this.#discarding) this.#framer.push(chunk);
   }
 
+  /** Longest PDU from here on, in octets. */
+  setMaxPdu(octets: number): void {
+    this.#framer.setMax(octets);
+  }
+
   /** Octets that came and belong to no PDU given out yet. */
   get octetsHeld(): number {
     return this.#framer.pendingOctets;

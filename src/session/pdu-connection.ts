@@ -165,6 +165,11 @@ export abstract class PduConnection implements Turn {
     this.#outbox.watched = true;
   }
 
+  /** Longest PDU of the peer from here on, in octets; never over the options' limit. */
+  protected setMaxPdu(octets: number): void {
+    this.#inbox.setMaxPdu(octets);
+  }
+
   /** Octets that came and belong to no PDU yet. */
   get octetsHeld(): number {
     return this.#inbox.octetsHeld;

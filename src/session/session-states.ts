@@ -19,13 +19,14 @@ import { PduConnection, type PeerAddress } from './pdu-connection.ts';
 import type {
   BindAcceptance,
   BoundAs,
+  BoundLimits,
   SessionEndKind,
   SessionEndReason,
   SessionHandler,
   SessionOptions,
   SessionState,
 } from './session-types.ts';
-import { SessionTimers } from './timers.ts';
+import { SessionTimers, type TimerLimits } from './timers.ts';
 import { RequestWindow } from './window.ts';
 
 /** A peer that takes none of what we owe it for so many response timeouts is cut off. */
@@ -59,6 +60,7 @@ export abstract class SessionStates extends PduConnection {
   #maySend = false;
   #withoutTlvs = false;
   #malformedInARow = 0;
+  #timerLimits: TimerLimits;
   #unboundPdus = 0;
   /** The bind that is not answered yet: the peer's (smsc) or ours (esme). */
   #pendingBind: BindRequest | undefined = undefined;
@@ -83,6 +85,7 @@ export abstract class SessionStates extends PduConnection {
     this.options = options;
     this.handler = handler;
     this.timers = new SessionTimers(options.now());
+    this.#timerLimits = options;
     this.window = new RequestWindow(options.windowMax);
     this.peerWindowMax = options.peerWindowMax;
   }
@@ -103,8 +106,7 @@ export abstract class SessionStates extends PduConnection {
   acceptBind(accepted: BindAcceptance): boolean {
     const pdu = this.#pendingBind;
     if (pdu === undefined || this.#state !== 'open') return false;
-    this.peerWindowMax = accepted.peerWindowMax ?? this.peerWindowMax;
-    this.window.max = accepted.windowMax ?? this.window.max;
+    this.applyLimits(accepted);
     this.interfaceVersion = negotiatedVersion(pdu.interface_version);
     this.#withoutTlvs = this.interfaceVersion < 0x34;
     const answer = newResponse(`${pdu.command}_resp`, pdu.sequence_number, ESME_ROK);
@@ -113,6 +115,20 @@ export abstract class SessionStates extends PduConnection {
     this.send(answer);
     this.#becomeBound(pdu);
     return true;
+  }
+
+  /** Limits of the bind in the place of the options'; what is not given stays. */
+  protected applyLimits(limits: BoundLimits): void {
+    this.peerWindowMax = limits.peerWindowMax ?? this.peerWindowMax;
+    this.window.max = limits.windowMax ?? this.window.max;
+    const { enquireLinkIntervalMs, inactivityMs, maxPduOctets } = limits;
+    if (maxPduOctets !== undefined)
+      this.setMaxPdu(Math.min(maxPduOctets, this.options.maxPduOctets));
+    this.#timerLimits = {
+      ...this.#timerLimits,
+      ...(enquireLinkIntervalMs !== undefined && { enquireLinkIntervalMs }),
+      ...(inactivityMs !== undefined && { inactivityMs }),
+    };
   }
 
   /** smsc side: answers the bind that onBind gave with an error and closes. */
@@ -150,7 +166,7 @@ export abstract class SessionStates extends PduConnection {
   tick(nowMs: number): void {
     if (this.#state === 'closed') return;
     const stalledMs = this.stalledForMs(nowMs);
-    const verdict = this.timers.tick(nowMs, this.options, this.reading);
+    const verdict = this.timers.tick(nowMs, this.#timerLimits, this.reading);
     if (this.#state === 'closing') {
       if (nowMs >= this.#dueMs) this.destroy();
       return;

@@ -131,13 +131,20 @@ export function sessionOptions(
   return { ...SESSION_DEFAULTS, ...given };
 }
 
-/** What a handler gives with an accepted bind. */
-export interface BindAcceptance {
-  /** Our system_id, at most 15 octets. */
-  readonly systemId: string;
-  /** Limits of this bind, where they differ from the options'. */
+/** Limits of one bind, where they differ from the options'. */
+export interface BoundLimits {
   readonly windowMax?: number;
   readonly peerWindowMax?: number;
+  /** At most the options'. */
+  readonly maxPduOctets?: number;
+  readonly enquireLinkIntervalMs?: number;
+  readonly inactivityMs?: number;
+}
+
+/** What a handler gives with an accepted bind. */
+export interface BindAcceptance extends BoundLimits {
+  /** Our system_id, at most 15 octets. */
+  readonly systemId: string;
 }
 
 /**

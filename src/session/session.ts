@@ -19,7 +19,12 @@ import type { DoorFacts } from './arrivals.ts';
 import { illegalStatus, isBind } from './legal.ts';
 import type { PeerAddress } from './pdu-connection.ts';
 import { answers, SessionStates } from './session-states.ts';
-import type { BindAcceptance, SessionHandler, SessionOptions } from './session-types.ts';
+import type {
+  BindAcceptance,
+  BoundLimits,
+  SessionHandler,
+  SessionOptions,
+} from './session-types.ts';
 
 /** Who keeps a list of sessions. */
 export interface SessionKeeper {
@@ -158,9 +163,8 @@ export class Session extends SessionStates {
   }
 
   /** Changes the limits of both directions; what is outstanding above them stays until answered. */
-  setWindows(windowMax: number, peerWindowMax: number): void {
-    this.window.max = windowMax;
-    this.peerWindowMax = peerWindowMax;
+  setLimits(limits: BoundLimits): void {
+    this.applyLimits(limits);
     this.wake();
   }
 

@@ -191,6 +191,7 @@ declare module 'smpp' {
     deliver_sm: Send;
     data_sm: Send;
     query_sm: Send;
+    broadcast_sm: Send;
     cancel_sm: Send;
     replace_sm: Send;
     outbind: Send;

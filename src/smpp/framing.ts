@@ -30,7 +30,7 @@ const FIRST_ALLOCATION_OCTETS = 512;
  * the turn must be copied with `Buffer.from(view)`, or be text.
  */
 export class PduFramer {
-  readonly #maxPduOctets: number;
+  #maxPduOctets: number;
   readonly #frame: Frame = { buf: EMPTY, start: 0, end: 0 };
   #chunk: Buffer = EMPTY;
   #position = 0;
@@ -42,6 +42,11 @@ export class PduFramer {
 
   /** @param maxPduOctets the greatest command_length accepted; over it the stream is lost. */
   constructor(maxPduOctets: number) {
+    this.#maxPduOctets = maxPduOctets;
+  }
+
+  /** Another limit for the PDUs that begin from here on. */
+  setMax(maxPduOctets: number): void {
     this.#maxPduOctets = maxPduOctets;
   }
 

@@ -120,7 +120,7 @@ describe('an operation that is not offered', () => {
   it('is answered ESME_RINVCMDID, and the session goes on', async () => {
     const esme = await Esme.bind(gateway.port, { systemId: 'alice' });
     const status = await new Promise<number>((resolve) => {
-      esme.session.query_sm({ message_id: '1', source_addr: 'Shop' }, (pdu) =>
+      esme.session.broadcast_sm({ message_id: '', source_addr: 'Shop' }, (pdu) =>
         resolve(pdu.command_status),
       );
     });
