@@ -136,6 +136,25 @@ class Daemon {
     });
     const onSignal = (): void => this.#drain('signal');
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+    // What was started is stopped in the opposite order, also when the next cannot start.
+    const stops: (() => unknown)[] = [
+      () => this.#metrics.close(),
+      () => process.off('SIGTERM', onSignal).off('SIGINT', onSignal),
+    ];
+    try {
+      await this.#serveWith(stops, stopped, firstDemoStart);
+    } finally {
+      for (const stop of stops.toReversed()) await stop();
+    }
+    this.#log.info('stopped');
+  }
+
+  /** @param stops what is to be called in the end, last first */
+  async #serveWith(
+    stops: (() => unknown)[],
+    stopped: Promise<void>,
+    firstDemoStart: boolean,
+  ): Promise<void> {
     const simulator: { carrier: SimulatedCarrier | undefined } = { carrier: undefined };
     const catalog = await CatalogSource.open({
       pool: this.#pool,
@@ -143,11 +162,14 @@ class Daemon {
       observer: this.#counts,
       adjust: (next) => withDemoPort(next, simulator.carrier?.port),
     });
+    stops.push(() => catalog.close());
     simulator.carrier = await this.#startSimulator(catalog);
+    stops.push(() => simulator.carrier?.close());
     if (simulator.carrier !== undefined) await catalog.reload(true);
     const runtime = this.#runtime(catalog);
-    const http = await this.#startHttp(runtime);
+    const http = await this.#startHttp(runtime, stops);
     const samples = setInterval(() => this.#counts.sample(Date.now()), 1_000);
+    stops.push(() => clearInterval(samples));
     const onHangup = (): void => {
       this.#reloadTls();
       void this.applyFile().then(
@@ -156,21 +178,10 @@ class Daemon {
       );
     };
     process.on('SIGHUP', onHangup);
-    try {
-      const lives = this.#live(catalog, stopped, async () =>
-        this.#announce(catalog.current, runtime, http, firstDemoStart),
-      );
-      await lives;
-    } finally {
-      process.off('SIGHUP', onHangup);
-      clearInterval(samples);
-      await http.close();
-      await catalog.close();
-      await simulator.carrier?.close();
-      this.#metrics.close();
-      process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
-    }
-    this.#log.info('stopped');
+    stops.push(() => process.off('SIGHUP', onHangup));
+    await this.#live(catalog, stopped, async () =>
+      this.#announce(catalog.current, runtime, http, firstDemoStart),
+    );
   }
 
   /** One life of the node after the other, until it is told to stop. */
@@ -241,11 +252,13 @@ class Daemon {
     });
   }
 
-  async #startHttp(runtime: LiveRuntime): Promise<{
+  async #startHttp(
+    runtime: LiveRuntime,
+    stops: (() => unknown)[],
+  ): Promise<{
     readonly address: string;
     readonly token: string;
     readonly tokenPath: string | undefined;
-    close(): Promise<void>;
   }> {
     const { http, admin, metrics, dataDir } = this.#config;
     const { token, path } = ensureAdminToken(dataDir, admin.token);
@@ -270,9 +283,10 @@ class Daemon {
       traces: this.#traces,
       metricsToken: metrics.token,
     });
+    stops.push(() => server.close());
     this.#traces.recordings.start();
     const address = await opened('http.port', server.listen({ host: http.host, port: http.port }));
-    return { address, token, tokenPath: path, close: () => server.close() };
+    return { address, token, tokenPath: path };
   }
 
   async #startSimulator(catalog: CatalogSource): Promise<SimulatedCarrier | undefined> {

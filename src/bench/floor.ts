@@ -186,7 +186,7 @@ class Floor {
     batch.lease = this.#nextBatch++;
     await client.query({
       name: 'lease',
-      text: 'select take_lease($1, $2, $3, $4::int8[], $5::int4[])',
+      text: 'select take_lease($1, $2, $3, $4::int8[], $5::int4[], null)',
       values: [this.#world.epoch, batch.lease, 1, batch.ids, this.#parts],
     });
   }

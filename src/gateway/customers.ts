@@ -172,7 +172,8 @@ export class Customers implements SessionHandler {
       as: session.boundAs ?? '',
       version: session.interfaceVersion,
     });
-    if (session.boundAs !== 'transmitter') this.#deps.outbox.addSession(bind.account.id, session);
+    if (session.boundAs !== 'transmitter')
+      this.#deps.outbox.addSession(bind.account.id, session, bind.id);
   }
 
   #tooMany(session: Session, bind: CatalogBind): void {

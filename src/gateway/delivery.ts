@@ -12,6 +12,8 @@ export const FINAL_RECEIPT = 0;
 export const MOBILE_ORIGINATED = 1;
 export const NOTIFICATION = 16;
 
+/** Of what no bind of the account submitted. */
+const NO_BIND = 0;
 /** esm_class of a delivery receipt and of an intermediate notification (SMPP 3.4 §5.2.12). */
 const ESM_CLASS_RECEIPT = 0x04;
 const ESM_CLASS_NOTIFICATION = 0x20;
@@ -46,6 +48,8 @@ export interface Deferral {
  */
 export interface Delivery extends Deferral {
   readonly recipient: string;
+  /** The bind that submitted its message; 0: none did. */
+  readonly bind: number;
   readonly customerId: string;
   readonly echo: ReceiptEcho;
   readonly state: number;
@@ -115,6 +119,7 @@ export function mobileOriginated(
     kind: MOBILE_ORIGINATED,
     order,
     recipient,
+    bind: NO_BIND,
     customerId: '',
     echo: NO_ECHO,
     state: 0,
@@ -193,6 +198,7 @@ function deliveryOf(
     kind,
     order: origin.order,
     recipient: destination,
+    bind: message.bind,
     customerId: customerIdOf(message),
     echo,
     state: end.state,

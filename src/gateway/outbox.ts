@@ -1,5 +1,5 @@
 import type { Catalog } from '../domain/catalog.ts';
-import type { AccountId, MessageId } from '../domain/ids.ts';
+import type { AccountId, BindId, MessageId } from '../domain/ids.ts';
 import { backoffMs } from '../session/backoff.ts';
 import { TokenBucket } from '../session/rate.ts';
 import type { Session } from '../session/session.ts';
@@ -72,6 +72,8 @@ export class Outbox {
     MessageId,
     { notifications: number; receipt: Delivery | undefined }
   >();
+  /** Whose a session is. */
+  readonly #bindOf = new WeakMap<Session, BindId>();
   #order = 0;
   #size = 0;
   #deferrals = 0;
@@ -159,12 +161,13 @@ export class Outbox {
   /** Passes an alert_notification on to one receiver of the account; false: none is bound here. It has no answer. */
   alert(account: AccountId, pdu: PduOf<'alert_notification'>): boolean {
     const box = this.#boxes.get(account);
-    const session = box && nextSession(box.sessions);
+    const session = box && this.#nextSession(box.sessions, 0);
     return session?.request(pdu, undefined) ?? false;
   }
 
-  /** A session that can receive was bound. */
-  addSession(account: AccountId, session: Session): void {
+  /** A session of a bind of the account, that can receive, was bound. */
+  addSession(account: AccountId, session: Session, bind: BindId): void {
+    this.#bindOf.set(session, bind);
     let box = this.#boxes.get(account);
     if (box === undefined) {
       const pace = new TokenBucket(1, this.#deps.now());
@@ -317,7 +320,7 @@ export class Outbox {
     for (;;) {
       const delivery = box.peek();
       if (delivery === undefined) break;
-      const session = nextSession(box.sessions);
+      const session = this.#nextSession(box.sessions, delivery.bind);
       if (session === undefined) break;
       const pdu = deliverSm(delivery, account, session.interfaceVersion);
       if (pdu !== undefined && !session.request(pdu, delivery)) break;
@@ -388,22 +391,28 @@ export class Outbox {
       });
   }
 
+  /**
+   * Sessions take turns; one without room is passed over. Those of the bind that submitted come first: two
+   * applications of one customer, each with its system_id, know only their own messages.
+   */
+  #nextSession(sessions: Session[], bind: number): Session | undefined {
+    let other: Session | undefined;
+    for (let tries = sessions.length; tries > 0; tries--) {
+      const session = sessions.shift();
+      if (session === undefined) break;
+      sessions.push(session);
+      if (session.windowFree() === 0) continue;
+      if (this.#bindOf.get(session) === bind) return session;
+      other ??= session;
+    }
+    return other;
+  }
+
   /** Settles when the deferrals up to a number are committed. */
   #stored(mark: number): Promise<void> {
     if (mark <= this.#deferralsStored) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push({ mark, resolve }));
   }
-}
-
-/** Sessions take turns; one without room is passed over. */
-function nextSession(sessions: Session[]): Session | undefined {
-  for (let tries = sessions.length; tries > 0; tries--) {
-    const session = sessions.shift();
-    if (session === undefined) return undefined;
-    sessions.push(session);
-    if (session.windowFree() > 0) return session;
-  }
-  return undefined;
 }
 
 /** Answers after which the customer wants it again: full, throttled, temporary, system error (SMPP 3.4 §5.1.3). */
