@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Stage } from '../daemon/stage.ts';
-import { type TestDaemon, until } from '../support/daemon.ts';
+import { freePort, type TestDaemon, until } from '../support/daemon.ts';
 import { type AttackReport, attack } from './attack.ts';
 import { Capture, dissect, TSHARK_MAX_OCTETS, tsharkVersion } from './dissector.ts';
 import { HostileCarrier } from './hostile-carrier.ts';
 import { judgeObjections, withKnownStatus } from './objections.ts';
+import { collectGarbage, compare, look, shown } from './process-look.ts';
 import { Random } from './random.ts';
 
 /** One run of the fuzzer against a real daemon. */
@@ -70,10 +70,11 @@ async function run(
   const { say, settleMs } = options;
   const faults: string[] = [];
   await stage.startCarrier({ receipts: { delayMs: 20 } });
+  const inspector = await freePort();
   const daemon = await stage.startDaemon({
     resources: resources(stage, hostile.port),
-    // As `npm start` runs it.
-    env: { NODE_OPTIONS: '--max-semi-space-size=16' },
+    // As `npm start` runs it, and with the inspector, which can have its garbage collected.
+    env: { NODE_OPTIONS: `--max-semi-space-size=16 --inspect=127.0.0.1:${inspector}` },
   });
   const quiet = quietSession(stage, daemon, options.quietRate);
   const base = { port: daemon.smppPort, systemIds: FUZZ_ACCOUNTS, password: FUZZ_PASSWORD };
@@ -82,8 +83,10 @@ async function run(
   await attack({ ...shape, pdus: options.warmUpPdus, random: random.fork() });
   hostile.isHostile = false;
   await settled(daemon, settleMs);
-  const before = await look(daemon);
-  say(`before: ${shown(before)}`);
+  say(`before: ${shown(look(daemon, inspector))}`);
+  await collectGarbage(inspector);
+  const before = look(daemon, inspector);
+  say(`  less garbage: ${shown(before)}`);
 
   const beganAt = performance.now();
   const capture = new Capture(join(stage.folder, 'accepted.pcap'));
@@ -110,9 +113,11 @@ async function run(
     faults.push('less than 30 % of the PDUs came after a valid bind');
 
   await settled(daemon, settleMs);
-  const after = await look(daemon);
-  say(`${settleMs / 1_000} s after: ${shown(after)}`);
-  faults.push(...compare(before, after, options));
+  say(`${settleMs / 1_000} s after: ${shown(look(daemon, inspector))}`);
+  await collectGarbage(inspector);
+  const after = look(daemon, inspector);
+  say(`  less garbage: ${shown(after)}`);
+  faults.push(...compare(before, after, options.memoryShare));
   faults.push(...(await judgeQuiet(quiet, daemon, say)));
   if (version !== undefined) {
     say(`accepted, and longer than tshark reads: ${tooLong}`);
@@ -199,79 +204,6 @@ async function settled(daemon: TestDaemon, settleMs: number): Promise<void> {
     DRAIN_MS,
   );
   await new Promise((resolve) => setTimeout(resolve, settleMs));
-}
-
-interface Look {
-  readonly rssKb: number;
-  /** On the SMPP port, the listening one included. */
-  readonly smppSockets: number;
-  /** Other TCP (carriers), but those of the HTTP API: our own looks keep them open. */
-  readonly tcpSockets: number;
-  /** To PostgreSQL and the like: a pool that follows the load, at most its limit. Not judged. */
-  readonly unixSockets: number;
-  readonly heapMb: number;
-}
-
-/** Memory and open sockets of the daemon, as proc(5) tells them. */
-async function look(daemon: TestDaemon): Promise<Look> {
-  const proc = `/proc/${daemon.pid}`;
-  const rssKb = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`${proc}/status`, 'utf8'))?.[1]);
-  const ofSmpp = tcpInodes(daemon.smppPort);
-  const ofHttp = tcpInodes(daemon.httpPort);
-  const ofTcp = tcpInodes();
-  const inodes = readdirSync(`${proc}/fd`)
-    .map((fd) => linkOf(`${proc}/fd/${fd}`))
-    .filter((link) => link.startsWith('socket:['))
-    .map((link) => link.slice('socket:['.length, -1));
-  const heapBytes = await daemon.metric('nodejs_heap_size_used_bytes');
-  return {
-    rssKb,
-    smppSockets: inodes.filter((inode) => ofSmpp.has(inode)).length,
-    tcpSockets: inodes.filter((i) => ofTcp.has(i) && !ofSmpp.has(i) && !ofHttp.has(i)).length,
-    unixSockets: inodes.filter((inode) => !ofTcp.has(inode)).length,
-    heapMb: heapBytes / 2 ** 20,
-  };
-}
-
-function linkOf(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return ''; // closed meanwhile
-  }
-}
-
-/** Inodes of the TCP sockets, or of those whose local port this is. */
-function tcpInodes(port?: number): Set<string> {
-  const hex = port === undefined ? '' : port.toString(16).toUpperCase().padStart(4, '0');
-  const inodes = new Set<string>();
-  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const line of readFileSync(file, 'utf8').split('\n').slice(1)) {
-      const columns = line.trim().split(/\s+/);
-      if (port === undefined || columns[1]?.endsWith(`:${hex}`)) inodes.add(columns[9] ?? '');
-    }
-  }
-  return inodes;
-}
-
-function compare(before: Look, after: Look, options: FuzzOptions): string[] {
-  const { memoryShare } = options;
-  const faults: string[] = [];
-  if (after.smppSockets !== before.smppSockets)
-    faults.push(`SMPP sockets: ${before.smppSockets} before, ${after.smppSockets} after`);
-  if (after.tcpSockets !== before.tcpSockets)
-    faults.push(`other TCP sockets: ${before.tcpSockets} before, ${after.tcpSockets} after`);
-  const growth = after.rssKb / before.rssKb - 1;
-  if (memoryShare !== undefined && growth > memoryShare)
-    faults.push(`memory grew by ${(growth * 100).toFixed(1)} %`);
-  return faults;
-}
-
-function shown({ rssKb, smppSockets, tcpSockets, unixSockets, heapMb }: Look): string {
-  return (
-    `VmRSS ${(rssKb / 1_024).toFixed(1)} MB (JavaScript heap ${heapMb.toFixed(1)} MB, garbage included), ` +
-    `${smppSockets} sockets on the SMPP port, ${tcpSockets} other TCP, ${unixSockets} local`
-  );
 }
 
 function sayReport(
