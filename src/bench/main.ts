@@ -141,7 +141,7 @@ function figuresOf(
   const { idleBinds, addresses, floodRate, replay, pairs, messages, pacedSeconds } = flags;
   const common = { profile: flags.profile ?? false, log };
   if (idleBinds !== undefined)
-    return measureIdle({ ...common, binds: idleBinds, addresses, seconds: 60 });
+    return measureIdle({ ...common, binds: idleBinds, addresses, seconds: pacedSeconds });
   if (flags.fairness)
     return measureFairness({ ...common, pairs, seconds: pacedSeconds, floodPerSecond: floodRate });
   if (replay !== undefined)

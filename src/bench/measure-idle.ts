@@ -5,7 +5,7 @@ import type { Figure, FigureOptions, FigureReport } from './figure.ts';
 import type { EnquireResult, IdleState, IdleTarget } from './idle-binds.ts';
 import type { LoadResult, LoadRun } from './load.ts';
 import { topFunctions } from './profile.ts';
-import { benchAccounts } from './resources.ts';
+import { type BenchAccount, benchAccounts } from './resources.ts';
 import { bindsOf, Stand } from './stand.ts';
 
 /** What to measure. */
@@ -60,7 +60,6 @@ export async function measureIdle(options: IdleOptions): Promise<FigureReport> {
     profile: options.profile,
   });
   try {
-    await stand.bindAccounts(accounts.slice(0, loadAccounts));
     const idle = accounts.slice(loadAccounts);
     const target: IdleTarget = {
       ...stand.door(),
@@ -68,7 +67,8 @@ export async function measureIdle(options: IdleOptions): Promise<FigureReport> {
       addresses: options.addresses,
       startPerSecond,
     };
-    return report(options, await measure(stand, target, options));
+    const submitting = accounts.slice(0, loadAccounts);
+    return report(options, await measure(stand, submitting, target, options));
   } finally {
     await stand.close();
   }
@@ -76,13 +76,16 @@ export async function measureIdle(options: IdleOptions): Promise<FigureReport> {
 
 async function measure(
   stand: Stand,
+  submitting: readonly BenchAccount[],
   target: IdleTarget,
   options: IdleOptions,
 ): Promise<IdleDetail> {
   const { binds, seconds, log } = options;
   const crowd = stand.another('crowd-process');
-  // Compiled code and a heap of its working size are no idle bind's.
-  await stand.run(load(20));
+  // The first start made the database; this one has no garbage that idle binds could take the place of.
+  await stand.daemon.stop();
+  await stand.daemon.start();
+  await stand.bindAccounts(submitting);
   await pause(settleMs);
   const before = stand.memory().rss;
   await crowd.call('idleStart', target);
@@ -90,18 +93,14 @@ async function measure(
   await pause(settleMs);
   const after = stand.memory().rss;
   const rss = { before, after, octetsEach: Math.round((after - before) / binds) };
-  log(
-    `${first.bound} bound after ${Math.round(first.lastBoundMs)} ms, ${rss.octetsEach} octets each`,
-  );
+  log(`bound: ${JSON.stringify({ ...first, ...rss })}`);
   const [enquire, loaded] = await Promise.all([
     crowd.call<EnquireResult>('idleAsk', { seconds, everyMs: enquireEveryMs }),
     stand.run(load(seconds)),
   ]);
   log(`enquire_link: ${JSON.stringify(enquire)}`);
   const rebind = await killAndRebind(stand, crowd, binds);
-  log(
-    `after kill -9: ready ${rebind.readyMs} ms, ${rebind.bound} bound ${Math.round(rebind.lastBoundMs)} ms`,
-  );
+  log(`after kill -9: ${JSON.stringify(rebind)}`);
   if (options.profile) {
     await stand.daemon.stop();
     for (const line of topFunctions(stand.folder)) log(line);

@@ -184,5 +184,8 @@ export class EsmeListener implements SessionKeeper {
   }
 }
 
-/** Connections that the kernel holds for us while we are busy; Linux caps it at net.core.somaxconn. */
-const BACKLOG = 511;
+/**
+ * Connections that the kernel holds for us while we are busy: thousands of clients come back in the same second, and
+ * whose SYN is dropped waits 1, 3, 7 s. Linux caps it at net.core.somaxconn, which is 4,096 since 5.4.
+ */
+const BACKLOG = 4_096;
