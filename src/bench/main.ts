@@ -31,6 +31,7 @@ interface BenchFlags {
   fairness?: boolean;
   floodRate: number;
   replay?: number;
+  replayRate: number;
   tls?: boolean;
   pairs: number;
   kills: number;
@@ -95,6 +96,7 @@ export function addBenchCommand(program: Command): void {
       10_000,
     )
     .option('--replay <n>', 'n receipts wait for a customer who comes back', wholeNumber)
+    .option('--replay-rate <n>', 'replay: replayPerSecond of his account', wholeNumber, 10_000)
     .option('--tls', 'throughput over TLS against plain: paired runs')
     .option('--pairs <n>', 'fairness, tls: paired runs', wholeNumber, 5)
     .option('--crash', 'kills the daemon and PostgreSQL under load and judges three books')
@@ -138,14 +140,20 @@ function figuresOf(
   flags: BenchFlags,
   log: (line: string) => void,
 ): Promise<FigureReport> | undefined {
-  const { idleBinds, addresses, floodRate, replay, pairs, messages, pacedSeconds } = flags;
+  const { idleBinds, addresses, floodRate, replay, replayRate, pairs, messages, pacedSeconds } =
+    flags;
   const common = { profile: flags.profile ?? false, log };
   if (idleBinds !== undefined)
     return measureIdle({ ...common, binds: idleBinds, addresses, seconds: pacedSeconds });
   if (flags.fairness)
     return measureFairness({ ...common, pairs, seconds: pacedSeconds, floodPerSecond: floodRate });
   if (replay !== undefined)
-    return measureReplay({ ...common, receipts: replay, seconds: pacedSeconds });
+    return measureReplay({
+      ...common,
+      receipts: replay,
+      perSecond: replayRate,
+      seconds: pacedSeconds,
+    });
   if (flags.tls) return measureTls({ ...common, pairs, messages });
   return undefined;
 }

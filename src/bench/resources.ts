@@ -7,6 +7,8 @@ export interface BenchAccount {
   segmentsPerSecond?: number;
   /** Sessions at once, default 16. */
   bindsMax?: number;
+  /** Of the waiting list, when he comes back. */
+  replayPerSecond?: number;
 }
 
 /** The resources of a run. */
@@ -47,26 +49,33 @@ export function resourcesFile(resources: BenchResources): string {
       tariffs: { bench: { '*': price } },
       terms: { submit: terms('submit'), delivered: terms('delivered') },
       policies: { open: { rules: [] } },
-      accounts: accounts.map(({ name, password, chargeOn, bindsMax, segmentsPerSecond }) => ({
-        name,
-        tariff: 'bench',
-        terms: chargeOn,
-        policy: 'open',
-        trafficClass: 'transactional',
-        credit: '100000000',
-        validityDefaultHours: 48,
-        validityMaxHours: 168,
-        binds: [
-          {
-            systemId: name,
-            password,
-            bindsMax: bindsMax ?? 16,
-            windowMax: customerWindow,
-            segmentsPerSecond: segmentsPerSecond ?? 1_000_000,
+      accounts: accounts.map(
+        ({ name, password, chargeOn, bindsMax, segmentsPerSecond, replayPerSecond }) => ({
+          name,
+          tariff: 'bench',
+          terms: chargeOn,
+          policy: 'open',
+          trafficClass: 'transactional',
+          credit: '100000000',
+          validityDefaultHours: 48,
+          validityMaxHours: 168,
+          binds: [
+            {
+              systemId: name,
+              password,
+              bindsMax: bindsMax ?? 16,
+              windowMax: customerWindow,
+              segmentsPerSecond: segmentsPerSecond ?? 1_000_000,
+            },
+          ],
+          receipts: {
+            format: 'text+tlv',
+            idBase: 'decimal',
+            dates: 'utc',
+            ...(replayPerSecond !== undefined && { replayPerSecond }),
           },
-        ],
-        receipts: { format: 'text+tlv', idBase: 'decimal', dates: 'utc' },
-      })),
+        }),
+      ),
       carriers: [
         {
           name: 'bench',
