@@ -98,13 +98,14 @@ async function measure(
     crowd.call<EnquireResult>('idleAsk', { seconds, everyMs: enquireEveryMs }),
     stand.run(load(seconds)),
   ]);
-  log(`enquire_link: ${JSON.stringify(enquire)}`);
-  const rebind = await killAndRebind(stand, crowd, binds);
-  log(`after kill -9: ${JSON.stringify(rebind)}`);
+  log(`enquire_link: ${JSON.stringify(enquire)}; submits: p99 ${loaded.p99Ms} ms`);
   if (options.profile) {
+    // Written by an end in order only, and of interest is what went before.
     await stand.daemon.stop();
     for (const line of topFunctions(stand.folder)) log(line);
   }
+  const rebind = await killAndRebind(stand, crowd, binds);
+  log(`after kill -9: ${JSON.stringify(rebind)}`);
   return { rss, first, enquire, load: loaded, rebind };
 }
 

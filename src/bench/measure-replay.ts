@@ -2,7 +2,7 @@ import type { Channel } from './channel.ts';
 import { pause } from './daemon-process.ts';
 import { besideFigure, type FigureOptions, type FigureReport, loadProblems } from './figure.ts';
 import type { LoadResult, LoadRun, LoadTarget } from './load.ts';
-import { median } from './performance.ts';
+import { cpuEach, median } from './performance.ts';
 import { topFunctions } from './profile.ts';
 import type { ReceiverCounts, ReceiverTarget } from './receiver.ts';
 import { type BenchAccount, benchAccounts } from './resources.ts';
@@ -65,6 +65,7 @@ async function measure(
     binds: bindsOf([absent], absentBinds),
     receipts,
   };
+  const cpuBefore = stand.cpu();
   await crowd.call('receive', target);
   await pause(1000);
   const from = await crowd.call<ReceiverCounts>('received');
@@ -72,6 +73,8 @@ async function measure(
   const to = await crowd.call<ReceiverCounts>('received');
   log(`beside the replay: p99 ${beside.p99Ms} ms, ${to.received} of ${receipts} receipts so far`);
   const all = await untilReplayed(crowd, receipts);
+  const cpuUs = cpuEach(cpuBefore, stand.cpu(), receipts);
+  log(`CPU us a receipt, live traffic included: ${JSON.stringify(cpuUs)}`);
   const after = await stand.run(liveRun(seconds));
   if (options.profile) {
     await stand.daemon.stop();
@@ -96,7 +99,7 @@ async function measure(
   const p99 = besideFigure(`p99 at ${livePerSecond}/s beside the replay`, quiet, beside.p99Ms);
   return {
     figures: [rateFigure, p99],
-    detail: { replay: { perSecond, overall, loads } },
+    detail: { replay: { perSecond, overall, cpuUs, loads } },
     problems,
   };
 }

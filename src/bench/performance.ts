@@ -247,7 +247,8 @@ function fullSpeed(messages: number) {
   return { messages, ratePerSecond: 0, awaitReceipts: true, patienceMs };
 }
 
-function cpuEach(before: CpuReading, after: CpuReading, messages: number): CpuReading {
+/** Microseconds of CPU a message. */
+export function cpuEach(before: CpuReading, after: CpuReading, messages: number): CpuReading {
   const each = (from: number, to: number) =>
     Math.round(((to - from) / Math.max(1, messages)) * 10) / 10;
   return {
