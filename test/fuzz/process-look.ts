@@ -4,6 +4,9 @@ import type { TestDaemon } from '../support/daemon.ts';
 /** Memory and open sockets of a daemon, as proc(5) tells them. */
 export interface Look {
   readonly rssKb: number;
+  /** What V8 holds of it: objects, and buffers outside its heap. */
+  readonly heapMb: number;
+  readonly externalMb: number;
   /** On the SMPP port, the listening one included. */
   readonly smppSockets: number;
   /** Other TCP (carriers), but those that are our own looks': of the HTTP API and the inspector. */
@@ -13,7 +16,7 @@ export interface Look {
 }
 
 /** @param inspector port of its inspector */
-export function look(daemon: TestDaemon, inspector: number): Look {
+export async function look(daemon: TestDaemon, inspector: number): Promise<Look> {
   const proc = `/proc/${daemon.pid}`;
   const rssKb = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`${proc}/status`, 'utf8'))?.[1]);
   const ofSmpp = tcpInodes([daemon.smppPort]);
@@ -25,6 +28,8 @@ export function look(daemon: TestDaemon, inspector: number): Look {
     .map((link) => link.slice('socket:['.length, -1));
   return {
     rssKb,
+    heapMb: (await daemon.metric('nodejs_heap_size_used_bytes')) / 2 ** 20,
+    externalMb: (await daemon.metric('nodejs_external_memory_bytes')) / 2 ** 20,
     smppSockets: inodes.filter((inode) => ofSmpp.has(inode)).length,
     tcpSockets: inodes.filter((i) => ofTcp.has(i) && !ofSmpp.has(i) && !ofLooks.has(i)).length,
     unixSockets: inodes.filter((inode) => !ofTcp.has(inode)).length,
@@ -44,9 +49,10 @@ export function compare(before: Look, after: Look, memoryShare: number | undefin
   return faults;
 }
 
-export function shown({ rssKb, smppSockets, tcpSockets, unixSockets }: Look): string {
+export function shown(seen: Look): string {
+  const { rssKb, heapMb, externalMb, smppSockets, tcpSockets, unixSockets } = seen;
   return (
-    `VmRSS ${(rssKb / 1_024).toFixed(1)} MB, ` +
+    `VmRSS ${(rssKb / 1_024).toFixed(1)} MB (heap ${heapMb.toFixed(1)}, buffers ${externalMb.toFixed(1)}), ` +
     `${smppSockets} sockets on the SMPP port, ${tcpSockets} other TCP, ${unixSockets} local`
   );
 }

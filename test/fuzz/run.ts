@@ -83,9 +83,9 @@ async function run(
   await attack({ ...shape, pdus: options.warmUpPdus, random: random.fork() });
   hostile.isHostile = false;
   await settled(daemon, settleMs);
-  say(`before: ${shown(look(daemon, inspector))}`);
+  say(`before: ${shown(await look(daemon, inspector))}`);
   await collectGarbage(inspector);
-  const before = look(daemon, inspector);
+  const before = await look(daemon, inspector);
   say(`  less garbage: ${shown(before)}`);
 
   const beganAt = performance.now();
@@ -113,9 +113,9 @@ async function run(
     faults.push('less than 30 % of the PDUs came after a valid bind');
 
   await settled(daemon, settleMs);
-  say(`${settleMs / 1_000} s after: ${shown(look(daemon, inspector))}`);
+  say(`${settleMs / 1_000} s after: ${shown(await look(daemon, inspector))}`);
   await collectGarbage(inspector);
-  const after = look(daemon, inspector);
+  const after = await look(daemon, inspector);
   say(`  less garbage: ${shown(after)}`);
   faults.push(...compare(before, after, options.memoryShare));
   faults.push(...(await judgeQuiet(quiet, daemon, say)));
