@@ -8,7 +8,7 @@ import type {
   SessionEndReason,
   SessionHandler,
 } from '../session/session-types.ts';
-import type { BindRequest, Pdu, PduError, RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
+import type { BindRequest, Pdu, RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
 import type { Authenticator, AuthOutcome, AuthRefusal } from './authenticate.ts';
 import type { BindBook } from './bind-book.ts';
@@ -112,10 +112,6 @@ export class Customers implements SessionHandler {
       reason: reason.kind,
       detail: reason.detail,
     });
-  }
-
-  onMalformed(_session: Session, _error: PduError): void {
-    this.#deps.observer.malformedPdu('customer');
   }
 
   /** A request over the session's window was answered ESME_RMSGQFUL. */
