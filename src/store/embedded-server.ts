@@ -90,7 +90,7 @@ export async function startServer(spec: ServerSpec, socketDir: string): Promise<
     if (await answers(socketDir, spec.base, () => processState(pid) === 'running', START_MS)) {
       return { pid, socketDir };
     }
-    const complaint = complaintIn(spec.logFile, from);
+    const complaint = complaintIn(spec.logFile, from, pid);
     if (!complaint.includes('shared memory') || Date.now() > deadline) {
       throw new EmbeddedError(
         `the embedded PostgreSQL does not start: ${complaint} (see ${spec.logFile})`,
@@ -239,8 +239,16 @@ function rotateLog(path: string): number {
   return 0;
 }
 
-function complaintIn(logFile: string, from: number): string {
-  const lines = readFileSync(logFile).subarray(from).toString().split('\n');
+/** What a server said that did not start; not what dying backends of one before it write into the same file. */
+function complaintIn(logFile: string, from: number, pid: number): string {
+  const lines = readFileSync(logFile)
+    .subarray(from)
+    .toString()
+    .split('\n')
+    .filter((line) => Number(PID_OF_LINE.exec(line)?.[1] ?? pid) === pid);
   const fatal = lines.find((line) => /FATAL|PANIC|not found|error while/.test(line));
   return (fatal ?? lines.at(-2) ?? 'it ended without a word').replace(/^.*?(FATAL|PANIC): +/, '');
 }
+
+/** As log_line_prefix has it, which is PostgreSQL's default too; what is no line of a server has none. */
+const PID_OF_LINE = /^\S+ \S+ \S+ \[(\d+)\] /;

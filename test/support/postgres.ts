@@ -52,8 +52,11 @@ export interface OwnPostgres {
  * Starts a private embedded PostgreSQL (about a second) with a migrated database. It stands on its
  * own: nothing starts it again but the test.
  * @param options.empty without any table.
+ * @param options.program what is started in place of the real binary, given both it and the data folder.
  */
-export async function ownPostgres(options: { empty?: boolean } = {}): Promise<OwnPostgres> {
+export async function ownPostgres(
+  options: { empty?: boolean; program?: (postgres: string, base: string) => string } = {},
+): Promise<OwnPostgres> {
   const folder = guardedFolder();
   const log = `${folder.path}/postgres.log`;
   const user = openDataFolder(folder.path, undefined);
@@ -62,7 +65,8 @@ export async function ownPostgres(options: { empty?: boolean } = {}): Promise<Ow
   await initialize(place, binaries, user);
   writeSettings(place.base, user, testServerSettings);
   const socketDir = makeSocketFolder(place.base, user);
-  const spec = { postgres: binaries.postgres, base: place.base, user, logFile: log };
+  const postgres = options.program?.(binaries.postgres, place.base) ?? binaries.postgres;
+  const spec = { postgres, base: place.base, user, logFile: log };
   let server = await startServer(spec, socketDir);
   const url = `postgresql://postgres@localhost/postgres?host=${encodeURIComponent(socketDir)}`;
   if (options.empty !== true) await withClient(url, migrate);
