@@ -13,6 +13,7 @@ import { type Database, openDatabase } from './ops/database.ts';
 import {
   demoCarrierOf,
   hasDemoObjects,
+  holdsDemo,
   keepDemoPassword,
   printHowToGoOn,
   showSample,
@@ -28,6 +29,7 @@ import { SmppDoors } from './ops/smpp-doors.ts';
 import { storedGauges } from './ops/stored-gauges.ts';
 import { TraceHub } from './ops/trace/hub.ts';
 import { Recordings } from './ops/trace/recordings.ts';
+import { refuseUnsupported } from './ops/unsupported.ts';
 import { startSimulatedCarrier } from './simulator/carrier.ts';
 import type { SimulatedCarrier } from './simulator/carrier-options.ts';
 import { sendSample } from './simulator/sample.ts';
@@ -379,28 +381,8 @@ async function applied(result: Awaited<ReturnType<typeof applyText>>, source: st
   return result.generated;
 }
 
-/** A setting that is wrong; the command ends with the code for that. */
-class SettingError extends Error {
-  readonly exitCode = 2;
-}
-
-/** Settings whose part is not in this version: refused rather than not obeyed. */
-function refuseUnsupported(config: Config): void {
-  if (config.node.workers > 1)
-    throw new SettingError(
-      'node.workers above 1 is not in this version: start more nodes on one database',
-    );
-}
-
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-async function holdsDemo(pool: Pool): Promise<boolean> {
-  const { rows } = await pool.query<{ demo: boolean }>(
-    'select exists (select from account where demo) as demo',
-  );
-  return rows[0]?.demo === true;
 }
 
 function readText(path: string): string {

@@ -1,11 +1,11 @@
 import { pause } from './daemon-process.ts';
 import { besideFigure, type FigureOptions, type FigureReport, loadProblems } from './figure.ts';
+import { onStand, steadyRun, tellProfile } from './figure-stand.ts';
 import type { FloodCounts, FloodTarget } from './flood.ts';
-import type { LoadResult, LoadRun } from './load.ts';
+import type { LoadResult } from './load.ts';
 import { median } from './performance.ts';
-import { topFunctions } from './profile.ts';
 import { type BenchAccount, benchAccounts } from './resources.ts';
-import { bindsOf, Stand } from './stand.ts';
+import { bindsOf, type Stand } from './stand.ts';
 
 /** What to measure. */
 export interface FairnessOptions extends FigureOptions {
@@ -23,7 +23,6 @@ const quietPerSecond = 500;
 const quietBinds = 2;
 /** From the begin of the flood until its effect is what it stays, and from its end until it is over. */
 const settleMs = 3000;
-const patienceMs = 60_000;
 
 /** One run of the well-behaved account alone, and one beside the flood. */
 interface Pair {
@@ -36,20 +35,10 @@ interface Pair {
 /** The p99 of a well-behaved account, from when each submit was due, without and beside an account that floods. */
 export async function measureFairness(options: FairnessOptions): Promise<FigureReport> {
   const [quiet, flooding] = benchAccounts(2) as [BenchAccount, BenchAccount];
-  const stand = await Stand.open({
-    accounts: [quiet, { ...flooding, segmentsPerSecond: floodLimit }],
-    bindsPerAccount: quietBinds,
-    customerWindow: 100,
-    carrierBinds: 4,
-    carrierWindow: 1000,
-    receiptDelayMs: 100,
-    profile: options.profile,
-  });
-  try {
-    return await measure(stand, quiet, flooding, options);
-  } finally {
-    await stand.close();
-  }
+  const accounts = [quiet, { ...flooding, segmentsPerSecond: floodLimit }];
+  return onStand(options, { accounts, bindsPerAccount: quietBinds }, (stand) =>
+    measure(stand, quiet, flooding, options),
+  );
 }
 
 async function measure(
@@ -67,14 +56,14 @@ async function measure(
     perSecond,
   };
   await crowd.call('floodConnect', target);
-  await stand.run(quietRun(options.seconds));
+  await stand.run(steadyRun(quietPerSecond, options.seconds));
   const pairs: Pair[] = [];
   for (let number = 1; number <= options.pairs; number += 1) {
-    const alone = await stand.run(quietRun(options.seconds));
+    const alone = await stand.run(steadyRun(quietPerSecond, options.seconds));
     await crowd.call('floodStart');
     await pause(settleMs);
     await crowd.call('floodCounts');
-    const beside = await stand.run(quietRun(options.seconds));
+    const beside = await stand.run(steadyRun(quietPerSecond, options.seconds));
     const flood = await crowd.call<FloodCounts>('floodCounts');
     await crowd.call('floodStop');
     await pause(settleMs);
@@ -83,10 +72,7 @@ async function measure(
       `pair ${number}: p99 ${alone.p99Ms} ms quiet, ${beside.p99Ms} ms beside; flood ${JSON.stringify(flood)}`,
     );
   }
-  if (options.profile) {
-    await stand.daemon.stop();
-    for (const line of topFunctions(stand.folder)) log(line);
-  }
+  await tellProfile(stand, options);
   return report(pairs, perSecond);
 }
 
@@ -103,13 +89,4 @@ function report(pairs: Pair[], floodPerSecond: number): FigureReport {
     ...(flood.closed > 0 ? [`pair ${index + 1}: ${flood.closed} sessions of the flood ended`] : []),
   ]);
   return { figures: [figure], detail: { fairness: pairs }, problems };
-}
-
-function quietRun(seconds: number): LoadRun {
-  return {
-    messages: quietPerSecond * seconds,
-    ratePerSecond: quietPerSecond,
-    awaitReceipts: true,
-    patienceMs,
-  };
 }

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import type { Channel } from './channel.ts';
 import { pause } from './daemon-process.ts';
 import type { Figure, FigureOptions, FigureReport } from './figure.ts';
+import { onStand, steadyRun, tellProfile } from './figure-stand.ts';
 import type { EnquireResult, IdleState, IdleTarget } from './idle-binds.ts';
-import type { LoadResult, LoadRun } from './load.ts';
-import { topFunctions } from './profile.ts';
+import type { LoadResult } from './load.ts';
 import { type BenchAccount, benchAccounts } from './resources.ts';
-import { bindsOf, Stand } from './stand.ts';
+import { bindsOf, type Stand } from './stand.ts';
 
 /** What to measure. */
 export interface IdleOptions extends FigureOptions {
@@ -30,7 +30,6 @@ const startPerSecond = 400;
 const otherFiles = 500;
 /** Memory is read after garbage had time to go. */
 const settleMs = 10_000;
-const patienceMs = 60_000;
 /** Binds that have not come by then do not come. */
 const bindMs = 300_000;
 
@@ -50,16 +49,7 @@ interface IdleDetail {
 export async function measureIdle(options: IdleOptions): Promise<FigureReport> {
   demandFiles(options.binds + otherFiles);
   const accounts = benchAccounts(loadAccounts + Math.ceil(options.binds / bindsPerAccount));
-  const stand = await Stand.open({
-    accounts,
-    bindsPerAccount: 1,
-    customerWindow: 100,
-    carrierBinds: 4,
-    carrierWindow: 1000,
-    receiptDelayMs: 100,
-    profile: options.profile,
-  });
-  try {
+  return onStand(options, { accounts, bindsPerAccount: 1 }, async (stand) => {
     const idle = accounts.slice(loadAccounts);
     const target: IdleTarget = {
       ...stand.door(),
@@ -69,9 +59,7 @@ export async function measureIdle(options: IdleOptions): Promise<FigureReport> {
     };
     const submitting = accounts.slice(0, loadAccounts);
     return report(options, await measure(stand, submitting, target, options));
-  } finally {
-    await stand.close();
-  }
+  });
 }
 
 async function measure(
@@ -96,14 +84,11 @@ async function measure(
   log(`bound: ${JSON.stringify({ ...first, ...rss })}`);
   const [enquire, loaded] = await Promise.all([
     crowd.call<EnquireResult>('idleAsk', { seconds, everyMs: enquireEveryMs }),
-    stand.run(load(seconds)),
+    stand.run(steadyRun(loadPerSecond, seconds)),
   ]);
   log(`enquire_link: ${JSON.stringify(enquire)}; submits: p99 ${loaded.p99Ms} ms`);
-  if (options.profile) {
-    // Written by an end in order only, and of interest is what went before.
-    await stand.daemon.stop();
-    for (const line of topFunctions(stand.folder)) log(line);
-  }
+  // Of interest is what went before the kill.
+  await tellProfile(stand, options);
   const rebind = await killAndRebind(stand, crowd, binds);
   log(`after kill -9: ${JSON.stringify(rebind)}`);
   return { rss, first, enquire, load: loaded, rebind };
@@ -190,13 +175,4 @@ function demandFiles(needed: number): void {
 
 function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
-}
-
-function load(forSeconds: number): LoadRun {
-  return {
-    messages: loadPerSecond * forSeconds,
-    ratePerSecond: loadPerSecond,
-    awaitReceipts: true,
-    patienceMs,
-  };
 }

@@ -1,12 +1,12 @@
 import type { Channel } from './channel.ts';
 import { pause } from './daemon-process.ts';
 import { besideFigure, type FigureOptions, type FigureReport, loadProblems } from './figure.ts';
-import type { LoadResult, LoadRun, LoadTarget } from './load.ts';
+import { onStand, patienceMs, steadyRun, tellProfile } from './figure-stand.ts';
+import type { LoadResult, LoadTarget } from './load.ts';
 import { cpuEach, median } from './performance.ts';
-import { topFunctions } from './profile.ts';
 import type { ReceiverCounts, ReceiverTarget } from './receiver.ts';
 import { type BenchAccount, benchAccounts } from './resources.ts';
-import { bindsOf, Stand } from './stand.ts';
+import { bindsOf, type Stand } from './stand.ts';
 
 /** What to measure. */
 export interface ReplayOptions extends FigureOptions {
@@ -22,25 +22,14 @@ const livePerSecond = 500;
 const liveBinds = 2;
 /** The customer that comes back, and the one that submitted for it. */
 const absentBinds = 4;
-const patienceMs = 60_000;
 
 /** The account that comes back after all of its receipts were missed, and one that goes on as ever. */
 export async function measureReplay(options: ReplayOptions): Promise<FigureReport> {
   const [live, absent] = benchAccounts(2) as [BenchAccount, BenchAccount];
-  const stand = await Stand.open({
-    accounts: [live, { ...absent, replayPerSecond: options.perSecond }],
-    bindsPerAccount: liveBinds,
-    customerWindow: 100,
-    carrierBinds: 4,
-    carrierWindow: 1000,
-    receiptDelayMs: 100,
-    profile: options.profile,
-  });
-  try {
-    return await measure(stand, live, absent, options);
-  } finally {
-    await stand.close();
-  }
+  const accounts = [live, { ...absent, replayPerSecond: options.perSecond }];
+  return onStand(options, { accounts, bindsPerAccount: liveBinds }, (stand) =>
+    measure(stand, live, absent, options),
+  );
 }
 
 async function measure(
@@ -58,8 +47,8 @@ async function measure(
     2,
     Math.min(options.seconds, Math.floor(receipts / options.perSecond) - 2),
   );
-  await stand.run(liveRun(seconds));
-  const before = await stand.run(liveRun(seconds));
+  await stand.run(steadyRun(livePerSecond, seconds));
+  const before = await stand.run(steadyRun(livePerSecond, seconds));
   const target: ReceiverTarget = {
     ...stand.door(),
     binds: bindsOf([absent], absentBinds),
@@ -69,17 +58,14 @@ async function measure(
   await crowd.call('receive', target);
   await pause(1000);
   const from = await crowd.call<ReceiverCounts>('received');
-  const beside = await stand.run(liveRun(seconds));
+  const beside = await stand.run(steadyRun(livePerSecond, seconds));
   const to = await crowd.call<ReceiverCounts>('received');
   log(`beside the replay: p99 ${beside.p99Ms} ms, ${to.received} of ${receipts} receipts so far`);
   const all = await untilReplayed(crowd, receipts);
   const cpuUs = cpuEach(cpuBefore, stand.cpu(), receipts);
   log(`CPU us a receipt, live traffic included: ${JSON.stringify(cpuUs)}`);
-  const after = await stand.run(liveRun(seconds));
-  if (options.profile) {
-    await stand.daemon.stop();
-    for (const line of topFunctions(stand.folder)) log(line);
-  }
+  const after = await stand.run(steadyRun(livePerSecond, seconds));
+  await tellProfile(stand, options);
   if (to.received === receipts)
     problems.push('the replay was over before the live run: more receipts are needed');
   if (all.received < receipts) problems.push(`${receipts - all.received} receipts did not come`);
@@ -154,13 +140,4 @@ async function untilReplayed(crowd: Channel, receipts: number): Promise<Receiver
 
 function rate(count: number, ms: number): number {
   return Math.round((count * 1000) / Math.max(1, ms));
-}
-
-function liveRun(seconds: number): LoadRun {
-  return {
-    messages: livePerSecond * seconds,
-    ratePerSecond: livePerSecond,
-    awaitReceipts: true,
-    patienceMs,
-  };
 }

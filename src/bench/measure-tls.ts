@@ -1,10 +1,10 @@
 import type { FigureOptions, FigureReport } from './figure.ts';
 import { loadProblems } from './figure.ts';
+import { onStand, patienceMs, tellProfile } from './figure-stand.ts';
 import type { LoadResult } from './load.ts';
 import { median } from './performance.ts';
-import { topFunctions } from './profile.ts';
 import { benchAccounts } from './resources.ts';
-import { Stand } from './stand.ts';
+import type { Stand } from './stand.ts';
 
 /** What to measure. */
 export interface TlsOptions extends FigureOptions {
@@ -13,7 +13,6 @@ export interface TlsOptions extends FigureOptions {
   messages: number;
 }
 
-const patienceMs = 60_000;
 const warmUpMessages = 20_000;
 
 /** A run at full speed through one of the two ports. */
@@ -28,17 +27,8 @@ interface DoorRun {
 
 /** Whole lifecycles a second with all customers on TLS, against the same with none, in turns on one daemon. */
 export async function measureTls(options: TlsOptions): Promise<FigureReport> {
-  const stand = await Stand.open({
-    accounts: benchAccounts(100),
-    bindsPerAccount: 1,
-    customerWindow: 100,
-    carrierBinds: 4,
-    carrierWindow: 1000,
-    receiptDelayMs: 100,
-    profile: options.profile,
-    tls: true,
-  });
-  try {
+  const own = { accounts: benchAccounts(100), bindsPerAccount: 1, tls: true };
+  return onStand(options, own, async (stand) => {
     await runThrough(stand, 'plain', warmUpMessages);
     await runThrough(stand, 'tls', warmUpMessages);
     const runs: DoorRun[] = [];
@@ -51,14 +41,9 @@ export async function measureTls(options: TlsOptions): Promise<FigureReport> {
         );
       }
     }
-    if (options.profile) {
-      await stand.daemon.stop();
-      for (const line of topFunctions(stand.folder)) options.log(line);
-    }
+    await tellProfile(stand, options);
     return report(runs);
-  } finally {
-    await stand.close();
-  }
+  });
 }
 
 async function runThrough(stand: Stand, door: DoorRun['door'], messages: number): Promise<DoorRun> {

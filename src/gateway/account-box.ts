@@ -1,7 +1,7 @@
 import type { AccountId } from '../domain/ids.ts';
 import type { TokenBucket } from '../session/rate.ts';
-import type { Session } from '../session/session.ts';
 import type { Delivery } from './delivery.ts';
+import { SessionTurns } from './session-turns.ts';
 
 /** A first-in-first-out list that counts what went through it. */
 export class Fifo {
@@ -65,7 +65,7 @@ interface Blocked {
 export class AccountBox {
   readonly account: AccountId;
   /** Sessions bound as receiver or transceiver; the next to be used is first. */
-  readonly sessions: Session[] = [];
+  readonly sessions = new SessionTurns();
   /** How fast the waiting list is read. */
   readonly pace: TokenBucket;
   readonly live = new Fifo();

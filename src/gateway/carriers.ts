@@ -8,12 +8,14 @@ import type { Taps } from '../session/tap.ts';
 import type { RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
 import type { BindBook } from './bind-book.ts';
-import { type DispatchDeps, Dispatcher, type Job, type Link, type Sending } from './dispatch.ts';
+import { Dispatcher } from './dispatch.ts';
+import type { DispatchDeps, Link } from './dispatch-spec.ts';
 import type { InboundPath } from './inbound.ts';
 import type { Message } from './message.ts';
 import { protocolWatch } from './protocol-errors.ts';
 import { smaller } from './queue.ts';
 import type { ReceiptPath } from './receipt.ts';
+import type { Job, Sending } from './sending.ts';
 
 /** A carrier's own requests (receipts) that may be unanswered on one session; beyond it we stop reading. */
 const PEER_WINDOW = 10_000;

@@ -1,7 +1,7 @@
 import type { CatalogCarrier } from '../domain/catalog.ts';
 import type { CarrierId } from '../domain/ids.ts';
 import { idKeys } from '../smpp/receipt-text.ts';
-import type { Sending } from './dispatch.ts';
+import type { Sending } from './sending.ts';
 
 /**
  * Open dispatches held in memory, over all carriers: at about 600 octets each (message included) 90 MB.

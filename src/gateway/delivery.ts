@@ -1,8 +1,9 @@
 import type { CatalogAccount } from '../domain/catalog.ts';
-import { type AccountId, type MessageId, messageIdMs } from '../domain/ids.ts';
+import { type AccountId, type BindId, type MessageId, messageIdMs } from '../domain/ids.ts';
 import { fromGsm7 } from '../smpp/default-alphabet.ts';
 import { type DeliverSm, newPdu } from '../smpp/pdu.ts';
 import { formatReceiptText, type ReceiptToFormat, receiptTlvs } from '../smpp/receipt-text.ts';
+import * as status from '../smpp/status.ts';
 import { octetsTlv } from '../smpp/tlv.ts';
 import { customerIdOf, type Message, NO_ECHO, type PartEnd, type ReceiptEcho } from './message.ts';
 import { stateName } from './settlement.ts';
@@ -12,8 +13,6 @@ export const FINAL_RECEIPT = 0;
 export const MOBILE_ORIGINATED = 1;
 export const NOTIFICATION = 16;
 
-/** Of what no bind of the account submitted. */
-const NO_BIND = 0;
 /** esm_class of a delivery receipt and of an intermediate notification (SMPP 3.4 §5.2.12). */
 const ESM_CLASS_RECEIPT = 0x04;
 const ESM_CLASS_NOTIFICATION = 0x20;
@@ -48,8 +47,8 @@ export interface Deferral {
  */
 export interface Delivery extends Deferral {
   readonly recipient: string;
-  /** The bind that submitted its message; 0: none did. */
-  readonly bind: number;
+  /** The bind that submitted its message; undefined: none did. */
+  readonly bind: BindId | undefined;
   readonly customerId: string;
   readonly echo: ReceiptEcho;
   readonly state: number;
@@ -119,7 +118,7 @@ export function mobileOriginated(
     kind: MOBILE_ORIGINATED,
     order,
     recipient,
-    bind: NO_BIND,
+    bind: undefined,
     customerId: '',
     echo: NO_ECHO,
     state: 0,
@@ -259,4 +258,14 @@ function textId(customerId: string, idBase: 'decimal' | 'hex'): string {
   return idBase === 'hex' && /^\d+$/.test(customerId)
     ? BigInt(customerId).toString(16).toUpperCase()
     : customerId;
+}
+
+/** Answers after which the customer wants it again: full, throttled, temporary, system error (SMPP 3.4 §5.1.3). */
+export function wantsItAgain(commandStatus: number): boolean {
+  return (
+    commandStatus === status.ESME_RMSGQFUL ||
+    commandStatus === status.ESME_RTHROTTLED ||
+    commandStatus === status.ESME_RX_T_APPN ||
+    commandStatus === status.ESME_RSYSERR
+  );
 }

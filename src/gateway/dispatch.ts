@@ -1,14 +1,13 @@
 import type { CatalogCarrier } from '../domain/catalog.ts';
-import type { CarrierId, MessageId } from '../domain/ids.ts';
-import type { SubmitSm } from '../smpp/pdu.ts';
+import type { MessageId } from '../domain/ids.ts';
 import * as status from '../smpp/status.ts';
 import type { TakenLease } from '../store/lease.ts';
-import type { SettleVerdict } from '../store/settle.ts';
-import { type Lease, type LeaseBook, NO_LEASE } from './lease-book.ts';
+import type { DispatchDeps, Link } from './dispatch-spec.ts';
+import { floorWith, Jobs } from './jobs.ts';
+import { NO_LEASE } from './lease-book.ts';
 import type { Message } from './message.ts';
-import type { GatewayObserver } from './observer.ts';
 import { CarrierQueue, smaller } from './queue.ts';
-import type { QueuedCounts } from './queued-counts.ts';
+import { isTemporary, type Job, type Sending } from './sending.ts';
 import { upstreamParts } from './upstream-pdu.ts';
 
 /** Messages of one lane of one carrier that are held with their content; about 1.5 KB each. */
@@ -21,76 +20,8 @@ const LEASE_LINGER_MS = 3;
 const LEASE_AT_ONCE = 64;
 /** Keys in one lease at most: one batch. */
 const LEASE_KEYS_MAX = 500;
-/** Jobs that wait to be tried again; above it no new message is taken from the queue. */
-const RETRIES_MAX = 5_000;
-/** First wait after a carrier's "try again later"; it doubles with each attempt. */
-const RETRY_FIRST_MS = 1_000;
-const RETRY_MOST_MS = 60_000;
 /** Pause after a lease or a page could not be had: the store is away. */
 const STORE_RETRY_MS = 500;
-
-/** One submit_sm to come: a segment of a message, or all of its segments at the first attempt. */
-export interface Job {
-  readonly message: Message;
-  /** 1 and up; 0: every segment. */
-  readonly segment: number;
-  readonly attempt: number;
-}
-
-/** One submit_sm from its lease on. It is the row that the sent lane writes (`SentRow`). */
-export interface Sending {
-  readonly message: Message;
-  readonly id: MessageId;
-  readonly segment: number;
-  readonly attempt: number;
-  readonly carrier: CarrierId;
-  lease: Lease;
-  /** Until it was answered. */
-  pdu: SubmitSm | undefined;
-  /** Unix ms of the write; 0 before it. */
-  sentAtMs: number;
-  /** The carrier's answer: its message_id and status, and when it came. */
-  upstreamId: string | null;
-  status: number;
-  atMs: number;
-}
-
-/** What the dispatcher uses of a carrier's link. */
-export interface Link {
-  send(pdu: SubmitSm, context: Sending): boolean;
-  windowFree(): number;
-  /** Whether it can send and receive now. */
-  isUp(): boolean;
-  /** The most that may be unanswered over all its sessions. */
-  readonly windowTotal: number;
-}
-
-export interface DispatchDeps {
-  readonly carrier: CatalogCarrier;
-  readonly link: Link;
-  readonly now: () => number;
-  readonly observer: GatewayObserver;
-  readonly leases: LeaseBook;
-  readonly queued: Pick<QueuedCounts, 'add' | 'remove'>;
-  /** Commits the keys; answers with those that have ended or were replaced since: they must not be sent so. */
-  takeLease(carrier: CarrierId, keys: readonly Sending[]): Promise<TakenLease>;
-  /** Reads messages with their content. */
-  load(ids: readonly MessageId[]): Promise<Message[]>;
-  /** Replaced while it was under way, and its place is the table `scheduled`: it is brought again from there. */
-  giveBackScheduled(id: MessageId): void;
-  /** Stores an answer (sent lane). */
-  book(sending: Sending): void;
-  /** Whether the sent lane is so far behind that the carrier must wait. */
-  behind(): boolean;
-  /** The carrier has it: its receipt will name `upstreamId`. */
-  accepted(sending: Sending): void;
-  /** The carrier refused it for good; whoever takes it books it as well, once its end is committed. */
-  refused(sending: Sending): void;
-  /** Its validity is over before it was sent; `told` hears what came of its end. */
-  expired(message: Message, told: (verdict: SettleVerdict) => void): void;
-  /** Written, and never answered: the outcome is unknown. */
-  unknown(sendings: readonly Sending[]): void;
-}
 
 /**
  * Everything on its way to one carrier:
@@ -110,10 +41,7 @@ export class Dispatcher {
   /** Leased, waiting for the window. */
   #leased: Sending[] = [];
   #leasedHead = 0;
-  /** Tried again before the queue: put back by a lost link, or due after a wait. */
-  #again: Job[] = [];
-  /** Waits for its time: "try again later". */
-  #waiting: { readonly job: Job; readonly dueMs: number }[] = [];
+  readonly #jobs = new Jobs();
   /** Whose lease is being committed; empty when none is. */
   #leasing: readonly Sending[] = [];
   /** Whose content is being read; empty when none is. */
@@ -146,7 +74,7 @@ export class Dispatcher {
 
   /** Queues a job that goes before the queue (recovery, resending). */
   enqueueJob(job: Job): void {
-    this.#again.push(job);
+    this.#jobs.push(job);
   }
 
   /** Stops sending (the queue is kept) or goes on. */
@@ -159,8 +87,7 @@ export class Dispatcher {
   depth(): number {
     return (
       this.queue.length +
-      this.#again.length +
-      this.#waiting.length +
+      this.#jobs.length +
       this.#leasing.length +
       this.#paging.length +
       this.#rereading.size +
@@ -173,9 +100,7 @@ export class Dispatcher {
    * not count: an adopter finds them in their table.
    */
   floor(): MessageId | undefined {
-    let floor = this.queue.floor();
-    for (const job of this.#again) floor = floorWith(floor, job.message);
-    for (const { job } of this.#waiting) floor = floorWith(floor, job.message);
+    let floor = smaller(this.queue.floor(), this.#jobs.floor());
     for (const sending of this.#leasing) floor = floorWith(floor, sending.message);
     for (const id of this.#paging) floor = smaller(floor, id);
     for (const id of this.#rereading) floor = smaller(floor, id);
@@ -186,7 +111,7 @@ export class Dispatcher {
   /** A message ended while it was queued: its copy here, if any, is let go of (a lease would refuse it anyway). */
   forget({ id, bind }: Message): void {
     if (this.queue.forget(id)) this.#deps.queued.remove(bind);
-    this.#takeJobs(new Set([id]));
+    this.#jobs.takeOf(new Set([id]));
   }
 
   /** Moves what can move. Cheap when nothing can; called after each batch, answer turn and tick. */
@@ -199,13 +124,7 @@ export class Dispatcher {
 
   /** Due retries, and what time alone can free. Called about ten times a second. */
   tick(nowMs: number): void {
-    if (this.#waiting.length > 0) {
-      const due = this.#waiting.filter((w) => w.dueMs <= nowMs);
-      if (due.length > 0) {
-        this.#waiting = this.#waiting.filter((w) => w.dueMs > nowMs);
-        for (const { job } of due) this.#again.push(job);
-      }
-    }
+    this.#jobs.tick(nowMs);
     this.pump();
   }
 
@@ -243,13 +162,7 @@ export class Dispatcher {
 
   #tryLater(sending: Sending, nowMs: number): void {
     this.#deps.observer.throttled('carrier', this.#deps.carrier.name);
-    const wait = Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** Math.min(sending.attempt - 1, 10));
-    const job = {
-      message: sending.message,
-      segment: sending.segment,
-      attempt: sending.attempt + 1,
-    };
-    this.#waiting.push({ job, dueMs: nowMs + wait });
+    this.#jobs.retry(sending, nowMs);
   }
 
   #sendLeased(): void {
@@ -310,14 +223,14 @@ export class Dispatcher {
   }
 
   /** Leased, never written: its key is free, and it goes before the queue. */
-  #giveBack({ lease, message, segment, attempt }: Sending): void {
-    this.#deps.leases.settle(lease);
-    this.#again.push({ message, segment, attempt });
+  #giveBack(sending: Sending): void {
+    this.#deps.leases.settle(sending.lease);
+    this.#jobs.push(sending);
   }
 
   /** Messages that could be leased now. */
   #queued(): number {
-    return this.queue.length + this.#again.length;
+    return this.queue.length + this.#jobs.ready;
   }
 
   #linger(): void {
@@ -366,7 +279,7 @@ export class Dispatcher {
     const { message } = job;
     const { id } = message;
     // Its other segments, if some were tried, are as old.
-    const jobs = job.segment === 0 ? [job] : [job, ...this.#takeJobs(new Set([id]))];
+    const jobs = job.segment === 0 ? [job] : [job, ...this.#jobs.takeOf(new Set([id]))];
     this.#expiring.add(id);
     this.#deps.expired(message, (verdict) => {
       this.#expiring.delete(id);
@@ -375,9 +288,9 @@ export class Dispatcher {
   }
 
   #next(): Job | undefined {
-    const again = this.#again.shift();
+    const again = this.#jobs.shift();
     if (again !== undefined) return again;
-    if (this.#waiting.length >= RETRIES_MAX) return undefined;
+    if (this.#jobs.isFull) return undefined;
     const message = this.queue.shift();
     if (message === undefined) return undefined;
     this.#deps.queued.remove(message.bind);
@@ -409,7 +322,7 @@ export class Dispatcher {
    */
   #reread(sendings: readonly Job[]): void {
     const replaced = new Set(sendings.map((sending) => sending.message.id));
-    const all = [...sendings, ...this.#takeJobs(replaced)];
+    const all = [...sendings, ...this.#jobs.takeOf(replaced)];
     const old = all.filter(({ message }) => message.releaseAtMs === 0);
     for (const { message } of all)
       if (message.releaseAtMs !== 0) this.#deps.giveBackScheduled(message.id);
@@ -429,7 +342,7 @@ export class Dispatcher {
           message.carrier = this.#deps.carrier.id;
           const attempt = attempts.get(message.id) ?? 1;
           const isNewer = message.version > (versions.get(message.id) ?? 0);
-          if (isNewer && isForQueue(message)) this.#again.push({ message, segment: 0, attempt });
+          if (isNewer && isForQueue(message)) this.#jobs.push({ message, segment: 0, attempt });
         }
         this.pump();
       },
@@ -437,31 +350,16 @@ export class Dispatcher {
         for (const id of ids) this.#rereading.delete(id);
         this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
         // The old copies are refused again, and read then.
-        for (const { message, segment, attempt } of old)
-          this.#again.push({ message, segment, attempt });
+        for (const job of old) this.#jobs.push(job);
       },
     );
-  }
-
-  /** Takes out the jobs of some messages that wait here beside the queue. */
-  #takeJobs(ids: ReadonlySet<MessageId>): Job[] {
-    const taken: Job[] = [];
-    const stays = (job: Job): boolean => {
-      if (!ids.has(job.message.id)) return true;
-      taken.push(job);
-      return false;
-    };
-    this.#again = this.#again.filter(stays);
-    this.#waiting = this.#waiting.filter(({ job }) => stays(job));
-    return taken;
   }
 
   /** Not committed, or in doubt: nothing was sent, so the same keys are leased again. */
   #onNoLease(sendings: readonly Sending[]): void {
     this.#leasing = [];
     this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
-    for (const { message, segment, attempt } of sendings)
-      this.#again.push({ message, segment, attempt });
+    for (const sending of sendings) this.#jobs.push(sending);
   }
 
   #pageIn(): void {
@@ -489,18 +387,4 @@ export class Dispatcher {
 /** Whether a message that was read again is to be sent from here: not when it has ended, or was given a time of its own. */
 function isForQueue(message: Message): boolean {
   return message.ended === undefined && message.releaseAtMs === 0;
-}
-
-/** The smaller of a floor and a message's id, unless that has its place in the table of scheduled ones. */
-function floorWith(floor: MessageId | undefined, message: Message): MessageId | undefined {
-  return message.releaseAtMs === 0 ? smaller(floor, message.id) : floor;
-}
-
-/** Answers that say "later": queue full, throttled, temporary application error (SMPP 3.4 §5.1.3). */
-export function isTemporary(commandStatus: number): boolean {
-  return (
-    commandStatus === status.ESME_RMSGQFUL ||
-    commandStatus === status.ESME_RTHROTTLED ||
-    commandStatus === status.ESME_RX_T_APPN
-  );
 }

@@ -115,10 +115,10 @@ export class Janitor {
       if (number !== undefined) this.#deps.observer.note('info', 'partitionCut', { number });
     }
     for (const number of await unfinishedPartitions(client)) await finishPartition(client, number);
+    while ((await pruneSubmitKeys(client, KEYS_PAGE)) === KEYS_PAGE && performance.now() < until);
     if (dbNowMs - this.#prunedMs > PRUNE_EVERY_MS) {
       this.#prunedMs = dbNowMs;
       await pruneBatches(client, dbNowMs - BATCHES_KEPT_MS);
-      while ((await pruneSubmitKeys(client, KEYS_PAGE)) === KEYS_PAGE);
       await pruneBinds(client, dbNowMs);
     }
   }

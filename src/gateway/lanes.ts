@@ -13,12 +13,12 @@ import { writeSent } from '../store/sent.ts';
 import { type SettleVerdict, writeEndUnsent, writeSettle } from '../store/settle.ts';
 import { strikeOff, writeDeferred } from '../store/waiting.ts';
 import { type Deferral, type Delivery, FINAL_RECEIPT } from './delivery.ts';
-import type { Sending } from './dispatch.ts';
 import type { InboundItem } from './inbound.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { GatewayObserver } from './observer.ts';
 import type { ReceiptNote, SegmentEnd } from './receipt.ts';
 import type { Replacement } from './replace.ts';
+import type { Sending } from './sending.ts';
 import type { Settlement } from './settlement.ts';
 import type { Submission } from './submit.ts';
 

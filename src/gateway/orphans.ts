@@ -10,11 +10,11 @@ import { type ParkedReceipt, park, resolveParked, takeParkedDue } from '../store
 import { withClient } from '../store/pool.ts';
 import type { Sealing } from '../store/sealing.ts';
 import { sameDestination } from './correlation.ts';
-import type { Sending } from './dispatch.ts';
 import { NO_LEASE } from './lease-book.ts';
 import type { MessageLoader } from './loader.ts';
 import type { GatewayObserver, UnmatchedReason } from './observer.ts';
 import type { Arrival, ReceiptPath } from './receipt.ts';
+import type { Sending } from './sending.ts';
 import type { Orphan } from './unknown.ts';
 import { spellings } from './upstream-ids.ts';
 

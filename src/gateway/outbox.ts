@@ -4,11 +4,17 @@ import { backoffMs } from '../session/backoff.ts';
 import { TokenBucket } from '../session/rate.ts';
 import type { Session } from '../session/session.ts';
 import type { PduOf, ResponsePdu } from '../smpp/pdu.ts';
-import * as status from '../smpp/status.ts';
 import type { Lane } from '../store/lane.ts';
 import type { AccountWaiting } from '../store/waiting.ts';
 import { AccountBox, chainOf } from './account-box.ts';
-import { type Deferral, type Delivery, deliverSm, type Origin, receiptOf } from './delivery.ts';
+import {
+  type Deferral,
+  type Delivery,
+  deliverSm,
+  type Origin,
+  receiptOf,
+  wantsItAgain,
+} from './delivery.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import { isSuccess, type Settlement, stateName } from './settlement.ts';
@@ -72,8 +78,6 @@ export class Outbox {
     MessageId,
     { notifications: number; receipt: Delivery | undefined }
   >();
-  /** Whose a session is. */
-  readonly #bindOf = new WeakMap<Session, BindId>();
   #order = 0;
   #size = 0;
   #deferrals = 0;
@@ -161,13 +165,12 @@ export class Outbox {
   /** Passes an alert_notification on to one receiver of the account; false: none is bound here. It has no answer. */
   alert(account: AccountId, pdu: PduOf<'alert_notification'>): boolean {
     const box = this.#boxes.get(account);
-    const session = box && this.#nextSession(box.sessions, 0);
+    const session = box?.sessions.next(undefined);
     return session?.request(pdu, undefined) ?? false;
   }
 
   /** A session of a bind of the account, that can receive, was bound. */
   addSession(account: AccountId, session: Session, bind: BindId): void {
-    this.#bindOf.set(session, bind);
     let box = this.#boxes.get(account);
     if (box === undefined) {
       const pace = new TokenBucket(1, this.#deps.now());
@@ -175,7 +178,7 @@ export class Outbox {
       box = made;
       this.#boxes.set(account, box);
     }
-    box.sessions.push(session);
+    box.sessions.add(session, bind);
     this.#send(box);
   }
 
@@ -183,8 +186,7 @@ export class Outbox {
   removeSession(account: AccountId, session: Session, unanswered: readonly Delivery[]): void {
     const box = this.#boxes.get(account);
     if (box === undefined) return;
-    const at = box.sessions.indexOf(session);
-    if (at >= 0) box.sessions.splice(at, 1);
+    box.sessions.remove(session);
     for (const delivery of unanswered) box.again(delivery);
     if (box.sessions.length > 0) return this.#send(box);
     this.#boxes.delete(account);
@@ -203,7 +205,7 @@ export class Outbox {
     delivery.status = pdu.command_status;
     delivery.atMs = this.#deps.now();
     const box = this.#boxes.get(delivery.account);
-    if (isTemporary(pdu.command_status)) this.#putOff(box, delivery);
+    if (wantsItAgain(pdu.command_status)) this.#putOff(box, delivery);
     else {
       this.#deps.returned.push(delivery);
       if (box === undefined) return;
@@ -320,7 +322,7 @@ export class Outbox {
     for (;;) {
       const delivery = box.peek();
       if (delivery === undefined) break;
-      const session = this.#nextSession(box.sessions, delivery.bind);
+      const session = box.sessions.next(delivery.bind);
       if (session === undefined) break;
       const pdu = deliverSm(delivery, account, session.interfaceVersion);
       if (pdu !== undefined && !session.request(pdu, delivery)) break;
@@ -391,36 +393,9 @@ export class Outbox {
       });
   }
 
-  /**
-   * Sessions take turns; one without room is passed over. Those of the bind that submitted come first: two
-   * applications of one customer, each with its system_id, know only their own messages.
-   */
-  #nextSession(sessions: Session[], bind: number): Session | undefined {
-    let other: Session | undefined;
-    for (let tries = sessions.length; tries > 0; tries--) {
-      const session = sessions.shift();
-      if (session === undefined) break;
-      sessions.push(session);
-      if (session.windowFree() === 0) continue;
-      if (this.#bindOf.get(session) === bind) return session;
-      other ??= session;
-    }
-    return other;
-  }
-
   /** Settles when the deferrals up to a number are committed. */
   #stored(mark: number): Promise<void> {
     if (mark <= this.#deferralsStored) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push({ mark, resolve }));
   }
-}
-
-/** Answers after which the customer wants it again: full, throttled, temporary, system error (SMPP 3.4 §5.1.3). */
-function isTemporary(commandStatus: number): boolean {
-  return (
-    commandStatus === status.ESME_RMSGQFUL ||
-    commandStatus === status.ESME_RTHROTTLED ||
-    commandStatus === status.ESME_RX_T_APPN ||
-    commandStatus === status.ESME_RSYSERR
-  );
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Client, Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
-import type { AccountId, CarrierId } from '../domain/ids.ts';
+import type { CarrierId } from '../domain/ids.ts';
 import { chooseCarrier } from '../domain/routing.ts';
 import type { Taps } from '../session/tap.ts';
 import { ContentKeys } from '../store/content-keys.ts';
@@ -9,52 +9,64 @@ import type { EpochProgress } from '../store/epoch.ts';
 import type { EpochKeeper } from '../store/epoch-keeper.ts';
 import type { InboundVerdict } from '../store/inbound.ts';
 import type { TakenLease } from '../store/lease.ts';
-import { withClient } from '../store/pool.ts';
 import type { Sealing } from '../store/sealing.ts';
 import type { SettleVerdict } from '../store/settle.ts';
-import { firstOfKeys } from '../store/submit-keys.ts';
-import { Aliases } from './aliases.ts';
 import type { Authenticator } from './authenticate.ts';
 import { Backpressure } from './backpressure.ts';
-import { BindBook } from './bind-book.ts';
-import { Carriers } from './carriers.ts';
+import type { BindBook } from './bind-book.ts';
+import {
+  newCarriers,
+  newInboundPath,
+  newJanitor,
+  newLateOrphans,
+  newReceiptPath,
+  newRecovery,
+  newRequeue,
+  newScheduled,
+  newUnknownOutcomes,
+  newUpstreamAnswers,
+} from './carrier-side.ts';
+import type { Carriers } from './carriers.ts';
 import { CheckpointLog } from './checkpoint.ts';
 import { ClockOffsets } from './clock-offsets.ts';
 import { Correlation } from './correlation.ts';
-import { Customers } from './customers.ts';
-import { isTemporary, type Job, type Sending } from './dispatch.ts';
+import {
+  newBook,
+  newCustomers,
+  newManage,
+  newOutbox,
+  newReplacer,
+  newSubmitPath,
+  newWaitingList,
+} from './customer-side.ts';
+import type { Customers } from './customers.ts';
 import { Endings } from './endings.ts';
 import { Expiry } from './expiry.ts';
-import { type InboundItem, InboundPath } from './inbound.ts';
-import { Janitor } from './janitor.ts';
+import type { InboundItem, InboundPath } from './inbound.ts';
+import type { Janitor } from './janitor.ts';
 import { type Lanes, openLanes } from './lanes.ts';
-import { LateOrphans } from './late-orphans.ts';
+import type { LateOrphans } from './late-orphans.ts';
 import { LeaseBook } from './lease-book.ts';
 import { MessageLoader } from './loader.ts';
 import { Lookups } from './lookups.ts';
-import { Manage } from './manage.ts';
+import type { Manage } from './manage.ts';
 import { NodeIds } from './node-ids.ts';
 import type { GatewayObserver } from './observer.ts';
 import type { OptOuts } from './opt-outs.ts';
 import { Orphans } from './orphans.ts';
-import { Outbox } from './outbox.ts';
+import type { Outbox } from './outbox.ts';
 import { QueuedCounts } from './queued-counts.ts';
 import type { BindLimits, RateLimits } from './rates.ts';
-import { ReceiptPath } from './receipt.ts';
-import { Recovery } from './recovery.ts';
-import { Replacer } from './replace.ts';
-import { Requeue } from './requeue.ts';
-import { ScheduledMessages } from './scheduled.ts';
+import type { ReceiptPath } from './receipt.ts';
+import type { Recovery } from './recovery.ts';
+import type { Replacer } from './replace.ts';
+import type { ScheduledMessages } from './scheduled.ts';
+import type { Job, Sending } from './sending.ts';
 import type { Settlement } from './settlement.ts';
-import { SubmitPath } from './submit.ts';
-import { UnknownOutcomes } from './unknown.ts';
-import { unknownStore } from './unknown-store.ts';
-import { UpstreamAnswers } from './upstream-answers.ts';
-import { WaitingList } from './waiting-list.ts';
-
-/** Answers waiting to be stored above which nothing more is sent. */
-const SENT_MAX = 4_000;
-
+import type { SubmitPath } from './submit.ts';
+import type { UnknownOutcomes } from './unknown.ts';
+import type { UpstreamAnswers } from './upstream-answers.ts';
+import type { WaitingList } from './waiting-list.ts';
 export interface GatewayOptions {
   readonly pool: Pool;
   readonly keeper: EpochKeeper;
@@ -84,7 +96,7 @@ export class GatewayParts {
   readonly lanes: Lanes;
   readonly options: GatewayOptions;
   /** What nearly every part is given. */
-  readonly #common: {
+  readonly common: {
     readonly catalog: () => Catalog;
     readonly now: () => number;
     readonly observer: GatewayObserver;
@@ -122,39 +134,39 @@ export class GatewayParts {
   constructor(options: GatewayOptions, progress: () => EpochProgress) {
     const { pool, observer, sealing } = options;
     this.options = options;
-    this.#common = { catalog: () => options.catalog(), now: Date.now, observer, pool };
+    this.common = { catalog: () => options.catalog(), now: Date.now, observer, pool };
     this.ids = new NodeIds(options.keeper);
     this.keys = new ContentKeys({ pool, sealing, random: randomBytes });
-    this.loader = new MessageLoader({ ...this.#common, keys: this.keys });
+    this.loader = new MessageLoader({ ...this.common, keys: this.keys });
     this.lanes = this.#openLanes();
-    this.bindBook = this.#newBook();
+    this.bindBook = newBook(this);
     this.endings = this.#newEndings();
-    this.outbox = this.#newOutbox();
-    this.waiting = this.#newWaitingList();
-    this.inbound = this.#newInboundPath();
-    this.expiry = new Expiry({ ...this.#common, epoch: options.keeper.epoch });
-    this.receipts = this.#newReceiptPath();
+    this.outbox = newOutbox(this);
+    this.waiting = newWaitingList(this);
+    this.inbound = newInboundPath(this);
+    this.expiry = new Expiry({ ...this.common, epoch: options.keeper.epoch });
+    this.receipts = newReceiptPath(this);
     this.orphans = new Orphans({
-      ...this.#common,
+      ...this.common,
       sealing,
       loader: this.loader,
       receipts: this.receipts,
       onBehind: () => this.backpressure.check(),
       unmatched: (carrier, orphans) => void this.late.onUnmatched(carrier, orphans),
     });
-    this.late = this.#newLateOrphans();
-    this.answers = this.#newUpstreamAnswers();
-    this.unknown = this.#newUnknownOutcomes();
-    this.carriers = this.#newCarriers();
+    this.late = newLateOrphans(this);
+    this.answers = newUpstreamAnswers(this);
+    this.unknown = newUnknownOutcomes(this);
+    this.carriers = newCarriers(this);
     this.lookups = new Lookups({ pool, loader: this.loader });
-    this.replacer = this.#newReplacer();
-    this.manage = this.#newManage();
-    this.submit = this.#newSubmitPath();
-    this.customers = this.#newCustomers();
-    const requeue = this.#newRequeue();
-    this.recovery = this.#newRecovery(requeue, progress);
-    this.scheduled = this.#newScheduled(requeue);
-    this.janitor = this.#newJanitor();
+    this.replacer = newReplacer(this);
+    this.manage = newManage(this);
+    this.submit = newSubmitPath(this);
+    this.customers = newCustomers(this);
+    const requeue = newRequeue(this);
+    this.recovery = newRecovery(this, requeue, progress);
+    this.scheduled = newScheduled(this, requeue);
+    this.janitor = newJanitor(this);
     this.backpressure = this.#newBackpressure();
   }
 
@@ -188,242 +200,14 @@ export class GatewayParts {
     });
   }
 
-  #newBook(): BindBook {
-    return new BindBook({
-      ...this.#common,
-      epoch: this.options.keeper.epoch,
-      accountOf: (systemId) => this.#common.catalog().binds.get(systemId)?.account.id,
-    });
-  }
-
   #newEndings(): Endings {
     return new Endings({
-      ...this.#common,
+      ...this.common,
       settle: (settlement) => this.receipts.settle(settlement),
       endUnsent: (settlement) => {
         this.ending.begin(this.options.keeper.dbNowMs);
         this.lanes.endUnsent.push(settlement);
       },
-    });
-  }
-
-  #newOutbox(): Outbox {
-    const { returned, deferred } = this.lanes;
-    const take = (account: AccountId, most: number) => this.waiting.take(account, most);
-    return new Outbox({
-      ...this.#common,
-      random: Math.random,
-      returned,
-      deferred,
-      takeWaiting: take,
-      recipientsWaiting: (account, asked) => this.waiting.recipientsWaiting(account, asked),
-    });
-  }
-
-  #newWaitingList(): WaitingList {
-    const { keeper } = this.options;
-    const parts = { keeper, loader: this.loader, keys: this.keys, outbox: () => this.outbox };
-    const stored = () => this.lanes.deferred.drain();
-    return new WaitingList({ ...this.#common, ...parts, stored });
-  }
-
-  #newInboundPath(): InboundPath {
-    const lane = {
-      push: (item: InboundItem) => {
-        this.lanes.inbound.push(item);
-        this.backpressure.check();
-      },
-    };
-    return new InboundPath({
-      ...this.#common,
-      keys: this.keys,
-      sealing: this.options.sealing,
-      nextId: (nowMs) => this.ids.nextMessage(nowMs),
-      lane,
-      outbox: () => this.outbox,
-    });
-  }
-
-  #newReceiptPath(): ReceiptPath {
-    const { segments, notes } = this.lanes;
-    return new ReceiptPath({
-      ...this.#common,
-      correlation: this.correlation,
-      inbound: this.inbound,
-      settle: { push: (settlement) => this.#settle(settlement) },
-      segments,
-      notes,
-      lookUp: (arrival) => this.orphans.lookUp(arrival),
-      endedElsewhere: (messages) => void this.janitor.endCompleted(messages),
-      returnToCustomer: (end) => this.outbox.offerSettled(end, this.oldestSettlingDbMs()),
-      learnClock: (carrier, fields, sentAtMs) => this.clocks.learn(carrier, fields, sentAtMs),
-    });
-  }
-
-  #newUpstreamAnswers(): UpstreamAnswers {
-    const book = (sending: Sending) => this.lanes.sent.push(sending);
-    const parts = { receipts: this.receipts, orphans: this.orphans };
-    return new UpstreamAnswers({ ...this.#common, ...parts, book });
-  }
-
-  #newLateOrphans(): LateOrphans {
-    return new LateOrphans({
-      ...this.#common,
-      sealing: this.options.sealing,
-      loader: this.loader,
-      clocks: this.clocks,
-      note: (note) => this.lanes.notes.push(note),
-      markMatched: (parked, message) => void this.orphans.markMatched(parked, message),
-    });
-  }
-
-  #newUnknownOutcomes(): UnknownOutcomes {
-    const { pool, keeper } = this.options;
-    return new UnknownOutcomes({
-      ...this.#common,
-      leases: this.leases,
-      clocks: this.clocks,
-      store: unknownStore(pool, keeper.epoch, this.loader, this.orphans),
-      carrierUp: (id) => this.carriers.running.get(id)?.upSinceMs !== undefined,
-      resend: (job) => this.#resend(job),
-      expire: (message, committed) => this.endings.givenUp(message, committed),
-      settleByOrphan: (sending, arrival) => this.answers.settledByOrphan(sending, arrival),
-    });
-  }
-
-  #newCarriers(): Carriers {
-    const { sealing, maxPduOctets, taps } = this.options;
-    return new Carriers({
-      ...this.#common,
-      bindBook: this.bindBook,
-      taps,
-      random: Math.random,
-      monotonic: () => performance.now(),
-      maxPduOctets,
-      leases: this.leases,
-      queued: this.queued,
-      receipts: () => this.receipts,
-      inbound: this.inbound,
-      openPassword: (carrier) => sealing.openSecret(carrier.sealedPassword),
-      takeLease: (carrier, keys) => this.#takeLease(carrier, keys),
-      giveBackScheduled: (id) => this.scheduled.giveBack(id),
-      load: (ids) => this.loader.load(ids),
-      book: (sending) => this.lanes.sent.push(sending),
-      behind: () => this.lanes.sent.depth() > SENT_MAX,
-      accepted: (sending) => this.answers.accepted(sending),
-      refused: (sending) => this.answers.refused(sending),
-      expired: (message, told) => this.endings.neverSent(message, told),
-      unknown: (sendings) => this.unknown.onLost(sendings),
-      onUp: (carrier) => void this.unknown.onUp(carrier),
-      onDown: (carrier) => void this.unknown.onDown(carrier),
-    });
-  }
-
-  #newSubmitPath(): SubmitPath {
-    return new SubmitPath({
-      ...this.#common,
-      random: Math.random,
-      nextId: (nowMs) => this.ids.nextMessage(nowMs),
-      keys: this.keys,
-      rates: this.options.limits.rates,
-      optOuts: this.options.optOuts,
-      accept: this.lanes.accept,
-      aliases: new Aliases(this.#common.pool),
-      firstOf: (keys) => withClient(this.#common.pool, (client) => firstOfKeys(client, keys)),
-      carrierUsable: this.carriers.isUsable,
-      queued: this.queued,
-      enqueue: (messages) => this.carriers.enqueue(messages),
-      rejectByReceipt: (message) => this.endings.rejected(message),
-      replaceIfPresent: (account, msisdn, next) =>
-        this.replacer.replaceIfPresent(account, msisdn, next),
-    });
-  }
-
-  #newReplacer(): Replacer {
-    const numberHashes = (msisdn: string) => this.options.sealing.numberHashes(msisdn);
-    return new Replacer({
-      ...this.#common,
-      lookups: this.lookups,
-      keys: this.keys,
-      replace: this.lanes.replace,
-      numberHashes,
-      newer: (copy) => this.loader.newer(copy),
-    });
-  }
-
-  #newManage(): Manage {
-    const { sealing, limits, responseTimeoutMs } = this.options;
-    return new Manage({
-      ...this.#common,
-      rates: limits.rates,
-      lookups: this.lookups,
-      replacer: this.replacer,
-      responseTimeoutMs,
-      numberHashes: (msisdn) => sealing.numberHashes(msisdn),
-      end: (message, told) => this.endings.cancelled(message, told),
-      newer: (copy) => this.loader.newer(copy),
-      forget: (message) => this.carriers.forget(message),
-    });
-  }
-
-  #newCustomers(): Customers {
-    const { authenticator, limits } = this.options;
-    const parts = {
-      authenticator,
-      bindLimits: limits.binds,
-      bindBook: this.bindBook,
-      submit: this.submit,
-      manage: this.manage,
-      outbox: this.outbox,
-    };
-    return new Customers({ ...this.#common, ...parts });
-  }
-
-  #newRequeue(): Requeue {
-    return new Requeue({
-      rejected: (message) => this.endings.rejected(message),
-      sendsWhole: (id) => this.#common.catalog().carriers.get(id)?.longMessages === 'payload',
-      queueId: (carrier, lane, id) => this.carriers.queueId(carrier, lane, id),
-      enqueueJobs: (carrier, jobs) => this.carriers.enqueueJobs(carrier, jobs),
-      refusedBefore: (message, segment, status) =>
-        this.answers.refusedBefore(message, segment, status),
-      isPermanent: (commandStatus) => commandStatus !== 0 && !isTemporary(commandStatus),
-    });
-  }
-
-  #newRecovery(requeue: Requeue, progress: () => EpochProgress): Recovery {
-    const { keeper, connect } = this.options;
-    return new Recovery({
-      ...this.#common,
-      epoch: keeper.epoch,
-      connect: () => connect('recovery'),
-      progress,
-      load: (ids) => this.loader.load(ids),
-      requeue,
-      unknownAdopted: () => this.unknown.refreshFloor(),
-      defer: (rows) => this.waiting.add(rows),
-    });
-  }
-
-  #newScheduled(requeue: Requeue): ScheduledMessages {
-    const { epoch } = this.options.keeper;
-    return new ScheduledMessages({
-      ...this.#common,
-      epoch,
-      load: (ids) => this.loader.load(ids),
-      requeue,
-    });
-  }
-
-  #newJanitor(): Janitor {
-    const { connect } = this.options;
-    return new Janitor({
-      ...this.#common,
-      connect: () => connect('janitor'),
-      load: (ids) => this.loader.load(ids),
-      endUnsent: (message) => this.endings.neverSent(message),
-      endWithoutReceipt: (message) => this.endings.withoutReceipt(message),
-      endBySegments: (message) => this.endings.bySegments(message),
     });
   }
 
@@ -438,7 +222,7 @@ export class GatewayParts {
     });
   }
 
-  #settle(settlement: Settlement): void {
+  settle(settlement: Settlement): void {
     this.settling.begin(this.options.keeper.dbNowMs);
     this.lanes.settle.push(settlement);
     this.backpressure.check();
@@ -464,7 +248,7 @@ export class GatewayParts {
   }
 
   /** Sends a submit_sm again, by the route as it stands now. */
-  #resend(job: Job): void {
+  resend(job: Job): void {
     const { message } = job;
     const candidates = this.options.catalog().routes.candidates(message.destination);
     const next = candidates && chooseCarrier(candidates, this.carriers.isUsable, Math.random());
@@ -473,7 +257,7 @@ export class GatewayParts {
     this.carriers.enqueueJobs(message.carrier, [job]);
   }
 
-  #takeLease(carrier: CarrierId, keys: readonly Sending[]): Promise<TakenLease> {
+  takeLease(carrier: CarrierId, keys: readonly Sending[]): Promise<TakenLease> {
     const lease: bigint = this.ids.nextBatch();
     return new Promise((resolve, reject) => {
       const done = resolve;

@@ -14,10 +14,10 @@ import * as status from '../smpp/status.ts';
 import type { Lane } from '../store/lane.ts';
 import type { Correlation } from './correlation.ts';
 import { wantsNotifications } from './delivery.ts';
-import type { Sending } from './dispatch.ts';
 import type { InboundPath } from './inbound.ts';
 import type { Message, PartEnd } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import type { Sending } from './sending.ts';
 import {
   acceptedPart,
   isSuccess,

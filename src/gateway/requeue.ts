@@ -1,7 +1,7 @@
 import type { CarrierId, MessageId } from '../domain/ids.ts';
 import type { QueuedMessage } from '../store/recovery.ts';
-import type { Job } from './dispatch.ts';
 import type { Message } from './message.ts';
+import type { Job } from './sending.ts';
 
 export interface RequeueDeps {
   /** A message that was never leased: to the end of its carrier's queue, by id. */

@@ -1,3 +1,4 @@
+import type { MessageId } from '../domain/ids.ts';
 import type { Session } from '../session/session.ts';
 import type { UnsuccessSme } from '../smpp/fields.ts';
 import { newResponse } from '../smpp/pdu.ts';
@@ -16,20 +17,34 @@ export type Reply = 'submit_sm_resp' | 'data_sm_resp' | MultiReply;
 /** The address of a destination as the customer wrote it. */
 export type DestinationAddress = Omit<UnsuccessSme, 'error_status_code'>;
 
-/** Answers a submit_sm or data_sm that was accepted. */
-export function answerAccepted(
-  session: Session,
-  reply: 'submit_sm_resp' | 'data_sm_resp',
-  sequenceNumber: number,
-  messageId: string,
-): void {
+/** A destination whose answer is awaited. */
+export interface Asked {
+  readonly session: Session;
+  readonly sequenceNumber: number;
+  readonly reply: Reply;
+}
+
+/** Answers that a destination was accepted under this message_id. */
+export function answerAccepted({ session, sequenceNumber, reply }: Asked, messageId: string): void {
+  if (typeof reply !== 'string') return reply.accepted(messageId);
   const response = newResponse(reply, sequenceNumber, ESME_ROK);
   response.message_id = messageId;
   session.respond(response);
 }
 
-/** Answers with an error: header only, with the reason in words where the version allows a body. */
+/** Answers that a destination was refused. @param to as the customer wrote it @param reason in words, '' for none */
 export function answerRefused(
+  { session, sequenceNumber, reply }: Asked,
+  to: DestinationAddress,
+  commandStatus: number,
+  reason: string,
+): void {
+  if (typeof reply !== 'string') reply.refused(to, commandStatus, reason);
+  else respondRefused(session, reply, sequenceNumber, commandStatus, reason);
+}
+
+/** Header only, with the reason in words where the version allows a body. */
+function respondRefused(
   session: Session,
   reply: 'submit_sm_resp' | 'data_sm_resp' | 'submit_multi_resp',
   sequenceNumber: number,
@@ -52,12 +67,14 @@ export function answerRefused(
  */
 export class MultiReply {
   /** The message_id of all destinations: that of the first one stored. */
-  messageId: string | undefined;
+  #messageId: string | undefined;
   readonly #session: Session;
   readonly #sequenceNumber: number;
   readonly #failures: UnsuccessSme[] = [];
   #left: number;
   #reason = '';
+  /** The message_id of the first that was accepted. */
+  #accepted: string | undefined;
 
   constructor(session: Session, sequenceNumber: number, destinations: number) {
     this.#session = session;
@@ -65,10 +82,18 @@ export class MultiReply {
     this.#left = destinations;
   }
 
+  /** The message_id of the next destination: that of the first one; null for the first, where it is its own id. */
+  share(id: MessageId, alias: string | null): string | null {
+    if (this.#messageId !== undefined) return this.#messageId;
+    this.#messageId = alias ?? id.toString();
+    return alias;
+  }
+
   /** @param messageId differs from what was given to the others when it is a repetition */
   accepted(messageId: string): void {
-    this.messageId ??= messageId;
-    this.#settled(messageId);
+    this.#messageId ??= messageId;
+    this.#accepted ??= messageId;
+    this.#settled();
   }
 
   refused(to: DestinationAddress, commandStatus: number, reason: string): void {
@@ -80,24 +105,21 @@ export class MultiReply {
       destination_addr,
       error_status_code: commandStatus,
     });
-    this.#settled(undefined);
+    this.#settled();
   }
 
-  #anyAccepted: string | undefined;
-
-  #settled(messageId: string | undefined): void {
-    this.#anyAccepted ??= messageId;
+  #settled(): void {
     this.#left--;
     if (this.#left > 0) return;
     const first = this.#failures[0];
-    if (this.#anyAccepted === undefined && first !== undefined) {
-      const { error_status_code } = first;
+    if (this.#accepted === undefined && first !== undefined) {
+      const { error_status_code: commandStatus } = first;
       const sequence = this.#sequenceNumber;
-      answerRefused(this.#session, 'submit_multi_resp', sequence, error_status_code, this.#reason);
+      respondRefused(this.#session, 'submit_multi_resp', sequence, commandStatus, this.#reason);
       return;
     }
     const response = newResponse('submit_multi_resp', this.#sequenceNumber, ESME_ROK);
-    response.message_id = this.#anyAccepted ?? '';
+    response.message_id = this.#accepted ?? '';
     response.unsuccess_sme = this.#failures;
     this.#session.respond(response);
   }

@@ -1,7 +1,7 @@
 import type { CatalogAccount, CatalogBind, QueueLane } from '../domain/catalog.ts';
 import { type CarrierId, ClockStepError } from '../domain/ids.ts';
 import { times, ZERO } from '../domain/money.ts';
-import { type Refusal, type RefusalKey, statusOf } from '../domain/refusal.ts';
+import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 import type { Session } from '../session/session.ts';
 import { encodeOne, PduWriter } from '../smpp/codec.ts';
 import { ownOctets } from '../smpp/message.ts';
@@ -11,15 +11,19 @@ import * as status from '../smpp/status.ts';
 import type { AcceptVerdict } from '../store/accept.ts';
 import type { ContentKeys } from '../store/content-keys.ts';
 import type { Lane } from '../store/lane.ts';
-import type { FirstOfKey, SubmitKey } from '../store/submit-keys.ts';
 import type { Aliases } from './aliases.ts';
 import { Judge, type JudgeDeps, type Judged, type Problem } from './judge.ts';
 import { customerIdOf, DEFAULT_ALPHABET, echoOf, type Message, NOTHING } from './message.ts';
-import type { SubmitResult } from './observer.ts';
 import type { NextVersion } from './replace.ts';
+import {
+  type Asking,
+  NOT_STORED,
+  SubmitAnswers,
+  type SubmitAnswersDeps,
+} from './submit-answers.ts';
 import { submitKeyOf } from './submit-key.ts';
 import { addressStatus, submitOfData, submitsOfMulti } from './submit-pdu.ts';
-import { answerAccepted, answerRefused, MultiReply, type Reply } from './submit-reply.ts';
+import { MultiReply } from './submit-reply.ts';
 
 /** Messages that wait for the accept lane before sessions are no longer read: four batches of 500. */
 const ACCEPT_DEPTH_MAX = 2_000;
@@ -29,36 +33,26 @@ const ACCEPT_DEPTH_RESUME = 500;
 const STORE_BEHIND = 'storeBehind';
 
 /** A message on its way to the accept lane, with the session that waits for its answer. */
-export interface Submission {
+export interface Submission extends Asking {
   readonly message: Message;
-  readonly session: Session;
-  readonly sequenceNumber: number;
-  readonly reply: Reply;
-  readonly receivedAtMs: number;
   /** Accepted all the same, to end REJECTD by a receipt (`refusals: receipt`). */
   readonly refused: Refusal | undefined;
 }
 
 /** One destination of a request on its way through the steps. */
-interface Request {
-  readonly session: Session;
+interface Request extends Asking {
   readonly bind: CatalogBind;
   /** As a submit_sm, whatever the customer's operation was. */
   readonly pdu: SubmitSm;
-  readonly reply: Reply;
-  readonly receivedAtMs: number;
 }
 
-export interface SubmitDeps extends JudgeDeps {
-  readonly now: () => number;
+export interface SubmitDeps extends JudgeDeps, SubmitAnswersDeps {
   /** The next internal id; undefined while this node has none reserved. @throws ClockStepError */
   nextId(nowMs: number): Message['id'] | undefined;
   readonly keys: ContentKeys;
   /** message_ids of 3.3 binds. */
   readonly aliases: Pick<Aliases, 'take' | 'ensure'>;
   readonly accept: Pick<Lane<Submission, AcceptVerdict>, 'push' | 'depth'>;
-  /** The messages that these repeat; undefined: the first was refused meanwhile. */
-  firstOf(keys: readonly SubmitKey[]): Promise<(FirstOfKey | undefined)[]>;
   /** Accepted messages go to the queues of their carriers. */
   enqueue(messages: readonly Message[]): void;
   /** Accepted only to be refused by a receipt. */
@@ -78,12 +72,14 @@ export interface SubmitDeps extends JudgeDeps {
 export class SubmitPath {
   readonly #deps: SubmitDeps;
   readonly #judge: Judge;
+  readonly #answers: SubmitAnswers;
   readonly #writer = new PduWriter();
   readonly #held = new Set<Session>();
 
   constructor(deps: SubmitDeps) {
     this.#deps = deps;
     this.#judge = new Judge(deps);
+    this.#answers = new SubmitAnswers(deps);
   }
 
   /** One submit_sm of a bound session; it is answered once the store has it, or at once with a refusal. */
@@ -107,7 +103,8 @@ export class SubmitPath {
     const bind = this.#deps.catalog().binds.get(session.systemId);
     if (bind === undefined) return this.#notBound(session, pdu);
     const submits = submitsOfMulti(pdu);
-    const reply = new MultiReply(session, pdu.sequence_number, submits.length);
+    const sequenceNumber = pdu.sequence_number;
+    const reply = new MultiReply(session, sequenceNumber, submits.length);
     const [first] = submits;
     if (first === undefined) {
       // A distribution list: there are none here.
@@ -121,7 +118,7 @@ export class SubmitPath {
       one.data_coding = first.data_coding;
       one.short_message = first.short_message;
       one.tlvs = first.tlvs;
-      const request = { session, bind, pdu: one, reply, receivedAtMs };
+      const request = { session, bind, pdu: one, sequenceNumber, reply, receivedAtMs };
       this.#take(request, problem ?? this.#judge.judge(bind, one, receivedAtMs));
     }
   }
@@ -135,7 +132,8 @@ export class SubmitPath {
     const receivedAtMs = this.#deps.now();
     const bind = this.#deps.catalog().binds.get(session.systemId);
     if (bind === undefined) return this.#notBound(session, asked);
-    const request = { session, bind, pdu, reply, receivedAtMs };
+    const sequenceNumber = pdu.sequence_number;
+    const request = { session, bind, pdu, sequenceNumber, reply, receivedAtMs };
     const problem = this.#judge.admit(bind, pdu, 1, receivedAtMs);
     const judged = problem ?? this.#judge.judge(bind, pdu, receivedAtMs);
     if ('destination' in judged) ownOctets(pdu);
@@ -150,7 +148,7 @@ export class SubmitPath {
 
   /** replace_if_present_flag: the earlier message goes on in its place, if one is still queued; else it is a new one. */
   #replaceOrSeal(request: Request, judged: Judged): void {
-    const { session, bind, pdu, reply, receivedAtMs } = request;
+    const { bind, pdu } = request;
     if (pdu.replace_if_present_flag !== REPLACE)
       return this.#answerProblem(request, { status: status.ESME_RINVREPFLAG });
     const { segments, validUntilMs, releaseAtMs } = judged;
@@ -159,10 +157,7 @@ export class SubmitPath {
       (earlier) => {
         if (earlier === undefined) return this.#seal(request, judged, undefined);
         if ('refused' in earlier) return this.#refuse(request, earlier.refused, NOT_REPLACED);
-        const id = customerIdOf(earlier);
-        if (typeof reply === 'string') answerAccepted(session, reply, pdu.sequence_number, id);
-        else reply.accepted(id);
-        this.#count(bind.account, 'accepted', receivedAtMs);
+        this.#answers.accepted(request, bind.account, customerIdOf(earlier));
       },
       () => this.#refuse(request, 'storeUnavailable', NOT_STORED),
     );
@@ -192,24 +187,27 @@ export class SubmitPath {
       }
       const refused = refusalOfVerdict(verdict);
       if (refused !== undefined) {
-        this.#answerRefused(submission, refused.key, refused.detail);
+        const { echo, owner } = message;
+        this.#answers.refused(submission, echo, owner, refused.key, refused.detail);
         continue;
       }
-      this.#answerAccepted(submission, customerIdOf(message), 'accepted');
+      this.#answers.accepted(submission, message.owner, customerIdOf(message));
       this.#countMoney(message);
       if (submission.refused !== undefined) this.#deps.rejectByReceipt(message);
       // What has a time of its own waits in the store (scheduled.ts).
       else if (message.releaseAtMs === 0) accepted.push(message);
     }
     this.#deps.enqueue(accepted);
-    if (repeated !== undefined) void this.#answerRepeated(repeated);
+    if (repeated !== undefined) void this.#answers.repeated(repeated);
     this.#readAgain();
   }
 
   /** The batch certainly did not commit: nothing is charged, the customer may send again. */
   onNotCommitted(submissions: readonly Submission[]): void {
-    for (const submission of submissions)
-      this.#answerRefused(submission, 'storeUnavailable', NOT_STORED);
+    for (const submission of submissions) {
+      const { echo, owner } = submission.message;
+      this.#answers.refused(submission, echo, owner, 'storeUnavailable', NOT_STORED);
+    }
     this.#readAgain();
   }
 
@@ -229,7 +227,7 @@ export class SubmitPath {
 
   /** Builds the message, encrypts its submit_sm under the key of its account and day, hands it to the accept lane. */
   #seal(request: Request, judged: Judged, refused: Refusal | undefined): void {
-    const { session, bind, pdu, reply, receivedAtMs } = request;
+    const { session, bind, pdu, sequenceNumber, reply, receivedAtMs } = request;
     const { account } = bind;
     const key = this.#deps.keys.get(account.id, receivedAtMs);
     // First message of this account today: once its key is there, the same again.
@@ -252,7 +250,7 @@ export class SubmitPath {
       id,
       account: account.id,
       bind: bind.id,
-      customerId: typeof reply === 'string' ? alias : sharedId(reply, id, alias),
+      customerId: typeof reply === 'string' ? alias : reply.share(id, alias),
       carrier: judged.carrier,
       lane: laneOf(bind, pdu.priority_flag),
       segments: judged.segments,
@@ -278,7 +276,6 @@ export class SubmitPath {
       parts: undefined,
       ended: undefined,
     };
-    const sequenceNumber = pdu.sequence_number;
     this.#deps.accept.push({ message, session, sequenceNumber, reply, receivedAtMs, refused });
     if (this.#deps.accept.depth() >= ACCEPT_DEPTH_MAX && !this.#held.has(session)) {
       this.#held.add(session);
@@ -309,49 +306,10 @@ export class SubmitPath {
     }
   }
 
-  #answerAccepted(
-    submission: Submission,
-    messageId: string,
-    result: 'accepted' | 'repeated',
-  ): void {
-    const { session, sequenceNumber, reply, message, receivedAtMs } = submission;
-    if (typeof reply === 'string') answerAccepted(session, reply, sequenceNumber, messageId);
-    else reply.accepted(messageId);
-    this.#count(message.owner, result, receivedAtMs);
-  }
-
-  #answerRefused(submission: Submission, key: RefusalKey, reason: string): void {
-    const { session, sequenceNumber, reply, message, receivedAtMs } = submission;
-    const commandStatus = statusOf(key, message.owner.statusFor);
-    if (typeof reply === 'string')
-      answerRefused(session, reply, sequenceNumber, commandStatus, reason);
-    else reply.refused(message.echo, commandStatus, reason);
-    this.#count(message.owner, key, receivedAtMs);
-  }
-
-  /** `dedupe`: the answer to the first one is given again, and nothing else happens. */
-  async #answerRepeated(submissions: readonly Submission[]): Promise<void> {
-    const keys = submissions.map(({ message: { account, submitKey } }) => ({
-      account,
-      key: submitKey ?? NOTHING,
-    }));
-    const first = await this.#deps.firstOf(keys).catch(() => []);
-    for (const [i, submission] of submissions.entries()) {
-      const found = first[i];
-      // Refused in the same batch, or the store is away: he may send it again.
-      if (found === undefined) this.#answerRefused(submission, 'storeUnavailable', NOT_STORED);
-      else this.#answerAccepted(submission, customerIdOf(found), 'repeated');
-    }
-  }
-
   #answerProblem(request: Request, problem: Problem): void {
-    const { session, bind, pdu, reply, receivedAtMs } = request;
-    if ('status' in problem) {
-      if (typeof reply === 'string')
-        answerRefused(session, reply, pdu.sequence_number, problem.status, '');
-      else reply.refused(pdu, problem.status, '');
-      return this.#count(bind.account, 'malformed', receivedAtMs);
-    }
+    const { bind, pdu } = request;
+    if ('status' in problem)
+      return this.#answers.malformed(request, pdu, bind.account, problem.status);
     const { refusal } = problem;
     if (refusal.key === 'throttled') this.#deps.observer.throttled('customer', bind.systemId);
     if (bind.account.refusals === 'receipt' && REFUSED_BY_RECEIPT.has(refusal.key))
@@ -376,16 +334,7 @@ export class SubmitPath {
 
   /** Refused before it was a message. */
   #refuse(request: Request, key: RefusalKey, reason: string): void {
-    const { session, bind, pdu, reply, receivedAtMs } = request;
-    const commandStatus = statusOf(key, bind.account.statusFor);
-    if (typeof reply === 'string')
-      answerRefused(session, reply, pdu.sequence_number, commandStatus, reason);
-    else reply.refused(pdu, commandStatus, reason);
-    this.#count(bind.account, key, receivedAtMs);
-  }
-
-  #count(account: CatalogAccount, result: SubmitResult, receivedAtMs: number): void {
-    this.#deps.observer.submitAnswered(account, result, (this.#deps.now() - receivedAtMs) / 1_000);
+    this.#answers.refused(request, request.pdu, request.bind.account, key, reason);
   }
 
   #countMoney(message: Message): void {
@@ -425,19 +374,10 @@ const REFUSED_BY_RECEIPT: ReadonlySet<RefusalKey> = new Set<RefusalKey>([
 
 /** Verdict of accept: `dedupe` knows it. */
 const REPEATED = 4;
-/** Why a submit is refused that certainly is not stored. */
-const NOT_STORED = 'the message could not be stored';
 /** Why a submit_sm with replace_if_present_flag is refused: the earlier message stands as it was. */
 const NOT_REPLACED = 'the earlier message could not be replaced';
 /** Binds below it have message_ids of 8 hexadecimal digits (SMPP 3.3 §6.2.4.2). */
 const ALIAS_BELOW_VERSION = 0x34;
-
-/** The message_id of a destination of a submit_multi: that of the first one; null for the first, where it is its id. */
-function sharedId(reply: MultiReply, id: Message['id'], alias: string | null): string | null {
-  if (reply.messageId !== undefined) return reply.messageId;
-  reply.messageId = alias ?? id.toString();
-  return alias;
-}
 
 /** priority_flag above 0 (SMPP 3.4 §5.2.14) goes one lane faster than its traffic class. */
 function laneOf(bind: CatalogBind, priority: number): QueueLane {

@@ -2,13 +2,13 @@ import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import type { CarrierId, MessageId } from '../domain/ids.ts';
 import type { UnknownOutcome, UnknownResolution } from '../store/unknown.ts';
 import type { ClockOffsets } from './clock-offsets.ts';
-import type { Job, Sending } from './dispatch.ts';
 import { type LeaseBook, NO_LEASE } from './lease-book.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import { orphanFits, tail } from './orphan-fit.ts';
 import { smaller } from './queue.ts';
 import type { Arrival } from './receipt.ts';
+import type { Job, Sending } from './sending.ts';
 
 /** Unknown outcomes of one carrier looked at together; beyond these none is matched to an orphan, all are resent. */
 const OPEN_MAX = 5_000;

@@ -1,9 +1,9 @@
 import type { Catalog } from '../domain/catalog.ts';
-import type { Sending } from './dispatch.ts';
 import { NO_LEASE } from './lease-book.ts';
 import type { Message } from './message.ts';
 import type { Orphans } from './orphans.ts';
 import type { Arrival, ReceiptPath } from './receipt.ts';
+import type { Sending } from './sending.ts';
 
 export interface UpstreamAnswersDeps {
   catalog(): Catalog;

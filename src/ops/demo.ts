@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Pool } from 'pg';
 import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import type { GeneratedSecret } from '../store/resource-sealing.ts';
 
@@ -122,4 +123,12 @@ async function settled(tour: DemoTour, id: string): Promise<unknown> {
       return message;
     await new Promise((resolve) => setTimeout(resolve, SETTLED_PAUSE_MS));
   }
+}
+
+/** Whether the database has what the demo made. */
+export async function holdsDemo(pool: Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ demo: boolean }>(
+    'select exists (select from account where demo) as demo',
+  );
+  return rows[0]?.demo === true;
 }

@@ -55,3 +55,8 @@ export async function readBackBatch(
   if (row === undefined) throw new DependencyError('other', 'read_back_batch returned nothing');
   return row;
 }
+
+/** Stored verdicts as most lanes have them: one number an octet. */
+export function octets(stored: Buffer | null): unknown[] {
+  return stored === null ? [] : Array.from(stored);
+}

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { BatchId } from '../domain/ids.ts';
 import { DependencyError, dependencyError } from './errors.ts';
-import { answers, destroy, readBackBatch, within } from './lane-session.ts';
+import { answers, destroy, octets, readBackBatch, within } from './lane-session.ts';
 import type { LaneSpec } from './lane-spec.ts';
 
 export type { LaneSpec };
@@ -393,9 +393,4 @@ export class Lane<Item, Verdict = number> {
       this.#pause.end();
     }
   }
-}
-
-/** The default reading of stored verdicts. */
-function octets(stored: Buffer | null): unknown[] {
-  return stored === null ? [] : Array.from(stored);
 }

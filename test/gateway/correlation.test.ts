@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Catalog, CatalogCarrier } from '../../src/domain/catalog.ts';
 import { messageId } from '../../src/domain/ids.ts';
 import { Correlation, sameDestination } from '../../src/gateway/correlation.ts';
-import type { Sending } from '../../src/gateway/dispatch.ts';
+import type { Sending } from '../../src/gateway/sending.ts';
 import { accountOf, carrierOf, catalogOf, messageOf, sendingOf } from './messages.ts';
 
 let catalog: Catalog;

@@ -2,9 +2,9 @@ import type { Catalog, CatalogAccount, CatalogCarrier } from '../../src/domain/c
 import { compileCatalog } from '../../src/domain/compile-catalog.ts';
 import { accountId, bindId, carrierId, messageId } from '../../src/domain/ids.ts';
 import { credits, times } from '../../src/domain/money.ts';
-import type { Sending } from '../../src/gateway/dispatch.ts';
 import { NO_LEASE } from '../../src/gateway/lease-book.ts';
 import { type Message, NOTHING } from '../../src/gateway/message.ts';
+import type { Sending } from '../../src/gateway/sending.ts';
 import { applied, parsed, rowsOf } from '../domain/resource-samples.ts';
 import { resources, type TestResources } from './resources.ts';
 

@@ -1,0 +1,110 @@
+import type { AccountId } from '../domain/ids.ts';
+import { withClient } from '../store/pool.ts';
+import { firstOfKeys } from '../store/submit-keys.ts';
+import { Aliases } from './aliases.ts';
+import { BindBook } from './bind-book.ts';
+import { Customers } from './customers.ts';
+import { Manage } from './manage.ts';
+import { Outbox } from './outbox.ts';
+import type { GatewayParts } from './parts.ts';
+import { Replacer } from './replace.ts';
+import { SubmitPath } from './submit.ts';
+import { WaitingList } from './waiting-list.ts';
+
+/*
+ * The parts of the pipeline that face customers, put together: what each does stands in its own file.
+ */
+
+export function newBook(parts: GatewayParts): BindBook {
+  return new BindBook({
+    ...parts.common,
+    epoch: parts.options.keeper.epoch,
+    accountOf: (systemId) => parts.common.catalog().binds.get(systemId)?.account.id,
+  });
+}
+
+export function newSubmitPath(parts: GatewayParts): SubmitPath {
+  return new SubmitPath({
+    ...parts.common,
+    random: Math.random,
+    nextId: (nowMs) => parts.ids.nextMessage(nowMs),
+    keys: parts.keys,
+    rates: parts.options.limits.rates,
+    optOuts: parts.options.optOuts,
+    accept: parts.lanes.accept,
+    aliases: new Aliases(parts.common.pool),
+    firstOf: (keys) => withClient(parts.common.pool, (client) => firstOfKeys(client, keys)),
+    carrierUsable: parts.carriers.isUsable,
+    queued: parts.queued,
+    enqueue: (messages) => parts.carriers.enqueue(messages),
+    rejectByReceipt: (message) => parts.endings.rejected(message),
+    replaceIfPresent: (account, msisdn, next) =>
+      parts.replacer.replaceIfPresent(account, msisdn, next),
+  });
+}
+
+export function newReplacer(parts: GatewayParts): Replacer {
+  const numberHashes = (msisdn: string) => parts.options.sealing.numberHashes(msisdn);
+  return new Replacer({
+    ...parts.common,
+    lookups: parts.lookups,
+    keys: parts.keys,
+    replace: parts.lanes.replace,
+    numberHashes,
+    newer: (copy) => parts.loader.newer(copy),
+  });
+}
+
+export function newManage(parts: GatewayParts): Manage {
+  const { sealing, limits, responseTimeoutMs } = parts.options;
+  return new Manage({
+    ...parts.common,
+    rates: limits.rates,
+    lookups: parts.lookups,
+    replacer: parts.replacer,
+    responseTimeoutMs,
+    numberHashes: (msisdn) => sealing.numberHashes(msisdn),
+    end: (message, told) => parts.endings.cancelled(message, told),
+    newer: (copy) => parts.loader.newer(copy),
+    forget: (message) => parts.carriers.forget(message),
+  });
+}
+
+export function newCustomers(parts: GatewayParts): Customers {
+  const { authenticator, limits } = parts.options;
+  return new Customers({
+    ...parts.common,
+    authenticator,
+    bindLimits: limits.binds,
+    bindBook: parts.bindBook,
+    submit: parts.submit,
+    manage: parts.manage,
+    outbox: parts.outbox,
+  });
+}
+
+export function newOutbox(parts: GatewayParts): Outbox {
+  const { returned, deferred } = parts.lanes;
+  const take = (account: AccountId, most: number) => parts.waiting.take(account, most);
+  return new Outbox({
+    ...parts.common,
+    random: Math.random,
+    returned,
+    deferred,
+    takeWaiting: take,
+    recipientsWaiting: (account, asked) => parts.waiting.recipientsWaiting(account, asked),
+  });
+}
+
+export function newWaitingList(parts: GatewayParts): WaitingList {
+  const { keeper } = parts.options;
+  const stored = () => parts.lanes.deferred.drain();
+  return new WaitingList({
+    ...parts.common,
+    keeper,
+    loader: parts.loader,
+    keys: parts.keys,
+    outbox: () => parts.outbox,
+    stored,
+  });
+}
