@@ -1,4 +1,3 @@
-import { compileCarrierFaults } from './carrier-faults.ts';
 import type {
   Catalog,
   CatalogAccount,
@@ -8,7 +7,8 @@ import type {
   ReceiptFormat,
 } from './catalog.ts';
 import { parseCidrs } from './cidr.ts';
-import { type AccountId, accountId, bindId, type CarrierId, carrierId } from './ids.ts';
+import { compileCarrier } from './compile-carrier.ts';
+import { type AccountId, accountId, bindId, type CarrierId } from './ids.ts';
 import { compileInbound, type InboundSpec, type InboundTable } from './inbound.ts';
 import { type Credits, parseCredits } from './money.ts';
 import { compilePolicy } from './policy.ts';
@@ -19,7 +19,6 @@ import {
   type ClassSpec,
   type RouteSpec,
   type StoredAccount,
-  type StoredCarrier,
   type StoredResource,
   type StoredResources,
   type TariffSpec,
@@ -61,7 +60,7 @@ export function compileCatalog(stored: StoredResources): Catalog {
   const carriers = new Map<CarrierId, CatalogCarrier>();
   const carriersByName = new Map<string, CatalogCarrier>();
   for (const each of stored.carriers) {
-    const carrier = carrierOf(each);
+    const carrier = compileCarrier(each);
     carriers.set(carrier.id, carrier);
     carriersByName.set(carrier.name, carrier);
   }
@@ -186,38 +185,6 @@ function bindOf(
 function formerOf({ formerPasswordHash, formerPasswordUntil }: BindSpec): CatalogBind['former'] {
   if (formerPasswordHash === undefined || formerPasswordUntil === undefined) return undefined;
   return { passwordHash: formerPasswordHash, untilMs: Date.parse(formerPasswordUntil) };
-}
-
-function carrierOf(stored: StoredCarrier): CatalogCarrier {
-  const spec = stored.spec;
-  if (spec.sealedPassword === undefined)
-    throw new Error(`the stored carrier ${stored.name} has no sealed password`);
-  return {
-    id: carrierId(stored.id),
-    name: stored.name,
-    host: spec.host,
-    port: spec.port,
-    systemId: spec.systemId,
-    sealedPassword: spec.sealedPassword,
-    bindAs: spec.bindAs,
-    binds: spec.binds,
-    windowMax: spec.windowMax,
-    segmentsPerSecond: spec.segmentsPerSecond,
-    ids: spec.ids,
-    longMessages: spec.longMessages,
-    receipts: spec.receipts,
-    receiptGraceMs: Math.round(spec.receiptGraceHours * HOUR_MS),
-    onUnknownOutcome: {
-      waitMs: Math.round(spec.onUnknownOutcome.waitSeconds * 1000),
-      then: spec.onUnknownOutcome.then,
-    },
-    finalStates: spec.finalStates,
-    matchDestination: spec.matchDestination,
-    echoesUserMessageReference: spec.echoesUserMessageReference,
-    faults: compileCarrierFaults(spec.faults),
-    paused: stored.paused,
-    demo: stored.demo,
-  };
 }
 
 function routesOf(

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { foldText } from './fold-text.ts';
 import type { AccountId, CarrierId } from './ids.ts';
-import type { inboundSchema } from './resource-schema.ts';
+import type { inboundSchema } from './route-schema.ts';
 
 /** An inbound route as data: which account gets what subscribers send to a number. */
 export type InboundSpec = z.output<typeof inboundSchema>;

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { carrierSchema } from './carrier-schema.ts';
 import type { AccountStatus } from './catalog.ts';
 import type { InboundSpec } from './inbound.ts';
 import type { PolicySpec } from './policy-schema.ts';
@@ -6,13 +7,11 @@ import { policySchema } from './policy-schema.ts';
 import {
   accountSchema,
   type bindSchema,
-  carrierSchema,
   classSchema,
-  inboundSchema,
-  routeSchema,
   tariffSchema,
   termsSchema,
 } from './resource-schema.ts';
+import { inboundSchema, routeSchema } from './route-schema.ts';
 
 /** Prices by prefix, as data. */
 export type TariffSpec = z.output<typeof tariffSchema>;

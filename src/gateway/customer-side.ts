@@ -26,7 +26,6 @@ export function newBook(parts: GatewayParts): BindBook {
 export function newSubmitPath(parts: GatewayParts): SubmitPath {
   return new SubmitPath({
     ...parts.common,
-    random: Math.random,
     nextId: (nowMs) => parts.ids.nextMessage(nowMs),
     keys: parts.keys,
     rates: parts.options.limits.rates,
@@ -34,7 +33,7 @@ export function newSubmitPath(parts: GatewayParts): SubmitPath {
     accept: parts.lanes.accept,
     aliases: new Aliases(parts.common.pool),
     firstOf: (keys) => withClient(parts.common.pool, (client) => firstOfKeys(client, keys)),
-    carrierUsable: parts.carriers.isUsable,
+    router: parts.router,
     queued: parts.queued,
     enqueue: (messages) => parts.carriers.enqueue(messages),
     rejectByReceipt: (message) => parts.endings.rejected(message),

@@ -2,7 +2,6 @@ import type { Catalog, CatalogBind } from '../domain/catalog.ts';
 import type { CarrierId } from '../domain/ids.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
 import type { Refusal, RefusalKey } from '../domain/refusal.ts';
-import { chooseCarrier } from '../domain/routing.ts';
 import { checkSender } from '../domain/sender-id.ts';
 import { toGsm7 } from '../smpp/default-alphabet.ts';
 import { textOf } from '../smpp/message.ts';
@@ -14,6 +13,7 @@ import type { GatewayObserver } from './observer.ts';
 import type { OptOuts } from './opt-outs.ts';
 import type { QueuedCounts } from './queued-counts.ts';
 import type { RateLimits } from './rates.ts';
+import type { Router } from './router.ts';
 import { submitTimes } from './validity.ts';
 
 /** esm_class bits 5-2: an ESME sends messages (0) or acknowledgements of a recipient (SMPP 3.4 §5.2.12). */
@@ -37,12 +37,10 @@ export interface Judged {
 
 export interface JudgeDeps {
   catalog(): Catalog;
-  readonly random: () => number;
+  readonly router: Pick<Router, 'choose'>;
   readonly rates: RateLimits;
   readonly optOuts: Pick<OptOuts, 'has'>;
   readonly observer: GatewayObserver;
-  /** Whether a carrier can take messages now (its link is up and it is not paused). */
-  carrierUsable(carrier: CarrierId): boolean;
   readonly queued: Pick<QueuedCounts, 'of'>;
 }
 
@@ -106,16 +104,12 @@ export class Judge {
 
     const unitPrice = account.tariff.priceFor(destination.msisdn);
     if (unitPrice === undefined) return refuse('noRoute', 'no price for this number');
-    const candidates = this.#deps.catalog().routes.candidates(destination.msisdn);
-    const first = candidates?.[0]?.carrier;
-    if (candidates === undefined || first === undefined)
-      return refuse('noRoute', 'no route to this number');
-    // With every carrier down the message waits for the first one.
-    const carrier =
-      chooseCarrier(candidates, this.#deps.carrierUsable, this.#deps.random()) ?? first;
+    const { msisdn } = destination;
+    const routable = { destination: msisdn, sender: pdu.source_addr, owner: account, unitPrice };
+    const carrier = this.#deps.router.choose(routable);
+    if (carrier === undefined) return refuse('noRoute', 'no route to this number');
     const segments = segmentsOf(pdu, DEFAULT_ALPHABET);
     const { validUntilMs, releaseAtMs } = times;
-    const { msisdn } = destination;
     return { destination: msisdn, text, segments, carrier, unitPrice, validUntilMs, releaseAtMs };
   }
 }

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { Client, Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
 import type { CarrierId } from '../domain/ids.ts';
-import { chooseCarrier } from '../domain/routing.ts';
 import type { Taps } from '../session/tap.ts';
 import { ContentKeys } from '../store/content-keys.ts';
 import type { EpochProgress } from '../store/epoch.ts';
@@ -60,6 +59,7 @@ import type { BindLimits, RateLimits } from './rates.ts';
 import type { ReceiptPath } from './receipt.ts';
 import type { Recovery } from './recovery.ts';
 import type { Replacer } from './replace.ts';
+import { Router } from './router.ts';
 import type { ScheduledMessages } from './scheduled.ts';
 import type { Job, Sending } from './sending.ts';
 import type { Settlement } from './settlement.ts';
@@ -107,6 +107,7 @@ export class GatewayParts {
   readonly queued = new QueuedCounts();
   readonly clocks = new ClockOffsets();
   readonly correlation = new Correlation();
+  readonly router: Router;
   /** One a lane: each answers in order. */
   readonly settling = new CheckpointLog();
   readonly ending = new CheckpointLog();
@@ -136,6 +137,11 @@ export class GatewayParts {
     this.options = options;
     this.common = { catalog: () => options.catalog(), now: Date.now, observer, pool };
     this.ids = new NodeIds(options.keeper);
+    this.router = new Router({
+      catalog: this.common.catalog,
+      random: Math.random,
+      isUsable: (carrier) => this.carriers.isUsable(carrier),
+    });
     this.keys = new ContentKeys({ pool, sealing, random: randomBytes });
     this.loader = new MessageLoader({ ...this.common, keys: this.keys });
     this.lanes = this.#openLanes();
@@ -250,10 +256,12 @@ export class GatewayParts {
   /** Sends a submit_sm again, by the route as it stands now. */
   resend(job: Job): void {
     const { message } = job;
-    const candidates = this.options.catalog().routes.candidates(message.destination);
-    const next = candidates && chooseCarrier(candidates, this.carriers.isUsable, Math.random());
     // Segments of one message stay with one carrier: it puts them together.
-    if (next !== undefined && message.parts === undefined) message.carrier = next;
+    if (message.parts === undefined) {
+      const { destination, echo, owner, unitPrice } = message;
+      const routable = { destination, sender: echo.source_addr, owner, unitPrice };
+      message.carrier = this.router.next(routable, NONE) ?? message.carrier;
+    }
     this.carriers.enqueueJobs(message.carrier, [job]);
   }
 
@@ -274,3 +282,5 @@ export class GatewayParts {
     this.backpressure.check();
   }
 }
+
+const NONE: ReadonlySet<CarrierId> = new Set();

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { count, fault, graceHours, name, password, rate, systemId, whole } from './schema-parts.ts';
+
+/** An upstream SMSC. */
+export const carrierSchema = z
+  .strictObject({
+    name,
+    host: z.string().min(1).max(253),
+    port: whole(0, 65535),
+    systemId,
+    password: password.optional(),
+    sealedPassword: z.string().min(1).optional(),
+    bindAs: z.enum(['transceiver', 'transmitter+receiver']).default('transceiver'),
+    binds: whole(1, 100).default(2),
+    windowMax: count.default(100),
+    segmentsPerSecond: rate.default(0),
+    ids: z
+      .strictObject({
+        response: z.enum(['text', 'decimal', 'hex', 'auto']).default('text'),
+        receipt: z.enum(['text', 'decimal', 'hex', 'auto']).default('text'),
+      })
+      .default({ response: 'text', receipt: 'text' }),
+    longMessages: z.enum(['udh', 'sar', 'payload']).default('udh'),
+    receipts: z.boolean().default(true),
+    receiptGraceHours: graceHours.default(24),
+    onUnknownOutcome: z
+      .strictObject({
+        waitSeconds: z
+          .number()
+          .min(0, 'must not be negative')
+          .max(86_400, 'must be at most 86400')
+          .default(30),
+        then: z.enum(['resend', 'expire']).default('resend'),
+      })
+      .default({ waitSeconds: 30, then: 'resend' }),
+    finalStates: z.array(z.enum(['ENROUTE', 'ACCEPTD'])).default([]),
+    matchDestination: z.boolean().default(true),
+    echoesUserMessageReference: z.boolean().default(false),
+    faults: z
+      .strictObject({
+        byState: z
+          .partialRecord(z.enum(['UNDELIV', 'REJECTD', 'EXPIRED', 'DELETED', 'UNKNOWN']), fault)
+          .default({}),
+        byErr: z.record(z.string().min(1).max(8), fault).default({}),
+        byStatus: z
+          .record(
+            z.string().regex(/^(0x[0-9a-fA-F]{1,8}|[0-9]{1,10})$/, 'must be a command_status'),
+            fault,
+          )
+          .default({}),
+      })
+      .default({ byState: {}, byErr: {}, byStatus: {} }),
+  })
+  .refine(
+    (carrier) => (carrier.password === undefined) !== (carrier.sealedPassword === undefined),
+    {
+      path: ['password'],
+      error: 'needs either password or sealedPassword',
+    },
+  );

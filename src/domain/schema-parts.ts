@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { formatCredits, parseCredits } from './money.ts';
+
+/*
+ * What the schemas of several resources are made of.
+ */
+
+const HOURS_MAX = 8760; // a year: beyond any validity that a carrier takes (SMPP 3.4 §7.1.1: relative times are short)
+export const COUNT_MAX = 10_000; // sessions, windows: bounded memory
+export const RATE_MAX = 1_000_000; // segments a second, far beyond one node
+const SYSTEM_ID_OCTETS = 15; // SMPP 3.4 §4.1.1: 16 with its NUL
+const PASSWORD_OCTETS = 8; // SMPP 3.4 §4.1.1: 9 with its NUL
+
+/** A name of a resource: it stands in URLs, metric labels and other resources. */
+export const name = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    'must be 1 to 64 letters, digits, ".", "_" or "-", a letter or digit first',
+  );
+export const money = z.string().transform((text, ctx) => {
+  const parsed = parseCredits(text);
+  if (typeof parsed === 'bigint' && parsed >= 0n) return formatCredits(parsed);
+  ctx.addIssue({
+    code: 'custom',
+    message: typeof parsed === 'bigint' ? 'must not be negative' : parsed.error,
+  });
+  return z.NEVER;
+});
+export const hours = z
+  .number(`must be a number of hours, at most ${HOURS_MAX}`)
+  .positive('must be more than 0')
+  .max(HOURS_MAX, `must be at most ${HOURS_MAX}`);
+export const graceHours = z
+  .number(`must be a number of hours, at most ${HOURS_MAX}`)
+  .min(0, 'must not be negative')
+  .max(HOURS_MAX, `must be at most ${HOURS_MAX}`);
+/** A whole number within limits, one message for all that it can be else. */
+export function whole(least: number, most: number) {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z.int(error).min(least, error).max(most, error);
+}
+export const count = whole(1, COUNT_MAX);
+export const rate = whole(0, RATE_MAX);
+export const fault = z.enum(['platform', 'carrier', 'recipient', 'customer']);
+/** What goes over the wire as a C-Octet String: ASCII, so that characters are octets. */
+const wire = /^[\x20-\x7e]*$/;
+export const systemId = z
+  .string()
+  .min(1, 'must not be empty')
+  .regex(wire, 'must be printable ASCII')
+  .max(SYSTEM_ID_OCTETS, 'must be at most 15 octets (SMPP)');
+export const clearPassword = z
+  .string()
+  .min(1, 'must not be empty')
+  .regex(wire, 'must be printable ASCII')
+  .max(PASSWORD_OCTETS, 'must be at most 8 octets (SMPP)');
+/** `{generate: true}`: whoever applies the file makes a random one, once, and says where he put it. */
+export const password = z.union([clearPassword, z.strictObject({ generate: z.literal(true) })], {
+  error: (issue) => passwordMessage(issue.input),
+});
+
+/** SHA-256 of a certificate as openssl and browsers show it: hex, with colons or without. Kept as 64 lower digits. */
+export const fingerprint = z
+  .string()
+  .regex(
+    /^(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){31})$/,
+    'must be the SHA-256 fingerprint of a certificate: 64 hex digits, with or without colons',
+  )
+  .transform((text) => text.replaceAll(':', '').toLowerCase());
+/** A point in time with its zone; kept as UTC. */
+export const instant = z.iso
+  .datetime({ offset: true, error: 'must be a time such as 2026-12-01T00:00:00Z' })
+  .transform((text) => new Date(text).toISOString());
+
+/** What is wrong with a password, in words that never repeat it. */
+function passwordMessage(input: unknown): string {
+  if (typeof input !== 'string') return 'must be text, or {generate: true}';
+  return clearPassword.safeParse(input).error?.issues[0]?.message ?? 'is not a password';
+}
