@@ -35,6 +35,7 @@ export function newSubmitPath(parts: GatewayParts): SubmitPath {
     firstOf: (keys) => withClient(parts.common.pool, (client) => firstOfKeys(client, keys)),
     router: parts.router,
     queued: parts.queued,
+    brake: parts.brake,
     enqueue: (messages) => parts.carriers.enqueue(messages),
     rejectByReceipt: (message) => parts.endings.rejected(message),
     replaceIfPresent: (account, msisdn, next) =>
@@ -88,6 +89,7 @@ export function newOutbox(parts: GatewayParts): Outbox {
   return new Outbox({
     ...parts.common,
     random: Math.random,
+    brake: parts.brake,
     returned,
     deferred,
     takeWaiting: take,

@@ -17,6 +17,7 @@ import {
 } from './delivery.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import type { ReplayBrake } from './replay-brake.ts';
 import { isSuccess, type Settlement, stateName } from './settlement.ts';
 
 /** Deliveries of one account in memory that wait for a free window; the rest waits in the store. */
@@ -40,6 +41,7 @@ export interface OutboxDeps {
   readonly now: () => number;
   readonly random: () => number;
   readonly observer: GatewayObserver;
+  readonly brake: Pick<ReplayBrake, 'share'>;
   readonly returned: Pick<Lane<Delivery, never>, 'push'>;
   /** Puts deliveries on the waiting list in the store. */
   readonly deferred: Pick<Lane<Deferral, never>, 'push'>;
@@ -336,7 +338,8 @@ export class Outbox {
 
   #take(box: AccountBox, perSecond: number): void {
     const nowMs = this.#deps.now();
-    box.pace.reshape(perSecond, nowMs, perSecond * REPLAY_BURST_SECONDS);
+    const pace = Math.max(1, perSecond * this.#deps.brake.share(nowMs));
+    box.pace.reshape(pace, nowMs, pace * REPLAY_BURST_SECONDS);
     const most = Math.min(PAGE, box.pace.available(nowMs));
     if (most < 1) return;
     box.taking = true;

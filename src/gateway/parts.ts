@@ -59,6 +59,7 @@ import type { BindLimits, RateLimits } from './rates.ts';
 import type { ReceiptPath } from './receipt.ts';
 import type { Recovery } from './recovery.ts';
 import type { Replacer } from './replace.ts';
+import { ReplayBrake } from './replay-brake.ts';
 import { Router } from './router.ts';
 import type { ScheduledMessages } from './scheduled.ts';
 import type { Job, Sending } from './sending.ts';
@@ -106,6 +107,7 @@ export class GatewayParts {
   readonly leases = new LeaseBook();
   readonly queued = new QueuedCounts();
   readonly clocks = new ClockOffsets();
+  readonly brake = new ReplayBrake();
   readonly correlation = new Correlation();
   readonly router: Router;
   /** One a lane: each answers in order. */

@@ -3,6 +3,7 @@ import { type RefusalKey, statusOf } from '../domain/refusal.ts';
 import type { FirstOfKey, SubmitKey } from '../store/submit-keys.ts';
 import { customerIdOf, type Message, NOTHING } from './message.ts';
 import type { GatewayObserver, SubmitResult } from './observer.ts';
+import type { ReplayBrake } from './replay-brake.ts';
 import {
   type Asked,
   answerAccepted,
@@ -21,6 +22,7 @@ export interface Asking extends Asked {
 export interface SubmitAnswersDeps {
   readonly now: () => number;
   readonly observer: GatewayObserver;
+  readonly brake: Pick<ReplayBrake, 'answered'>;
   /** The messages that these repeat; undefined: the first was refused meanwhile. */
   firstOf(keys: readonly SubmitKey[]): Promise<(FirstOfKey | undefined)[]>;
 }
@@ -84,6 +86,8 @@ export class SubmitAnswers {
   }
 
   #count({ receivedAtMs }: Asking, account: CatalogAccount, result: SubmitResult): void {
-    this.#deps.observer.submitAnswered(account, result, (this.#deps.now() - receivedAtMs) / 1_000);
+    const ms = this.#deps.now() - receivedAtMs;
+    this.#deps.brake.answered(ms);
+    this.#deps.observer.submitAnswered(account, result, ms / 1_000);
   }
 }
