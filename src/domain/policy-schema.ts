@@ -1,55 +1,83 @@
 import { z } from 'zod';
-import { START_WORDS, STOP_WORDS } from './opt-out-words.ts';
+import type { RuleAction } from './policy-rule.ts';
+import { RULE_KINDS, type RuleKindName } from './rules/kinds.ts';
+import { name } from './schema-parts.ts';
 
-const WORDS_MAX = 200_000; // some ten times the largest word list seen
-const WORD_LENGTH_MAX = 100;
+const RULES_MAX = 1_000;
+const CONDITION_VALUES_MAX = 1_000;
+/** An exact sender, or the beginning of one with "*" at its end. */
+const SENDER = /^[^*]{1,21}\*?$|^\*$/;
 
-/** `bannedWords`: refuses a text that has one of these words or phrases, whole, whatever the case. */
-export const bannedWordsSchema = z.strictObject({
-  words: z.array(z.string().min(1).max(WORD_LENGTH_MAX)).max(WORDS_MAX),
-  action: z.enum(['refuse']).default('refuse'),
+/** To which messages a rule applies; what is absent is no condition, what is there must all hold. */
+const whenSchema = z.strictObject({
+  accounts: z.array(name).max(CONDITION_VALUES_MAX).optional(),
+  classes: z.array(name).max(CONDITION_VALUES_MAX).optional(),
+  /** Exact, or the beginning with "*" at its end. */
+  senders: z
+    .array(z.string().regex(SENDER, 'must be a sender, or its beginning and "*"'))
+    .max(CONDITION_VALUES_MAX)
+    .optional(),
+  /** Prefixes of E.164 numbers. */
+  prefixes: z
+    .array(z.string().regex(/^[0-9]{1,15}$/, 'must be 1 to 15 digits'))
+    .max(CONDITION_VALUES_MAX)
+    .optional(),
 });
 
-const OPT_OUT_WORDS_MAX = 500; // every language of the world has some ten
-const optOutWord = z.string().min(1).max(WORD_LENGTH_MAX);
+const common = {
+  /** Stands in metrics and on the timeline; by default the kind's name. */
+  name: z.string().min(1).max(64).optional(),
+  /** Where the rule comes from, and of which day: published rules differ and change. */
+  source: z.string().max(500).optional(),
+  sourceDate: z.iso.date().optional(),
+  when: whenSchema.optional(),
+  /** What is done about what it finds; by default the first that its kind can. */
+  action: z.enum(['refuse', 'hold', 'defer', 'rewrite', 'flag', 'suspend']).optional(),
+  /** `monitor`: only counted, to try a rule on live traffic. */
+  mode: z.enum(['enforce', 'monitor']).default('enforce'),
+  /** A code of the operator's own, for reports and the customer. */
+  reason: z.string().min(1).max(64).optional(),
+  /** command_status in place of the refusal's own (and of the account's `statusFor`). */
+  status: z.int('must be a command_status from 1 to 4294967295').min(1).max(0xffffffff).optional(),
+};
 
-/**
- * `optOut`: subscribers who send one of `stopWords` get no more messages of the account until they send one of
- * `startWords`; messages to numbers on the account's opt-out list are refused.
- */
-export const optOutSchema = z.strictObject({
-  stopWords: z
-    .array(optOutWord)
-    .max(OPT_OUT_WORDS_MAX)
-    .default([...STOP_WORDS]),
-  startWords: z
-    .array(optOutWord)
-    .max(OPT_OUT_WORDS_MAX)
-    .default([...START_WORDS]),
-});
-
-/**
- * One rule: what kind it is and its data stand under the key of its kind, beside what every rule has. A new kind is
- * a new optional key here and a new entry of the compilers in policy.ts.
- */
+/** One rule: its data stands under the key of its kind, beside what every rule has. */
 export const ruleSchema = z
   .strictObject({
-    /** Stands in metrics and on the timeline; by default the kind's name. */
-    name: z.string().min(1).max(64).optional(),
-    /** Where the rule comes from, and of which day: published rules differ and change. */
-    source: z.string().max(500).optional(),
-    sourceDate: z.iso.date().optional(),
-    bannedWords: bannedWordsSchema.optional(),
-    optOut: optOutSchema.optional(),
+    ...common,
+    bannedWords: RULE_KINDS.bannedWords.schema.optional(),
+    optOut: RULE_KINDS.optOut.schema.optional(),
   })
-  .refine((rule) => rule.bannedWords !== undefined || rule.optOut !== undefined, {
-    error: 'needs a kind: bannedWords or optOut',
+  .superRefine((rule, ctx) => {
+    const [kind, ...more] = kindsIn(rule);
+    const names = Object.keys(RULE_KINDS).join(', ');
+    if (kind === undefined || more.length > 0) {
+      ctx.addIssue({ code: 'custom', message: `needs exactly one kind of: ${names}` });
+      return;
+    }
+    const actions: readonly RuleAction[] = RULE_KINDS[kind].actions;
+    if (rule.action !== undefined && !actions.includes(rule.action))
+      ctx.addIssue({
+        code: 'custom',
+        path: ['action'],
+        message: `must be one that ${kind} can do: ${actions.join(', ')}`,
+      });
   });
 
 /** Content and conduct rules, tried in order. */
-export const policySchema = z.strictObject({ rules: z.array(ruleSchema).default([]) });
+export const policySchema = z.strictObject({
+  rules: z.array(ruleSchema).max(RULES_MAX).default([]),
+});
 
 /** A policy as data. */
 export type PolicySpec = z.output<typeof policySchema>;
 /** A rule as data. */
 export type RuleSpec = z.output<typeof ruleSchema>;
+/** What a rule applies to, as data. */
+export type WhenSpec = z.output<typeof whenSchema>;
+
+/** The kinds whose data a rule has: one, once it is checked. */
+export function kindsIn(rule: Partial<Record<RuleKindName, unknown>>): RuleKindName[] {
+  const names = Object.keys(RULE_KINDS) as RuleKindName[];
+  return names.filter((kind) => rule[kind] !== undefined);
+}

@@ -1,21 +1,38 @@
 import { compileOptOutWords, type OptOutWords } from './opt-out-words.ts';
-import type { PolicySpec, RuleSpec } from './policy-schema.ts';
+import type { Finding, PolicyFacts, PolicyInput, RuleAction, RuleCheck } from './policy-rule.ts';
+import { kindsIn, type PolicySpec, type RuleSpec, type WhenSpec } from './policy-schema.ts';
 import type { Refusal } from './refusal.ts';
-import { compileWordList, type WordList } from './word-list.ts';
+import { RULE_KINDS } from './rules/kinds.ts';
 
-/** What the rules look at. */
-export interface PolicyInput {
-  readonly text: string;
-  readonly sender: string;
-  readonly destination: string;
-  /** Whether the destination is on the account's opt-out list; looked up only where optOutWords are. */
-  readonly optedOut?: boolean;
+/** What the rules of a policy make of a message. Those that pass without a word share one object, {@link PASS}. */
+export interface PolicyVerdict {
+  /** The message goes no further: why, by which rule; and whether its account is to be suspended. */
+  readonly refused: Refused | undefined;
+  /** It is accepted and waits for a moderator: the name of the rule. */
+  readonly heldBy: string | undefined;
+  /** Unix ms before which it is not sent; 0: no rule said so. */
+  readonly notBeforeMs: number;
+  /** Text and sender in place of its own. */
+  readonly text: string | undefined;
+  readonly sender: string | undefined;
+  /** Rules in force that found something, in order, with what they did: for the timeline and metrics. */
+  readonly hits: readonly Hit[];
 }
 
-/** What they decide. */
-export type PolicyVerdict =
-  | { readonly pass: true }
-  | { readonly pass: false; readonly refusal: Refusal; readonly rule: string };
+/** A refusal by a rule. */
+export interface Refused {
+  readonly refusal: Refusal;
+  readonly rule: string;
+  /** In place of the refusal's own command_status. */
+  readonly status: number | undefined;
+  readonly suspends: boolean;
+}
+
+/** A rule that found something. `monitor`: nothing was done about it. */
+export interface Hit {
+  readonly rule: string;
+  readonly action: RuleAction | 'monitor';
+}
 
 /** Content and conduct rules, compiled from a `policies` resource. */
 export interface CompiledPolicy {
@@ -23,37 +40,126 @@ export interface CompiledPolicy {
   readonly version: number;
   /** What subscribers send to opt out and in; undefined: no rule of the policy is about that. */
   readonly optOutWords: OptOutWords | undefined;
-  /** Tries the rules in order; the first that does not pass decides. */
-  judge(input: PolicyInput): PolicyVerdict;
+  /** It has no rules. */
+  readonly isOpen: boolean;
+  /**
+   * Tries the rules in order. The first that refuses or suspends decides and ends it; holding, deferring, rewriting
+   * and flagging go on with the next rule, which sees what was rewritten.
+   */
+  judge(input: PolicyInput, facts: PolicyFacts): PolicyVerdict;
 }
 
-/** Compiles the rules of a policy. A rule kind is one key of RuleSpec and one branch of `compileRule`. */
+/** The verdict on a message in which no rule found anything. */
+export const PASS: PolicyVerdict = {
+  refused: undefined,
+  heldBy: undefined,
+  notBeforeMs: 0,
+  text: undefined,
+  sender: undefined,
+  hits: [],
+};
+
+/** Compiles the rules of a policy. */
 export function compilePolicy(name: string, version: number, spec: PolicySpec): CompiledPolicy {
-  const rules = spec.rules.flatMap(compileRule);
+  const rules = spec.rules.map(compileRule);
   return {
     name,
     version,
     optOutWords: optOutWordsOf(spec),
-    judge(input) {
+    isOpen: rules.length === 0,
+    judge(input, facts) {
+      let judging: Judging | undefined;
       for (const rule of rules) {
-        const verdict = rule(input);
-        if (!verdict.pass) return verdict;
+        const seen: PolicyInput = judging?.input ?? input;
+        if (rule.applies !== undefined && !rule.applies(seen)) continue;
+        const finding = rule.check(seen, facts);
+        if (finding === undefined) continue;
+        judging ??= new Judging(input);
+        judging.add(rule, finding);
+        if (judging.refused !== undefined) break;
       }
-      return PASS;
+      return judging ?? PASS;
     },
   };
 }
 
-type CompiledRule = (input: PolicyInput) => PolicyVerdict;
+interface CompiledRule {
+  readonly name: string;
+  readonly action: RuleAction | 'monitor';
+  readonly reason: string | undefined;
+  readonly status: number | undefined;
+  /** Undefined: to every message. */
+  readonly applies: ((input: PolicyInput) => boolean) | undefined;
+  readonly check: RuleCheck;
+}
 
-const PASS: PolicyVerdict = { pass: true };
+/** A verdict while it is made. */
+class Judging implements PolicyVerdict {
+  input: PolicyInput;
+  refused: Refused | undefined;
+  heldBy: string | undefined;
+  notBeforeMs = 0;
+  text: string | undefined;
+  sender: string | undefined;
+  readonly hits: Hit[] = [];
 
-function compileRule(spec: RuleSpec): CompiledRule[] {
-  const rules: CompiledRule[] = [];
-  if (spec.optOut !== undefined) rules.push(optOut(spec.name ?? 'optOut'));
-  if (spec.bannedWords !== undefined)
-    rules.push(bannedWords(spec.name ?? 'bannedWords', compileWordList(spec.bannedWords.words)));
-  return rules;
+  constructor(input: PolicyInput) {
+    this.input = input;
+  }
+
+  add(rule: CompiledRule, finding: Finding): void {
+    const { action } = rule;
+    this.hits.push({ rule: rule.name, action });
+    if (action === 'refuse' || action === 'suspend') this.#refuse(rule, finding.refusal);
+    else if (action === 'hold') this.heldBy ??= rule.name;
+    else if (action === 'defer')
+      this.notBeforeMs = Math.max(this.notBeforeMs, finding.untilMs ?? 0);
+    else if (action === 'rewrite') this.#rewrite(finding);
+  }
+
+  #refuse({ name, reason, status, action }: CompiledRule, refusal: Refusal): void {
+    const worded = reason === undefined ? refusal : { ...refusal, detail: reason };
+    this.refused = { refusal: worded, rule: name, status, suspends: action === 'suspend' };
+  }
+
+  #rewrite({ rewrite }: Finding): void {
+    this.text = rewrite?.text ?? this.text;
+    this.sender = rewrite?.sender ?? this.sender;
+    const { text = this.input.text, sender = this.input.sender } = this;
+    this.input = { ...this.input, text, sender };
+  }
+}
+
+function compileRule(spec: RuleSpec): CompiledRule {
+  const [kind] = kindsIn(spec);
+  if (kind === undefined) throw new Error('a stored rule has its kind');
+  const { name = kind, mode, reason, status } = spec;
+  const [usual = 'refuse'] = RULE_KINDS[kind].actions;
+  return {
+    name,
+    action: mode === 'monitor' ? 'monitor' : (spec.action ?? usual),
+    reason,
+    status,
+    applies: spec.when === undefined ? undefined : compileWhen(spec.when),
+    check: RULE_KINDS[kind].compile(spec[kind], name),
+  };
+}
+
+function compileWhen(when: WhenSpec): (input: PolicyInput) => boolean {
+  const accounts = when.accounts && new Set(when.accounts);
+  const classes = when.classes && new Set(when.classes);
+  const exact = new Set(when.senders?.filter((sender) => !sender.endsWith('*')));
+  const beginnings = when.senders
+    ?.filter((sender) => sender.endsWith('*'))
+    .map((sender) => sender.slice(0, -1));
+  const { prefixes } = when;
+  return (input) =>
+    (accounts === undefined || accounts.has(input.account)) &&
+    (classes === undefined || classes.has(input.trafficClass)) &&
+    (beginnings === undefined ||
+      exact.has(input.sender) ||
+      beginnings.some((beginning) => input.sender.startsWith(beginning))) &&
+    (prefixes === undefined || prefixes.some((prefix) => input.destination.startsWith(prefix)));
 }
 
 /** The words of all its rules of this kind. */
@@ -65,24 +171,4 @@ function optOutWordsOf(spec: PolicySpec): OptOutWords | undefined {
     stopWords,
     rules.flatMap((rule) => rule.startWords),
   );
-}
-
-/** The detail does not say the number. */
-function optOut(rule: string): CompiledRule {
-  const refused: PolicyVerdict = {
-    pass: false,
-    refusal: { key: 'optedOut', detail: 'the recipient has opted out' },
-    rule,
-  };
-  return (input) => (input.optedOut === true ? refused : PASS);
-}
-
-/** The detail does not repeat the word: it goes to logs and timelines, where no content belongs. */
-function bannedWords(rule: string, list: WordList): CompiledRule {
-  const refused: PolicyVerdict = {
-    pass: false,
-    refusal: { key: 'contentRefused', detail: `the text has a word that rule ${rule} refuses` },
-    rule,
-  };
-  return (input) => (list.foundIn(input.text) ? refused : PASS);
 }

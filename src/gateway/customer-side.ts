@@ -1,4 +1,5 @@
 import type { AccountId } from '../domain/ids.ts';
+import type { PolicyFacts } from '../domain/policy-rule.ts';
 import { withClient } from '../store/pool.ts';
 import { firstOfKeys } from '../store/submit-keys.ts';
 import { Aliases } from './aliases.ts';
@@ -29,7 +30,7 @@ export function newSubmitPath(parts: GatewayParts): SubmitPath {
     nextId: (nowMs) => parts.ids.nextMessage(nowMs),
     keys: parts.keys,
     rates: parts.options.limits.rates,
-    optOuts: parts.options.optOuts,
+    facts: factsOf(parts),
     accept: parts.lanes.accept,
     aliases: new Aliases(parts.common.pool),
     firstOf: (keys) => withClient(parts.common.pool, (client) => firstOfKeys(client, keys)),
@@ -47,6 +48,7 @@ export function newReplacer(parts: GatewayParts): Replacer {
   const numberHashes = (msisdn: string) => parts.options.sealing.numberHashes(msisdn);
   return new Replacer({
     ...parts.common,
+    facts: factsOf(parts),
     lookups: parts.lookups,
     keys: parts.keys,
     replace: parts.lanes.replace,
@@ -108,4 +110,10 @@ export function newWaitingList(parts: GatewayParts): WaitingList {
     outbox: () => parts.outbox,
     stored,
   });
+}
+
+/** What the rules of policies look up. */
+function factsOf(parts: GatewayParts): PolicyFacts {
+  const { optOuts } = parts.options;
+  return { optedOut: (account, destination) => optOuts.has(account, destination) };
 }

@@ -1,6 +1,7 @@
 import type { Catalog, CatalogBind } from '../domain/catalog.ts';
 import type { CarrierId } from '../domain/ids.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
+import type { PolicyFacts } from '../domain/policy-rule.ts';
 import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 import { checkSender } from '../domain/sender-id.ts';
 import { toGsm7 } from '../smpp/default-alphabet.ts';
@@ -10,7 +11,7 @@ import { malformedMessage, segmentsOf } from '../smpp/segmentation.ts';
 import * as status from '../smpp/status.ts';
 import { DEFAULT_ALPHABET } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
-import type { OptOuts } from './opt-outs.ts';
+import { PolicyStep } from './policy-step.ts';
 import type { QueuedCounts } from './queued-counts.ts';
 import type { RateLimits } from './rates.ts';
 import type { Router } from './router.ts';
@@ -20,8 +21,13 @@ import { submitTimes } from './validity.ts';
 const MESSAGE_TYPE = 0x3c;
 const TYPES_OF_AN_ESME: ReadonlySet<number> = new Set([0x00, 0x08, 0x10]);
 
-/** A message that is not accepted: a refusal of ours, or a parameter the specification has a status for. */
-export type Problem = { readonly refusal: Refusal } | { readonly status: number };
+/**
+ * A message that is not accepted: a refusal of ours (`answer`: with a command_status of a rule's own), or a parameter
+ * the specification has a status for.
+ */
+export type Problem =
+  | { readonly refusal: Refusal; readonly answer?: number | undefined }
+  | { readonly status: number };
 
 /** What a message is worth: found step by step before anything is written. */
 export interface Judged {
@@ -39,7 +45,7 @@ export interface JudgeDeps {
   catalog(): Catalog;
   readonly router: Pick<Router, 'choose'>;
   readonly rates: RateLimits;
-  readonly optOuts: Pick<OptOuts, 'has'>;
+  readonly facts: PolicyFacts;
   readonly observer: GatewayObserver;
   readonly queued: Pick<QueuedCounts, 'of'>;
 }
@@ -47,9 +53,11 @@ export interface JudgeDeps {
 /** Admit, normalise, judge, route, price: every decision about a message that needs no store. */
 export class Judge {
   readonly #deps: JudgeDeps;
+  readonly #policy: PolicyStep;
 
   constructor(deps: JudgeDeps) {
     this.#deps = deps;
+    this.#policy = new PolicyStep(deps);
   }
 
   /**
@@ -89,19 +97,9 @@ export class Judge {
     if ('status' in times) return times;
 
     const text = textOf(pdu, DEFAULT_ALPHABET);
-    const verdict = account.policy.judge({
-      text,
-      sender: pdu.source_addr,
-      destination: destination.msisdn,
-      optedOut:
-        account.policy.optOutWords !== undefined &&
-        this.#deps.optOuts.has(account.id, destination.msisdn),
-    });
-    if (!verdict.pass) {
-      this.#deps.observer.policyDecision(verdict.rule, 'refuse');
-      return { refusal: verdict.refusal };
-    }
-
+    const verdict = this.#policy.judge(bind.account, pdu, destination.msisdn, text, nowMs);
+    if (verdict.refused !== undefined)
+      return { refusal: verdict.refused.refusal, answer: verdict.refused.status };
     const unitPrice = account.tariff.priceFor(destination.msisdn);
     if (unitPrice === undefined) return refuse('noRoute', 'no price for this number');
     const { msisdn } = destination;

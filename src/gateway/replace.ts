@@ -1,5 +1,6 @@
 import type { CatalogAccount } from '../domain/catalog.ts';
 import { subtract, times } from '../domain/money.ts';
+import type { PolicyFacts } from '../domain/policy-rule.ts';
 import { type RefusalKey, statusOf } from '../domain/refusal.ts';
 import { encodeOne, PduWriter } from '../smpp/codec.ts';
 import { codingFromLatin1, type PeerAlphabet, toGsm7 } from '../smpp/default-alphabet.ts';
@@ -16,6 +17,7 @@ import type { Lookups } from './lookups.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import { namesSender, sameSender } from './own-message.ts';
+import { PolicyStep } from './policy-step.ts';
 import { validUntil } from './validity.ts';
 
 /** A message that is replaced again and again meanwhile is tried so often. */
@@ -27,6 +29,7 @@ export interface Replacement extends ReplaceRow {
 }
 
 export interface ReplaceDeps {
+  readonly facts: PolicyFacts;
   readonly now: () => number;
   readonly observer: GatewayObserver;
   readonly lookups: Pick<Lookups, 'named' | 'queued' | 'full'>;
@@ -66,10 +69,12 @@ type Outcome =
  */
 export class Replacer {
   readonly #deps: ReplaceDeps;
+  readonly #policy: PolicyStep;
   readonly #writer = new PduWriter();
 
   constructor(deps: ReplaceDeps) {
     this.#deps = deps;
+    this.#policy = new PolicyStep(deps);
   }
 
   /**
@@ -175,12 +180,14 @@ export class Replacer {
       toGsm7(submit, account.defaultAlphabet) ?? malformedMessage(submit, DEFAULT_ALPHABET);
     if (malformed !== undefined) return { status: malformed.commandStatus };
     const text = textOf(submit, DEFAULT_ALPHABET);
-    const sender = submit.source_addr;
-    const verdict = account.policy.judge({ text, sender, destination: copy.destination });
-    if (!verdict.pass) {
-      this.#deps.observer.policyDecision(verdict.rule, 'refuse');
-      return { refused: verdict.refusal.key };
-    }
+    const { refused } = this.#policy.judge(
+      account,
+      submit,
+      copy.destination,
+      text,
+      this.#deps.now(),
+    );
+    if (refused !== undefined) return { refused: refused.refusal.key };
     return { submit, segments: segmentsOf(submit, DEFAULT_ALPHABET), ...times };
   }
 

@@ -45,15 +45,16 @@ export class SubmitAnswers {
     this.#count(asking, account, result);
   }
 
-  /** By one of our refusals, with the account's own status where it has one. */
+  /** By one of our refusals: with the status of the rule that refuses, of the account, or the refusal's own. */
   refused(
     asking: Asking,
     to: DestinationAddress,
     account: CatalogAccount,
     key: RefusalKey,
     reason: string,
+    answer: number = statusOf(key, account.statusFor),
   ): void {
-    answerRefused(asking, to, statusOf(key, account.statusFor), reason);
+    answerRefused(asking, to, answer, reason);
     this.#count(asking, account, key);
   }
 

@@ -314,7 +314,7 @@ export class SubmitPath {
     if (refusal.key === 'throttled') this.#deps.observer.throttled('customer', bind.systemId);
     if (bind.account.refusals === 'receipt' && REFUSED_BY_RECEIPT.has(refusal.key))
       return this.#acceptToReject(request, refusal);
-    this.#refuse(request, refusal.key, refusal.detail);
+    this.#refuse(request, refusal.key, refusal.detail, problem.answer);
   }
 
   /** `refusals: receipt`: stored at no charge and ended REJECTD, so that the customer hears of it by a receipt. */
@@ -333,8 +333,8 @@ export class SubmitPath {
   }
 
   /** Refused before it was a message. */
-  #refuse(request: Request, key: RefusalKey, reason: string): void {
-    this.#answers.refused(request, request.pdu, request.bind.account, key, reason);
+  #refuse(request: Request, key: RefusalKey, reason: string, answer?: number): void {
+    this.#answers.refused(request, request.pdu, request.bind.account, key, reason, answer);
   }
 
   #countMoney(message: Message): void {

@@ -1,33 +1,132 @@
 import { describe, expect, it } from 'vitest';
-import { compilePolicy } from '../../src/domain/policy.ts';
+import { accountId } from '../../src/domain/ids.ts';
+import { compilePolicy, PASS, type PolicyVerdict } from '../../src/domain/policy.ts';
+import type { PolicyFacts, PolicyInput } from '../../src/domain/policy-rule.ts';
 import { policySchema } from '../../src/domain/policy-schema.ts';
 
-const input = (text: string) => ({ text, sender: 'ACME', destination: '966512345678' });
-const policy = (rules: unknown[]) => compilePolicy('p', 2, policySchema.parse({ rules }));
+const INPUT: PolicyInput = {
+  text: 'hello',
+  sender: 'ACME',
+  destination: '966512345678',
+  accountId: accountId(7),
+  account: 'acme',
+  trafficClass: 'promotional',
+  atMs: 0,
+};
+const NOBODY: PolicyFacts = { optedOut: () => false };
+
+/** What a policy of these rules makes of a message that differs from INPUT in some ways. */
+function judged(
+  rules: unknown[],
+  input: Partial<PolicyInput> = {},
+  facts: PolicyFacts = NOBODY,
+): PolicyVerdict {
+  const policy = compilePolicy('p', 2, policySchema.parse({ rules }));
+  return policy.judge({ ...INPUT, ...input }, facts);
+}
+
+const casino = { name: 'gambling', bannedWords: { words: ['casino'] } };
 
 describe('judge', () => {
   it('passes everything without rules', () => {
-    expect(policy([]).judge(input('casino'))).toEqual({ pass: true });
+    expect(judged([], { text: 'casino' })).toBe(PASS);
   });
 
   it('refuses a banned word as contentRefused, and does not repeat the word', () => {
-    const verdict = policy([{ name: 'gambling', bannedWords: { words: ['casino'] } }]).judge(
-      input('our Casino'),
-    );
-    expect(verdict).toMatchObject({
-      pass: false,
+    const verdict = judged([casino], { text: 'our Casino' });
+    expect(verdict.refused).toMatchObject({
       rule: 'gambling',
       refusal: { key: 'contentRefused' },
+      suspends: false,
     });
-    expect(JSON.stringify(verdict)).not.toMatch(/casino/i);
+    expect(JSON.stringify(verdict.refused)).not.toMatch(/casino/i);
   });
 
   it('lets the first rule that refuses decide, named by its kind where it has no name', () => {
-    const two = policy([
+    const two = [
       { bannedWords: { words: ['lottery'] } },
       { name: 'second', bannedWords: { words: ['casino', 'lottery'] } },
+    ];
+    expect(judged(two, { text: 'lottery' }).refused?.rule).toBe('bannedWords');
+    expect(judged(two, { text: 'lottery' }).hits).toEqual([
+      { rule: 'bannedWords', action: 'refuse' },
     ]);
-    expect(two.judge(input('lottery'))).toMatchObject({ rule: 'bannedWords' });
-    expect(two.judge(input('casino'))).toMatchObject({ rule: 'second' });
+    expect(judged(two, { text: 'casino' }).refused?.rule).toBe('second');
+  });
+
+  it('refuses by a status and a reason of the rule', () => {
+    const rule = { ...casino, status: 0x45, reason: 'GAMBLING-1' };
+    expect(judged([rule], { text: 'casino' }).refused).toMatchObject({
+      status: 0x45,
+      refusal: { key: 'contentRefused', detail: 'GAMBLING-1' },
+    });
+  });
+
+  it('only counts what a rule in monitor finds, and goes on', () => {
+    const rules = [
+      { ...casino, mode: 'monitor' },
+      { name: 'second', bannedWords: { words: ['win'] } },
+    ];
+    const verdict = judged(rules, { text: 'win at the casino' });
+    expect(verdict.hits).toEqual([
+      { rule: 'gambling', action: 'monitor' },
+      { rule: 'second', action: 'refuse' },
+    ]);
+    expect(judged(rules, { text: 'the casino' })).toMatchObject({ refused: undefined });
+  });
+
+  it('flags and goes on', () => {
+    const rules = [
+      { ...casino, action: 'flag' },
+      { name: 'second', bannedWords: { words: ['win'] } },
+    ];
+    expect(judged(rules, { text: 'win at the casino' })).toMatchObject({
+      refused: { rule: 'second' },
+      hits: [{ rule: 'gambling', action: 'flag' }, { rule: 'second' }],
+    });
+  });
+
+  it.each([
+    ['account', { accounts: ['acme'] }, { account: 'other' }],
+    ['class', { classes: ['promotional'] }, { trafficClass: 'otp' }],
+    ['sender', { senders: ['ACME'] }, { sender: 'ACMEE' }],
+    ['beginning of the sender', { senders: ['AC*'] }, { sender: 'BAC' }],
+    ['prefix of the number', { prefixes: ['966', '7'] }, { destination: '4479' }],
+  ])('applies a rule by %s', (_what, when, other) => {
+    const rule = { ...casino, when };
+    expect(judged([rule], { text: 'casino' }).refused?.rule).toBe('gambling');
+    expect(judged([rule], { text: 'casino', ...other })).toBe(PASS);
+  });
+
+  it('applies a rule only where all of its conditions hold', () => {
+    const rule = { ...casino, when: { accounts: ['acme'], classes: ['otp'] } };
+    expect(judged([rule], { text: 'casino' })).toBe(PASS);
+    expect(judged([rule], { text: 'casino', trafficClass: 'otp' }).refused).toBeDefined();
+  });
+
+  it('asks for the opt-out of this account and number', () => {
+    const asked: unknown[][] = [];
+    const facts = { optedOut: (...of: unknown[]) => asked.push(of) === 1 };
+    expect(judged([{ optOut: {} }], {}, facts).refused?.refusal.key).toBe('optedOut');
+    expect(asked).toEqual([[7, '966512345678']]);
+  });
+});
+
+describe('policySchema', () => {
+  const problem = (rule: unknown) => {
+    const parsed = policySchema.safeParse({ rules: [rule] });
+    return parsed.success ? undefined : parsed.error.issues[0]?.message;
+  };
+
+  it('wants exactly one kind', () => {
+    expect(problem({ name: 'x' })).toContain('needs exactly one kind');
+    expect(problem({ ...casino, optOut: {} })).toContain('needs exactly one kind');
+  });
+
+  it('refuses an action that the kind cannot do', () => {
+    expect(problem({ ...casino, action: 'rewrite' })).toBe(
+      'must be one that bannedWords can do: refuse, flag',
+    );
+    expect(problem({ optOut: {}, action: 'defer' })).toContain('must be one that optOut can do');
   });
 });

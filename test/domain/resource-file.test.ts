@@ -99,7 +99,7 @@ describe('parseResources', () => {
     [
       'policies: {p: {rules: [{name: x}]}}',
       'policies.p.rules[0]',
-      'needs a kind: bannedWords or optOut',
+      'needs exactly one kind of: bannedWords, optOut',
     ],
     [
       'routes: [{prefix: "9a", carriers: [{name: s}]}]',

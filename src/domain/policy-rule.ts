@@ -1,0 +1,60 @@
+import type { z } from 'zod';
+import type { AccountId } from './ids.ts';
+import type { Refusal } from './refusal.ts';
+
+/** A message as the rules see it. One object is made for each submit, and none for each rule. */
+export interface PolicyInput {
+  /** The whole text, decoded; '' of 8-bit data. */
+  readonly text: string;
+  /** source_addr as the customer gave it. */
+  readonly sender: string;
+  /** E.164 digits. */
+  readonly destination: string;
+  readonly accountId: AccountId;
+  /** Names of the account and of the traffic class. */
+  readonly account: string;
+  readonly trafficClass: string;
+  /** Unix ms. */
+  readonly atMs: number;
+}
+
+/**
+ * What rules look up beside the message: lists and counts that the gateway keeps in memory. Every look-up is
+ * synchronous and constant in time.
+ */
+export interface PolicyFacts {
+  /** Whether a number wants no messages of this account. */
+  optedOut(account: AccountId, destination: string): boolean;
+}
+
+/** What a rule found in a message. The detail never repeats content or numbers: it goes to logs and timelines. */
+export interface Finding {
+  readonly refusal: Refusal;
+  /** Unix ms before which the message is not sent, for `action: defer`; only rules about time know one. */
+  readonly untilMs?: number;
+  /** Text or sender in place of the message's own, for `action: rewrite`; only rules that can rewrite have one. */
+  readonly rewrite?: { readonly text?: string; readonly sender?: string };
+}
+
+/** One compiled rule: what it finds in a message, or undefined. */
+export type RuleCheck = (input: PolicyInput, facts: PolicyFacts) => Finding | undefined;
+
+/** What can be done about a finding. */
+export type RuleAction = 'refuse' | 'hold' | 'defer' | 'rewrite' | 'flag' | 'suspend';
+
+/** A kind of rule: the schema of its data, its actions (the first is the default) and its compiler. */
+export interface RuleKind<Schema extends z.ZodType = z.ZodType> {
+  readonly schema: Schema;
+  readonly actions: readonly RuleAction[];
+  /** @param data the output of `schema` */
+  compile(data: unknown, name: string): RuleCheck;
+}
+
+/** Makes a kind of its parts: only here the schema's output and the compiler's input are known to be the same. */
+export function ruleKind<Schema extends z.ZodType>(kind: {
+  readonly schema: Schema;
+  readonly actions: readonly RuleAction[];
+  compile(data: z.output<Schema>, name: string): RuleCheck;
+}): RuleKind<Schema> {
+  return { ...kind, compile: (data, name) => kind.compile(data as z.output<Schema>, name) };
+}

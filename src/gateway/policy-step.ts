@@ -1,0 +1,46 @@
+import type { CatalogAccount } from '../domain/catalog.ts';
+import { PASS, type PolicyVerdict } from '../domain/policy.ts';
+import type { PolicyFacts } from '../domain/policy-rule.ts';
+import type { SubmitSm } from '../smpp/pdu.ts';
+import type { GatewayObserver } from './observer.ts';
+
+export interface PolicyStepDeps {
+  readonly observer: GatewayObserver;
+  readonly facts: PolicyFacts;
+}
+
+/** Has an account's policy judge a message: the same for submit_sm, data_sm, submit_multi and replace_sm. */
+export class PolicyStep {
+  readonly #deps: PolicyStepDeps;
+
+  constructor(deps: PolicyStepDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Counts what each rule found. An account without rules costs nothing.
+   * @param text the whole text, decoded
+   */
+  judge(
+    account: CatalogAccount,
+    pdu: Pick<SubmitSm, 'source_addr'>,
+    destination: string,
+    text: string,
+    nowMs: number,
+  ): PolicyVerdict {
+    if (account.policy.isOpen) return PASS;
+    const { observer, facts } = this.#deps;
+    const input = {
+      text,
+      sender: pdu.source_addr,
+      destination,
+      accountId: account.id,
+      account: account.name,
+      trafficClass: account.trafficClass,
+      atMs: nowMs,
+    };
+    const verdict = account.policy.judge(input, facts);
+    for (const { rule, action } of verdict.hits) observer.policyDecision(rule, action);
+    return verdict;
+  }
+}
