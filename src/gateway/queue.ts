@@ -1,4 +1,5 @@
 import type { MessageId } from '../domain/ids.ts';
+import { IdFifo } from './id-fifo.ts';
 import type { Message } from './message.ts';
 
 /** Lanes in order of haste: 0 fast (OTP), 1 normal, 2 bulk. */
@@ -12,9 +13,6 @@ const HOT_OCTETS_MAX = 16 * 1024 * 1024;
 /** What a TLV costs beside its value. */
 const TLV_OCTETS = 100;
 
-/** Ids in one chunk of a cold queue: 4096 x 8 octets = 32 KiB, small enough to free often. */
-const CHUNK_IDS = 4096;
-
 /**
  * Turns a cycle of 21 picks: 16 fast, 4 normal, 1 bulk. OTP goes first, and bulk still gets about
  * 5 % of a busy carrier.
@@ -22,57 +20,6 @@ const CHUNK_IDS = 4096;
 const LANE_CYCLE: readonly number[] = [
   0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2,
 ];
-
-/** A first-in first-out list of message ids at 8 octets each: a million queued messages cost 8 MB. */
-export class IdFifo {
-  #chunks: { ids: BigInt64Array; used: number; smallest: MessageId }[] = [];
-  /** Ids already taken of the first chunk. */
-  #taken = 0;
-  #length = 0;
-
-  /** Ids held. */
-  get length(): number {
-    return this.#length;
-  }
-
-  /**
-   * An id not above any held: exact but for the first chunk, whose taken ids still count. (Adopted
-   * messages are older than those before them, so the first id need not be the smallest.)
-   */
-  floor(): MessageId | undefined {
-    return this.#chunks.reduce<MessageId | undefined>(
-      (f, chunk) => smaller(f, chunk.smallest),
-      undefined,
-    );
-  }
-
-  push(id: MessageId): void {
-    let last = this.#chunks.at(-1);
-    if (last === undefined || last.used === CHUNK_IDS) {
-      last = { ids: new BigInt64Array(CHUNK_IDS), used: 0, smallest: id };
-      this.#chunks.push(last);
-    }
-    last.ids[last.used++] = id;
-    if (id < last.smallest) last.smallest = id;
-    this.#length++;
-  }
-
-  /** Takes up to `most` ids, first in first out. */
-  take(most: number): MessageId[] {
-    const taken: MessageId[] = [];
-    let first = this.#chunks[0];
-    while (first !== undefined && taken.length < most) {
-      taken.push(first.ids[this.#taken++] as MessageId);
-      if (this.#taken === first.used) {
-        this.#chunks.shift();
-        this.#taken = 0;
-        first = this.#chunks[0];
-      }
-    }
-    this.#length -= taken.length;
-    return taken;
-  }
-}
 
 /** One lane: messages with their content in memory first, then ids only. */
 interface LaneQueue {
@@ -191,8 +138,10 @@ export class CarrierQueue {
   forget(id: MessageId): boolean {
     for (const q of this.#lanes) {
       const at = q.hot.findIndex((message) => message?.id === id);
-      if (at < 0) continue;
+      const message = q.hot[at];
+      if (message === undefined) continue;
       q.hot.splice(at, 1);
+      q.hotOctets -= octetsOf(message);
       return true;
     }
     return false;

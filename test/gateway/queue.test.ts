@@ -1,9 +1,8 @@
-import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { CatalogAccount } from '../../src/domain/catalog.ts';
 import { type MessageId, messageId } from '../../src/domain/ids.ts';
 import type { Message } from '../../src/gateway/message.ts';
-import { CarrierQueue, IdFifo, smaller } from '../../src/gateway/queue.ts';
+import { CarrierQueue, smaller } from '../../src/gateway/queue.ts';
 import { newPdu } from '../../src/smpp/pdu.ts';
 import { accountOf, catalogOf, messageOf } from './messages.ts';
 
@@ -39,54 +38,6 @@ function pageIn(queue: CarrierQueue, most: number): void {
     queue.takeCold(lane, most).map((one) => queued(Number(one), lane as 0 | 1 | 2)),
   );
 }
-
-describe('IdFifo', () => {
-  it('gives ids in the order in which they came, over its chunks, whatever is asked for at once', () => {
-    fc.assert(
-      fc.property(
-        fc.array(
-          fc.oneof(
-            fc.record({ push: fc.integer({ min: 1, max: 5000 }) }),
-            fc.record({ take: fc.integer({ min: 1, max: 6000 }) }),
-          ),
-          { maxLength: 20 },
-        ),
-        (steps) => {
-          const fifo = new IdFifo();
-          const model: MessageId[] = [];
-          let next = 1;
-          for (const step of steps) {
-            if ('push' in step) {
-              for (let n = 0; n < step.push; n++) {
-                model.push(id(next));
-                fifo.push(id(next++));
-              }
-            } else expect(fifo.take(step.take)).toEqual(model.splice(0, step.take));
-            expect(fifo.length).toBe(model.length);
-            const floor = fifo.floor();
-            const [first] = model;
-            if (first !== undefined) expect(floor !== undefined && floor <= first).toBe(true);
-          }
-        },
-      ),
-      { numRuns: 30 },
-    );
-  });
-
-  it('has a floor not above any id held, though older ids come later', () => {
-    const fifo = new IdFifo();
-    for (const n of [50, 60, 10, 70]) fifo.push(id(n));
-    expect(fifo.floor()).toBe(id(10));
-  });
-
-  it('has no floor when it is empty', () => {
-    const fifo = new IdFifo();
-    fifo.push(id(1));
-    fifo.take(1);
-    expect(fifo.floor()).toBeUndefined();
-    expect(fifo.length).toBe(0);
-  });
-});
 
 describe('CarrierQueue', () => {
   it('gives one lane in the order in which it came', () => {
@@ -146,6 +97,18 @@ describe('CarrierQueue', () => {
     expect(queue.coldLane()).toBeUndefined();
     expect(drained(queue)).toEqual(rest.map(Number));
     expect(queue.coldLane()).toBe(1);
+  });
+
+  it('has room again for what a forgotten message held', () => {
+    const queue = new CarrierQueue(4_000);
+    const submit = newPdu('submit_sm', 1);
+    submit.tlvs = [{ tag: 0x1400, value: Buffer.alloc(65_000) }];
+    for (let n = 1; n <= 1_000; n++) {
+      queue.push(Object.assign(queued(n), { submit }));
+      expect(queue.forget(id(n))).toBe(true);
+    }
+    queue.push(queued(1_001));
+    expect(drained(queue)).toEqual([1_001]);
   });
 
   it('keeps the order though messages come while others wait for the store', () => {
