@@ -7,6 +7,7 @@ import type { Catalog } from './domain/catalog.ts';
 import { Authenticator } from './gateway/authenticate.ts';
 import { CatalogSource } from './gateway/catalog-source.ts';
 import { GatewayNode, opened } from './gateway/node.ts';
+import { QualityBook } from './gateway/quality.ts';
 import { ensureAdminToken } from './ops/admin-token.ts';
 import { applyText, faultText } from './ops/apply.ts';
 import { type Database, openDatabase } from './ops/database.ts';
@@ -100,6 +101,7 @@ class Daemon {
   readonly #metrics = createMetrics();
   readonly #counts: LiveCounts;
   readonly #traces: { readonly hub: TraceHub; readonly recordings: Recordings };
+  #catalog: CatalogSource | undefined;
   #node: GatewayNode | undefined;
   #draining = false;
   #stop: () => void = () => {};
@@ -112,7 +114,8 @@ class Daemon {
     this.#pool = pool;
     this.#doors = new SmppDoors(config.smpp, Date.now);
     this.#authenticator = new Authenticator({ pepper: keys.pepper, now: Date.now });
-    this.#counts = new LiveCounts(this.#metrics, log, statusName);
+    const quality = new QualityBook({ catalog: () => this.#catalog?.current, now: Date.now });
+    this.#counts = new LiveCounts(this.#metrics, log, statusName, quality);
     const hub = new TraceHub({ now: Date.now, monotonic: () => performance.now() });
     const folder = join(config.dataDir, 'traces');
     this.#traces = { hub, recordings: new Recordings({ folder, hub, log, now: Date.now }) };
@@ -164,6 +167,7 @@ class Daemon {
       observer: this.#counts,
       adjust: (next) => withDemoPort(next, simulator.carrier?.port),
     });
+    this.#catalog = catalog;
     stops.push(() => catalog.close());
     simulator.carrier = await this.#startSimulator(catalog);
     stops.push(() => simulator.carrier?.close());

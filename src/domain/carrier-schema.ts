@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { carrierQualityShape } from './carrier-quality-schema.ts';
 import { count, fault, graceHours, name, password, rate, systemId, whole } from './schema-parts.ts';
 
 /** An upstream SMSC. */
@@ -36,6 +37,7 @@ export const carrierSchema = z
     finalStates: z.array(z.enum(['ENROUTE', 'ACCEPTD'])).default([]),
     matchDestination: z.boolean().default(true),
     echoesUserMessageReference: z.boolean().default(false),
+    ...carrierQualityShape,
     faults: z
       .strictObject({
         byState: z

@@ -7,6 +7,7 @@ import type { StatusFor } from './refusal.ts';
 import type { RouteTable } from './routing.ts';
 import type { CompiledTariff } from './tariff.ts';
 import type { CompiledTerms } from './terms.ts';
+import type { TrafficPrefixes } from './traffic-prefix.ts';
 
 /** The configuration that the gateway reads: compiled from the stored resources, immutable, replaced as a whole. */
 export interface Catalog {
@@ -17,6 +18,8 @@ export interface Catalog {
   readonly accountsByName: ReadonlyMap<string, CatalogAccount>;
   readonly carriers: ReadonlyMap<CarrierId, CatalogCarrier>;
   readonly routes: RouteTable;
+  /** By what numbers traffic is counted. */
+  readonly prefixes: TrafficPrefixes;
   /** Whose what subscribers send is. */
   readonly inbound: InboundTable;
 }
@@ -135,6 +138,8 @@ export interface CatalogCarrier {
   /** Whether receipts echo user_message_reference. */
   readonly echoesUserMessageReference: boolean;
   readonly faults: CarrierFaults;
+  /** DELIVRD within fewer seconds of the submit_sm_resp is implausible; 0: never. */
+  readonly quality: { readonly quickReceiptSeconds: number };
   readonly paused: boolean;
   readonly demo: boolean;
 }

@@ -33,6 +33,7 @@ export function compileCarrier(stored: StoredCarrier): CatalogCarrier {
     matchDestination: spec.matchDestination,
     echoesUserMessageReference: spec.echoesUserMessageReference,
     faults: compileCarrierFaults(spec.faults),
+    quality: spec.quality,
     paused: stored.paused,
     demo: stored.demo,
   };

@@ -27,6 +27,7 @@ import {
 import { compileRoutes, type RouteTable } from './routing.ts';
 import { type CompiledTariff, compileTariff } from './tariff.ts';
 import type { CompiledTerms } from './terms.ts';
+import { compileTrafficPrefixes } from './traffic-prefix.ts';
 
 const HOUR_MS = 3_600_000;
 const LANES: Readonly<Record<ClassSpec['lane'], QueueLane>> = { fast: 0, normal: 1, bulk: 2 };
@@ -66,7 +67,11 @@ export function compileCatalog(stored: StoredResources): Catalog {
   }
   const routes = routesOf(stored.routes, carriersByName);
   const inbound = inboundOf(stored.inbound, accountsByName, carriersByName);
-  return { version: stored.version, binds, accounts, accountsByName, carriers, routes, inbound };
+  const prefixes = compileTrafficPrefixes(
+    stored.routes.flatMap((route) => route.spec.prefix ?? []),
+  );
+  const { version } = stored;
+  return { version, binds, accounts, accountsByName, carriers, routes, prefixes, inbound };
 }
 
 interface AccountParts {

@@ -80,7 +80,8 @@ export type EndCause =
   | 'cancelled'
   | 'refusedLater'
   | 'carrierRefused'
-  | 'noReceipt';
+  | 'noReceipt'
+  | 'carrierAccepted';
 
 /** The small number that the store keeps for each cause. */
 export const END_CAUSE = {
@@ -90,6 +91,8 @@ export const END_CAUSE = {
   refusedLater: 3,
   carrierRefused: 4,
   noReceipt: 5,
+  /** By a carrier that sends no receipts: its submit_sm_resp is the last word. */
+  carrierAccepted: 6,
 } as const satisfies Record<EndCause, number>;
 
 const CAUSE_NAMES = Object.keys(END_CAUSE) as EndCause[];
@@ -99,4 +102,12 @@ export function endCauseName(code: number): EndCause {
   const name = CAUSE_NAMES[code];
   if (name === undefined) throw new RangeError(`no end cause has the number ${code}`);
   return name;
+}
+
+/** Who says how a message ended: the carrier's receipt, or we, because there is none that could. */
+export type EndOrigin = 'carrier' | 'gateway';
+
+/** Who says so where a message ended by this cause. */
+export function endOrigin(cause: EndCause): EndOrigin {
+  return cause === 'receipt' ? 'carrier' : 'gateway';
 }

@@ -63,7 +63,7 @@ export interface EndMoney {
  * |---|---|---|
  * | neverSent, cancelled | refunded whole | released whole |
  * | refusedLater | by terms.onRefusal, whole | the same |
- * | receipt, carrierRefused | DELIVRD kept, else the refundable segments | the delivered segments are charged |
+ * | receipt, carrierRefused, carrierAccepted | DELIVRD kept, else the refundable segments | the delivered segments are charged |
  * | noReceipt | terms.noReceipt for the segments without one | the same |
  */
 export function moneyAtEnd(m: ChargedMessage, end: MessageEnd, terms: CompiledTerms): EndMoney {
@@ -98,6 +98,7 @@ function segmentsGivenBack(m: ChargedMessage, end: MessageEnd, terms: CompiledTe
     case 'refusedLater':
       return terms.onRefusal === 'refund' ? m.segments : 0;
     case 'receipt':
+    case 'carrierAccepted':
     case 'carrierRefused':
       if (end.state === 'DELIVRD') return 0;
       return m.chargeOnDelivery ? m.segments - delivered(m, end) : refundable;

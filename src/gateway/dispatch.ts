@@ -139,6 +139,7 @@ export class Dispatcher {
       this.#deps.carrier,
       commandStatus,
       (nowMs - sending.sentAtMs) / 1_000,
+      sending.message.destination,
     );
     if (commandStatus !== status.ESME_ROK && !isTemporary(commandStatus))
       return this.#deps.refused(sending);

@@ -1,4 +1,5 @@
 import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
+import type { EndCause } from '../domain/message-state.ts';
 import type { RefusalKey } from '../domain/refusal.ts';
 import type { ProtocolError } from './protocol-errors.ts';
 
@@ -49,18 +50,38 @@ export type BindEvent =
 export interface GatewayObserver {
   /** A submit_sm was answered, `seconds` after its last octet was read. */
   submitAnswered(account: CatalogAccount | undefined, result: SubmitResult, seconds: number): void;
-  /** A carrier answered one submit_sm. `status` is its command_status. */
-  upstreamAnswered(carrier: CatalogCarrier, status: number, seconds: number): void;
+  /** A carrier answered one submit_sm. `status` is its command_status, `destination` the digits that it was to. */
+  upstreamAnswered(
+    carrier: CatalogCarrier,
+    status: number,
+    seconds: number,
+    destination: string,
+  ): void;
   /** Segments were written to a carrier. */
   segmentsSent(account: CatalogAccount, carrier: CatalogCarrier, segments: number): void;
-  /** A carrier's receipt made a message final, `seconds` after its last submit_sm_resp. */
-  receiptSettled(
+  /**
+   * A carrier's receipt ended a segment that was open, `seconds` after its submit_sm_resp; undefined when it is not
+   * known when that was. Not yet committed.
+   */
+  segmentReceipted(
+    carrier: CatalogCarrier,
+    destination: string,
+    delivered: boolean,
+    seconds: number | undefined,
+  ): void;
+  /**
+   * A message has ended and that is committed. `carrier` is the one that had it, undefined when none had. `seconds`:
+   * from its last submit_sm_resp to the carrier's receipt, undefined when no receipt ended it.
+   */
+  messageEnded(
     carrier: CatalogCarrier | undefined,
     stat: string,
     fault: string,
-    seconds: number,
+    cause: EndCause,
+    seconds: number | undefined,
   ): void;
-  receiptUnmatched(carrier: CatalogCarrier, reason: UnmatchedReason): void;
+  /** A receipt fits no message; `destination` as it has it, '' when it has none. */
+  receiptUnmatched(carrier: CatalogCarrier, reason: UnmatchedReason, destination: string): void;
   bindEvent(side: 'customer' | 'carrier', peer: string, event: BindEvent): void;
   throttled(side: 'customer' | 'carrier', peer: string): void;
   policyDecision(rule: string, action: string): void;

@@ -169,7 +169,8 @@ export class Orphans {
     for (const [i, arrival] of arrivals.entries()) {
       const parked = ids[i];
       if (parked === undefined) throw new Error('each parked receipt has its id');
-      this.#deps.observer.receiptUnmatched(arrival.carrier, reasonOf(arrival));
+      const { carrier, destination } = arrival;
+      this.#deps.observer.receiptUnmatched(carrier, reasonOf(arrival), destination);
       arrival.answer();
       const orphan = { arrival: { ...arrival, answer: () => {} }, parked };
       // Its submit_sm_resp may have come while it was parked; one that comes from here on finds it.
@@ -199,7 +200,8 @@ export class Orphans {
   }
 
   #weighParked(orphan: Orphan, sending: Sending): void {
-    this.#deps.observer.receiptUnmatched(orphan.arrival.carrier, 'matchedLater');
+    const { carrier, destination } = orphan.arrival;
+    this.#deps.observer.receiptUnmatched(carrier, 'matchedLater', destination);
     this.#deps.receipts.weigh(
       { ...orphan.arrival, answer: () => void this.markMatched(orphan.parked, sending.id) },
       sending,

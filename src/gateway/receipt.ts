@@ -142,7 +142,16 @@ export class ReceiptPath {
       err: errorNumber(fields),
       doneAtMs: fields.doneDateMs ?? arrival.receivedAtMs,
     };
+    this.#countReceipt(arrival, sending, state === 'DELIVRD');
     this.#endPart(sending, end, 'receipt', arrival.answer);
+  }
+
+  /** The first final receipt of a segment says how good its carrier is; repeated ones say nothing new. */
+  #countReceipt({ carrier, receivedAtMs }: Arrival, sending: Sending, delivered: boolean): void {
+    const { message, segment, atMs } = sending;
+    if (message.ended !== undefined || message.parts?.[segment - 1] !== undefined) return;
+    const seconds = atMs === 0 ? undefined : Math.max(0, receivedAtMs - atMs) / 1_000;
+    this.#deps.observer.segmentReceipted(carrier, message.destination, delivered, seconds);
   }
 
   /** Still under way: nothing to keep, unless the customer wants to hear of it. */
@@ -163,7 +172,7 @@ export class ReceiptPath {
   /** The carrier has a segment: its receipt is awaited, or there will be none and this is its end. */
   onAccepted(carrier: CatalogCarrier, sending: Sending): void {
     if (carrier.receipts) this.#deps.correlation.add(carrier, sending);
-    else this.#endPart(sending, acceptedPart(sending.atMs), 'receipt', undefined);
+    else this.#endPart(sending, acceptedPart(sending.atMs), 'carrierAccepted', undefined);
   }
 
   /** A message ends whole without a receipt (expired, refused later, never answered). */
@@ -209,7 +218,7 @@ export class ReceiptPath {
   #endPart(
     sending: Sending,
     end: PartEnd,
-    cause: 'receipt' | 'carrierRefused',
+    cause: 'receipt' | 'carrierRefused' | 'carrierAccepted',
     answer: (() => void) | undefined,
   ): void {
     const { message } = sending;
@@ -248,12 +257,14 @@ export class ReceiptPath {
       settlement.carrier === null
         ? undefined
         : this.#deps.catalog().carriers.get(settlement.carrier);
-    const seconds = settlement.sentAtMs === 0 ? 0 : (nowMs - settlement.sentAtMs) / 1_000;
-    observer.receiptSettled(
+    const { cause, sentAtMs } = settlement;
+    const receipted = cause === 'receipt' && sentAtMs !== 0;
+    observer.messageEnded(
       carrier,
       stateName(settlement.state),
       faultClassName(settlement.fault),
-      seconds,
+      cause,
+      receipted ? (nowMs - sentAtMs) / 1_000 : undefined,
     );
     const owner = settlement.message.owner;
     if (settlement.refund > 0n) observer.money(owner, 'refund', settlement.refund);
@@ -271,7 +282,7 @@ export class ReceiptPath {
   /** A receipt of ours whose state is no word of the specification: kept, and nothing changes. */
   #noteUnreadable(arrival: Arrival, sending: Sending): void {
     const { carrier, fields, answer } = arrival;
-    this.#deps.observer.receiptUnmatched(carrier, 'unreadable');
+    this.#deps.observer.receiptUnmatched(carrier, 'unreadable', arrival.destination);
     const detail = `state ${(fields.stat ?? 'absent').slice(0, STATE_CHARACTERS)}`;
     const note = { message: sending.id, carrier: carrier.id, kind: 'unreadable' as const };
     this.#deps.notes.push({ ...note, state: null, err: null, detail, answer });

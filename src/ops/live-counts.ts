@@ -1,5 +1,7 @@
 import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
+import type { EndCause } from '../domain/message-state.ts';
 import type { SubmitResult } from '../gateway/observer.ts';
+import type { CarrierQualityChange } from '../gateway/quality.ts';
 import { MetricsObserver } from './observer.ts';
 import type { ThroughputView } from './runtime.ts';
 
@@ -42,14 +44,15 @@ export class LiveCounts extends MetricsObserver {
     super.segmentsSent(account, carrier, segments);
   }
 
-  override receiptSettled(
+  override messageEnded(
     carrier: CatalogCarrier | undefined,
     stat: string,
     fault: string,
-    seconds: number,
+    cause: EndCause,
+    seconds: number | undefined,
   ): void {
     this.#receipts++;
-    super.receiptSettled(carrier, stat, fault, seconds);
+    super.messageEnded(carrier, stat, fault, cause, seconds);
   }
 
   /** As in the log, but no more than LINES_PER_SECOND of one event; how many were left out is said a second later. */
@@ -70,6 +73,7 @@ export class LiveCounts extends MetricsObserver {
         super.note('warn', 'linesLeftOut', { event, lines: lines - LINES_PER_SECOND });
     }
     this.#lines.clear();
+    for (const change of this.quality.tick(nowMs)) this.#noteQuality(change);
     if (this.#newer !== undefined && nowMs - this.#newer.atMs < SPAN_MS / 2) return;
     this.#older = this.#newer;
     this.#newer = {
@@ -94,8 +98,29 @@ export class LiveCounts extends MetricsObserver {
     return this.#rate((sample) => sample.byCarrier.get(carrier) ?? 0);
   }
 
+  /** A carrier's traffic became unusual, or is usual again. The prefix is the configuration's, no one's number. */
+  #noteQuality({ carrier, prefix, measure, what, value, band }: CarrierQualityChange): void {
+    const level = what === 'began' ? 'warn' : 'info';
+    const event = what === 'began' ? 'carrierQualityUnusual' : 'carrierQualityUsual';
+    this.note(level, event, {
+      carrier,
+      prefix,
+      measure,
+      side: band.alert?.side ?? '',
+      value: rounded(value),
+      usual: rounded(band.usual),
+      low: rounded(band.low),
+      high: rounded(band.high),
+    });
+  }
+
   #rate(of: (sample: Sample) => number): number {
     if (this.#older === undefined || this.#newer === undefined) return 0;
     return ((of(this.#newer) - of(this.#older)) * 1_000) / (this.#newer.atMs - this.#older.atMs);
   }
+}
+
+/** Three decimals: shares and seconds alike. */
+function rounded(value: number | undefined): number | string {
+  return value === undefined ? '' : Math.round(value * 1_000) / 1_000;
 }

@@ -14,6 +14,7 @@ import type {
   BanView,
   BindsLimitView,
   BindView,
+  CarrierQualityView,
   CarrierState,
   CarrierView,
   DaemonFacts,
@@ -131,6 +132,13 @@ export class LiveRuntime implements OpsRuntime {
 
   throughput(): ThroughputView {
     return this.#options.counts.perSecond();
+  }
+
+  quality(): readonly CarrierQualityView[] {
+    const { quality } = this.#options.counts;
+    return quality.carriers.flatMap((carrier) =>
+      quality.of(carrier).map((view) => ({ ...view, carrier })),
+    );
   }
 
   receiptsWaiting(): ReadonlyMap<string, number> {

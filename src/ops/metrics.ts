@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { HotCounter, HotHistogram } from './hot-metrics.ts';
+import { registerQualityGauges } from './quality-gauges.ts';
 import type { OpsRuntime } from './runtime.ts';
 
 /** What only a query knows, asked at a scrape. A failure leaves the gauge empty: a scrape must not fail with the store. */
@@ -33,6 +34,8 @@ export interface Metrics {
   readonly throttled: HotCounter;
   /** carrier, state, fault. */
   readonly receipts: HotCounter;
+  /** carrier, state, fault, cause (a row of "How a message ends"), origin (carrier: its receipt says so; gateway: we do). */
+  readonly messagesEnded: HotCounter;
   /** carrier: from the carrier's submit_sm_resp to its receipt. */
   readonly receiptSeconds: HotHistogram;
   /** carrier, reason. */
@@ -83,6 +86,7 @@ export function createMetrics(): Metrics {
   lag.enable();
   registerLiveGauges(registry, source);
   registerStoredGauges(registry, source);
+  registerQualityGauges(registry, () => source.runtime);
   gauge(
     registry,
     'event_loop_lag_seconds',
@@ -126,6 +130,7 @@ type Counters = Pick<
   | 'segments'
   | 'throttled'
   | 'receipts'
+  | 'messagesEnded'
   | 'receiptsUnmatched'
   | 'inbound'
   | 'deliveriesExpired'
@@ -151,7 +156,14 @@ function counters(registry: Registry): Counters {
     ]),
     segments: counter('segments_total', 'Segments sent to carriers', ['account', 'carrier']),
     throttled: counter('throttled_total', 'Submits over the rate', ['side', 'peer']),
-    receipts: counter('receipts_total', 'Receipts of carriers', ['carrier', 'state', 'fault']),
+    receipts: counter('receipts_total', 'Final states of messages', ['carrier', 'state', 'fault']),
+    messagesEnded: counter('messages_ended_total', 'Ends of messages, and who says so', [
+      'carrier',
+      'state',
+      'fault',
+      'cause',
+      'origin',
+    ]),
     receiptsUnmatched: counter('receipts_unmatched_total', 'Receipts without a message', [
       'carrier',
       'reason',

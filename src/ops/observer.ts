@@ -1,4 +1,5 @@
 import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
+import { type EndCause, endOrigin } from '../domain/message-state.ts';
 import type {
   BindEvent,
   DeliveryKind,
@@ -9,12 +10,15 @@ import type {
   UnmatchedReason,
 } from '../gateway/observer.ts';
 import type { ProtocolError } from '../gateway/protocol-errors.ts';
+import type { QualityBook } from '../gateway/quality.ts';
 import type { CounterChild, HistogramChild } from './hot-metrics.ts';
 import type { OpsLog } from './logs.ts';
 import type { Metrics } from './metrics.ts';
 
 /** A submit_sm whose bind never led to an account. */
 const NO_ACCOUNT = '-';
+/** A message that no carrier had. */
+const NO_CARRIER = '-';
 
 /** Statuses that become labels, over all carriers: twice as many as there are standard ones. */
 const STATUS_LABELS_MAX = 150;
@@ -24,6 +28,8 @@ const STATUS_LABELS_MAX = 150;
  * log. The children of the hot counters are kept here, so that a report costs one Map look-up and an addition.
  */
 export class MetricsObserver implements GatewayObserver {
+  /** What is unusual of the carriers' traffic. */
+  readonly quality: QualityBook;
   readonly #metrics: Metrics;
   readonly #log: OpsLog;
   readonly #statusName: (status: number) => string;
@@ -34,8 +40,14 @@ export class MetricsObserver implements GatewayObserver {
   readonly #statuses = new Set<string>();
 
   /** `statusName` turns a command_status into its name (smpp/status.ts), so that a label says ESME_RTHROTTLED. */
-  constructor(metrics: Metrics, log: OpsLog, statusName: (status: number) => string) {
+  constructor(
+    metrics: Metrics,
+    log: OpsLog,
+    statusName: (status: number) => string,
+    quality: QualityBook,
+  ) {
     this.#metrics = metrics;
+    this.quality = quality;
     this.#log = log;
     this.#statusName = statusName;
     this.#submitSeconds = metrics.submitSeconds.child();
@@ -48,7 +60,13 @@ export class MetricsObserver implements GatewayObserver {
     else this.#metrics.submits.child(account.name, result).inc();
   }
 
-  upstreamAnswered(carrier: CatalogCarrier, status: number, seconds: number): void {
+  upstreamAnswered(
+    carrier: CatalogCarrier,
+    status: number,
+    seconds: number,
+    destination: string,
+  ): void {
+    this.quality.submitAnswered(carrier, destination, status === 0, seconds);
     const children = this.#carrier(carrier.name);
     children.seconds.observe(seconds);
     if (status === 0) children.accepted.inc();
@@ -59,18 +77,30 @@ export class MetricsObserver implements GatewayObserver {
     this.#metrics.segments.child(account.name, carrier.name).inc(segments);
   }
 
-  receiptSettled(
+  segmentReceipted(
+    carrier: CatalogCarrier,
+    destination: string,
+    delivered: boolean,
+    seconds: number | undefined,
+  ): void {
+    this.quality.receipt(carrier, destination, delivered, seconds);
+  }
+
+  messageEnded(
     carrier: CatalogCarrier | undefined,
     stat: string,
     fault: string,
-    seconds: number,
+    cause: EndCause,
+    seconds: number | undefined,
   ): void {
-    const name = carrier?.name ?? NO_ACCOUNT;
+    const name = carrier?.name ?? NO_CARRIER;
     this.#metrics.receipts.child(name, stat, fault).inc();
-    this.#metrics.receiptSeconds.child(name).observe(seconds);
+    this.#metrics.messagesEnded.child(name, stat, fault, cause, endOrigin(cause)).inc();
+    if (seconds !== undefined) this.#metrics.receiptSeconds.child(name).observe(seconds);
   }
 
-  receiptUnmatched(carrier: CatalogCarrier, reason: UnmatchedReason): void {
+  receiptUnmatched(carrier: CatalogCarrier, reason: UnmatchedReason, destination: string): void {
+    this.quality.unmatched(carrier, destination, reason === 'matchedLater' ? -1 : 1);
     this.#metrics.receiptsUnmatched.child(carrier.name, reason).inc();
   }
 

@@ -1,3 +1,5 @@
+import type { CarrierQuality } from '../gateway/quality.ts';
+
 /** Where a carrier's link stands: `up` every bind is there, `partial` some, `down` none, `paused` by an operator. */
 export type CarrierState = 'up' | 'partial' | 'down' | 'paused';
 
@@ -79,6 +81,11 @@ export interface QueueView {
   readonly oldestSeconds: number;
 }
 
+/** One carrier's traffic to one prefix. */
+export interface CarrierQualityView extends CarrierQuality {
+  readonly carrier: string;
+}
+
 /** Rates over the last seconds, messages and segments a second. */
 export interface ThroughputView {
   readonly submitsPerSecond: number;
@@ -140,6 +147,8 @@ export interface OpsRuntime {
   liftBan(address: string, systemId: string): boolean;
   queues(): readonly QueueView[];
   throughput(): ThroughputView;
+  /** What passed to each carrier by prefix, and what of it is unusual. */
+  quality(): readonly CarrierQualityView[];
   /** Receipts that wait to be returned to a customer, by account name. */
   receiptsWaiting(): ReadonlyMap<string, number>;
   /** Explains the route of a number (E.164 digits), and with an account its price. */

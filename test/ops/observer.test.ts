@@ -1,11 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CatalogAccount, CatalogCarrier } from '../../src/domain/catalog.ts';
+import { QualityBook } from '../../src/gateway/quality.ts';
 import { createLog } from '../../src/ops/logs.ts';
 import { createMetrics, type Metrics } from '../../src/ops/metrics.ts';
 import { MetricsObserver } from '../../src/ops/observer.ts';
 
 const account = { name: 'acme' } as CatalogAccount;
-const carrier = { name: 'sim' } as CatalogCarrier;
+const carrier = {
+  name: 'sim',
+  receipts: true,
+  quality: { quickReceiptSeconds: 1 },
+} as CatalogCarrier;
+const quality = new QualityBook({ catalog: () => undefined, now: Date.now });
 let metrics: Metrics;
 let observer: MetricsObserver;
 const lines: string[] = [];
@@ -20,6 +26,7 @@ beforeEach(() => {
     metrics,
     log,
     (status) => names.get(status) ?? `0x${status.toString(16)}`,
+    quality,
   );
 });
 afterEach(() => metrics.close());
@@ -29,11 +36,14 @@ describe('MetricsObserver', () => {
     observer.submitAnswered(account, 'accepted', 0.004);
     observer.submitAnswered(account, 'insufficientCredit', 0.004);
     observer.submitAnswered(undefined, 'malformed', 0.001);
-    observer.upstreamAnswered(carrier, 0, 0.02);
-    observer.upstreamAnswered(carrier, 0x58, 0.02);
+    observer.upstreamAnswered(carrier, 0, 0.02, '966500000001');
+    observer.upstreamAnswered(carrier, 0x58, 0.02, '966500000001');
     observer.segmentsSent(account, carrier, 3);
-    observer.receiptSettled(carrier, 'DELIVRD', 'none', 2);
-    observer.receiptUnmatched(carrier, 'unknownId');
+    observer.segmentReceipted(carrier, '966500000001', true, 2);
+    observer.messageEnded(carrier, 'DELIVRD', 'none', 'receipt', 2);
+    observer.messageEnded(carrier, 'REJECTD', 'carrier', 'carrierRefused', undefined);
+    observer.messageEnded(undefined, 'EXPIRED', 'platform', 'neverSent', undefined);
+    observer.receiptUnmatched(carrier, 'unknownId', '966500000001');
     observer.bindEvent('carrier', 'sim', 'bound');
     observer.throttled('customer', 'acme');
     observer.policyDecision('words', 'refuse');
@@ -53,6 +63,11 @@ describe('MetricsObserver', () => {
       'segments_total{account="acme",carrier="sim"} 3',
       'receipts_total{carrier="sim",state="DELIVRD",fault="none"} 1',
       'receipt_seconds_count{carrier="sim"} 1',
+      'receipts_total{carrier="sim",state="REJECTD",fault="carrier"} 1',
+      'receipts_total{carrier="-",state="EXPIRED",fault="platform"} 1',
+      'messages_ended_total{carrier="sim",state="DELIVRD",fault="none",cause="receipt",origin="carrier"} 1',
+      'messages_ended_total{carrier="sim",state="REJECTD",fault="carrier",cause="carrierRefused",origin="gateway"} 1',
+      'messages_ended_total{carrier="-",state="EXPIRED",fault="platform",cause="neverSent",origin="gateway"} 1',
       'receipts_unmatched_total{carrier="sim",reason="unknownId"} 1',
       'bind_events_total{side="carrier",peer="sim",event="bound"} 1',
       'throttled_total{side="customer",peer="acme"} 1',
@@ -68,8 +83,8 @@ describe('MetricsObserver', () => {
 
   it('makes no label of every number that a carrier answers with', async () => {
     for (let status = 0x10000; status < 0x10000 + 1_000; status++)
-      observer.upstreamAnswered(carrier, status, 0.02);
-    observer.upstreamAnswered(carrier, 0x10000, 0.02);
+      observer.upstreamAnswered(carrier, status, 0.02, '');
+    observer.upstreamAnswered(carrier, 0x10000, 0.02, '');
     const text = await metrics.scrape();
     const lines = text.split('\n').filter((line) => line.includes('upstream_submits_total{'));
     expect(lines.length).toBeLessThan(200);

@@ -86,6 +86,7 @@ export function testRuntime(): TestRuntime {
       return true;
     },
     queues: () => [{ carrier: 'sim', class: 'otp', messages: 7, oldestSeconds: 2.5 }],
+    quality: () => [],
     throughput: () => ({ submitsPerSecond: 12.34, segmentsPerSecond: 15, receiptsPerSecond: 11 }),
     receiptsWaiting: () => new Map([['acme', 4]]),
     explainRoute: (msisdn, account) =>

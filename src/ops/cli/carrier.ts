@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { pathOf, queryOf } from './api-client.ts';
+import { addCarrierQuality } from './carrier-quality.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { formatFields, formatTable } from './io.ts';
 
-/** `carrier list|pause|resume`. */
+/** `carrier list|quality|pause|resume`. */
 export function addCarrier(program: Command, context: CliContext): void {
   const carrier = program.command('carrier').description('carriers: their state, pause and resume');
   carrier
@@ -29,6 +30,7 @@ export function addCarrier(program: Command, context: CliContext): void {
         ),
       );
     });
+  addCarrierQuality(carrier, context);
   addPausing(carrier, context, 'pause', 'send nothing more to a carrier; its receipts still come');
   addPausing(carrier, context, 'resume', 'send to a carrier again');
 }

@@ -3,11 +3,13 @@ import { normaliseDestination } from '../../domain/msisdn.ts';
 import { setCarrierPaused } from '../../store/resources.ts';
 import { countUnknownOutcomes } from '../../store/timeline.ts';
 import { type Api, type ApiDeps, actorOf, nameParams, okSchema } from './api.ts';
+import { addCarrierQuality } from './carrier-quality.ts';
 import { badRequest, notFound } from './problem.ts';
 
 /** Carriers, how a number is routed, and the end of the daemon's work. */
 export function addCarrierRoutes(app: Api, deps: ApiDeps): void {
   addCarrierList(app, deps);
+  addCarrierQuality(app, deps);
   addPausing(app, deps, 'pause', true);
   addPausing(app, deps, 'resume', false);
   addRouteExplanation(app, deps);
