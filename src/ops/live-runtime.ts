@@ -29,6 +29,8 @@ import type {
 const STORE_ANSWER_MS = 2_000;
 /** The waiting receipts are counted this often: it reads the whole list. */
 const COUNT_WAITING_MS = 15_000;
+/** Views of the carriers' quality are good for so long. */
+const QUALITY_KEPT_MS = 1_000;
 /** Names of the lanes as traffic classes have them. */
 const LANE_NAMES = ['fast', 'normal', 'bulk'] as const;
 
@@ -52,6 +54,8 @@ export class LiveRuntime implements OpsRuntime {
   readonly #options: LiveRuntimeOptions;
   #waiting: ReadonlyMap<string, number> = new Map();
   #waitingAtMs = 0;
+  #quality: readonly CarrierQualityView[] = [];
+  #qualityAtMs = 0;
 
   constructor(options: LiveRuntimeOptions) {
     this.facts = options.facts;
@@ -134,7 +138,17 @@ export class LiveRuntime implements OpsRuntime {
     return this.#options.counts.perSecond();
   }
 
+  /** Made once a second at most: a scrape asks for each of its metrics. */
   quality(): readonly CarrierQualityView[] {
+    const nowMs = Date.now();
+    if (nowMs - this.#qualityAtMs >= QUALITY_KEPT_MS) {
+      this.#qualityAtMs = nowMs;
+      this.#quality = this.#newQuality();
+    }
+    return this.#quality;
+  }
+
+  #newQuality(): readonly CarrierQualityView[] {
     const { quality } = this.#options.counts;
     return quality.carriers.flatMap((carrier) =>
       quality.of(carrier).map((view) => ({ ...view, carrier })),

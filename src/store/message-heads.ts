@@ -7,7 +7,15 @@ import {
   messageIdMs,
   messageIdNode,
 } from '../domain/ids.ts';
-import { type MessageState, messageStateName } from '../domain/message-state.ts';
+import {
+  type EndCause,
+  type EndOrigin,
+  endOrigin,
+  type FaultClass,
+  faultClassName,
+  type MessageState,
+  messageStateName,
+} from '../domain/message-state.ts';
 import { type Credits, credits } from '../domain/money.ts';
 import { type Queryable, readSnapshot } from './snapshot.ts';
 
@@ -22,6 +30,10 @@ export interface MessageHead {
   /** As routed at accept; undefined when the carrier was removed since. */
   readonly carrier: string | undefined;
   readonly state: MessageState;
+  /** Whose fault its end is, what brought it and who says so; undefined while it is on its way. */
+  readonly end:
+    | { readonly fault: FaultClass; readonly cause: EndCause; readonly origin: EndOrigin }
+    | undefined;
   readonly acceptedAt: Date;
   readonly validUntil: Date;
   readonly segments: number;
@@ -103,7 +115,7 @@ export const HEADS = `select m.id::text, coalesce(m.customer_id, m.id::text) as 
     c.name as carrier, coalesce(v.valid_until, m.valid_until) as valid_until, coalesce(v.segments, m.segments) as segments,
     m.segments as first_segments, m.unit_price::text, m.charge_on, m.tariff_version,
     coalesce(v.policy_version, m.policy_version) as policy_version,
-    m.terms_version, (select o.state from outcome o where o.id = m.id) as state,
+    m.terms_version, (select json_build_array(o.state, o.fault, o.cause) from outcome o where o.id = m.id) as ended,
     exists (select from dispatch d where d.id = m.id and d.status = 0) as sent,
     (select e.id::text from ledger_entry e where e.batch = m.batch and e.account = m.account and e.side = 0
        and e.kind = case m.charge_on when 0 then 'charge' else 'reserve' end) as entry
@@ -127,7 +139,7 @@ export interface HeadRow {
   tariff_version: number;
   policy_version: number;
   terms_version: number;
-  state: number | null;
+  ended: [state: number, fault: number, cause: EndCause] | null;
   sent: boolean;
   entry: string | null;
 }
@@ -142,12 +154,8 @@ export function headOf(row: HeadRow): MessageHead {
     account: row.account,
     systemId: row.system_id ?? undefined,
     carrier: row.carrier ?? undefined,
-    state:
-      row.state === null
-        ? row.sent
-          ? 'ENROUTE'
-          : 'ACCEPTD'
-        : (messageStateName(row.state) ?? 'UNKNOWN'),
+    state: row.ended === null ? stateOnTheWay(row) : (messageStateName(row.ended[0]) ?? 'UNKNOWN'),
+    end: row.ended === null ? undefined : endOf(row.ended),
     acceptedAt: new Date(messageIdMs(id)),
     validUntil: row.valid_until,
     segments: row.segments,
@@ -159,6 +167,14 @@ export function headOf(row: HeadRow): MessageHead {
     termsVersion: row.terms_version,
     node: messageIdNode(id),
   };
+}
+
+function stateOnTheWay({ sent }: HeadRow): MessageState {
+  return sent ? 'ENROUTE' : 'ACCEPTD';
+}
+
+function endOf([, fault, cause]: NonNullable<HeadRow['ended']>): MessageHead['end'] {
+  return { fault: faultClassName(fault), cause, origin: endOrigin(cause) };
 }
 
 /** The lowest id of a time; a time outside of what ids can say is brought to its nearest end. */

@@ -1,6 +1,13 @@
 import type { Pool } from 'pg';
 import type { MessageId } from '../domain/ids.ts';
-import { faultClassName, type MessageState, messageStateName } from '../domain/message-state.ts';
+import {
+  type EndCause,
+  type EndOrigin,
+  endOrigin,
+  faultClassName,
+  type MessageState,
+  messageStateName,
+} from '../domain/message-state.ts';
 import { type Credits, credits } from '../domain/money.ts';
 import { HEADS, type HeadRow, headOf, type MessageHead } from './message-heads.ts';
 import { type Queryable, readSnapshot } from './snapshot.ts';
@@ -40,6 +47,8 @@ export interface TimelineEvent {
   readonly attempt: number | undefined;
   readonly fault: string | undefined;
   readonly cause: string | undefined;
+  /** Of an end, and of the receipt that the customer got of it: whether the carrier says so, or we do. */
+  readonly origin: EndOrigin | undefined;
   readonly err: number | undefined;
   /** When it was done by the carrier's clock, which may count in whole minutes. */
   readonly doneAt: Date | undefined;
@@ -64,7 +73,8 @@ export async function readTimeline(pool: Pool, id: MessageId): Promise<Timeline 
     if (head === undefined) return undefined;
     const events = await client.query<EventRow>(EVENTS, [id.toString()]);
     const message = headOf(head);
-    return { message, events: [...acceptanceOf(message, head), ...events.rows.map(eventOf)] };
+    const stored = withOrigins(events.rows.map(eventOf));
+    return { message, events: [...acceptanceOf(message, head), ...stored] };
   });
 }
 
@@ -106,6 +116,7 @@ const NOTHING = {
   attempt: undefined,
   fault: undefined,
   cause: undefined,
+  origin: undefined,
   err: undefined,
   doneAt: undefined,
   money: undefined,
@@ -206,10 +217,34 @@ function eventOf(row: EventRow): TimelineEvent {
     attempt: row.attempt ?? undefined,
     fault: row.fault === null ? undefined : faultClassName(row.fault),
     cause: row.cause ?? undefined,
+    origin: undefined,
     err: row.err ?? undefined,
     doneAt: row.done_at ?? undefined,
     money: row.money === null ? undefined : credits(BigInt(row.money)),
     entry: row.entry === null ? undefined : BigInt(row.entry),
     detail: row.detail ?? undefined,
   };
+}
+
+/**
+ * Says of each end who says so. A segment that its carrier refused, or that has no receipt because its carrier sends
+ * none, ended by our word; and so did the receipt that the customer got.
+ */
+function withOrigins(events: readonly TimelineEvent[]): TimelineEvent[] {
+  const cause = events.find(({ event }) => event === 'settled')?.cause as EndCause | undefined;
+  const ofMessage = cause === undefined ? undefined : endOrigin(cause);
+  const refused = new Set(
+    events.filter(({ event }) => event === 'refusedByCarrier').map(segmentKey),
+  );
+  return events.map((event) => {
+    if (event.event === 'settled' || event.event === 'returned')
+      return { ...event, origin: ofMessage };
+    if (event.event !== 'segmentReceipt') return event;
+    const isOurs = refused.has(segmentKey(event)) || cause === 'carrierAccepted';
+    return { ...event, origin: isOurs ? ('gateway' as const) : ('carrier' as const) };
+  });
+}
+
+function segmentKey({ segment, attempt }: TimelineEvent): string {
+  return `${segment} ${attempt}`;
 }

@@ -49,6 +49,14 @@ describe('createMetrics', () => {
       traces: '',
       store_batch_seconds: 'lane',
       store_batch_size: 'lane',
+      messages_ended_total: 'carrier,state,fault,cause,origin',
+      carrier_delivery_ratio: 'carrier,prefix',
+      carrier_receipt_ratio: 'carrier,prefix',
+      carrier_receipt_seconds_mean: 'carrier,prefix',
+      carrier_submit_seconds_mean: 'carrier,prefix',
+      carrier_unmatched_ratio: 'carrier,prefix',
+      carrier_quick_ratio: 'carrier,prefix',
+      carrier_quality_alert: 'carrier,prefix,measure',
     };
     const found = Object.fromEntries(
       registry.getMetricsAsArray().flatMap((metric) => {

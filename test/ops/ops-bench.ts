@@ -9,7 +9,13 @@ import type { AccessToken } from '../../src/ops/http/auth.ts';
 import { buildHttpServer } from '../../src/ops/http/server.ts';
 import { createLog } from '../../src/ops/logs.ts';
 import { createMetrics, type Metrics } from '../../src/ops/metrics.ts';
-import type { BanView, CarrierView, OpsRuntime, Readiness } from '../../src/ops/runtime.ts';
+import type {
+  BanView,
+  CarrierQualityView,
+  CarrierView,
+  OpsRuntime,
+  Readiness,
+} from '../../src/ops/runtime.ts';
 import { createSecretKeeper } from '../../src/ops/secret-keeper.ts';
 import { TraceHub } from '../../src/ops/trace/hub.ts';
 import { Recordings } from '../../src/ops/trace/recordings.ts';
@@ -40,6 +46,7 @@ export interface TestRuntime extends OpsRuntime {
   readiness: Readiness;
   carrierViews: CarrierView[];
   banViews: BanView[];
+  qualityViews: CarrierQualityView[];
   facts: OpsRuntime['facts'];
   readonly told: string[];
 }
@@ -51,6 +58,7 @@ export function testRuntime(): TestRuntime {
     readiness: { ok: true, reasons: [] },
     carrierViews: [],
     banViews: [],
+    qualityViews: [],
     facts: { version: '1.2.3', node: 'node <a>', startedAtMs: 0, resourcesFile: undefined },
     ready: async () => runtime.readiness,
     carriers: () => runtime.carrierViews,
@@ -86,7 +94,7 @@ export function testRuntime(): TestRuntime {
       return true;
     },
     queues: () => [{ carrier: 'sim', class: 'otp', messages: 7, oldestSeconds: 2.5 }],
-    quality: () => [],
+    quality: () => runtime.qualityViews,
     throughput: () => ({ submitsPerSecond: 12.34, segmentsPerSecond: 15, receiptsPerSecond: 11 }),
     receiptsWaiting: () => new Map([['acme', 4]]),
     explainRoute: (msisdn, account) =>

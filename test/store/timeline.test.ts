@@ -61,7 +61,13 @@ describe('readTimeline', () => {
       segment: 1,
       attempt: 1,
     });
-    expect(timeline?.events[4]).toMatchObject({ fault: 'none', cause: 'receipt' });
+    expect(timeline?.events[4]).toMatchObject({
+      fault: 'none',
+      cause: 'receipt',
+      origin: 'carrier',
+    });
+    expect(timeline?.events[5]?.origin).toBe('carrier');
+    expect(timeline?.message.end).toEqual({ fault: 'none', cause: 'receipt', origin: 'carrier' });
   });
 
   it('names the ledger entries that the money is part of', async () => {
