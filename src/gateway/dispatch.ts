@@ -1,9 +1,10 @@
-import type { CatalogCarrier } from '../domain/catalog.ts';
+import type { CatalogCarrier, QueueLane } from '../domain/catalog.ts';
 import type { MessageId } from '../domain/ids.ts';
 import * as status from '../smpp/status.ts';
 import type { TakenLease } from '../store/lease.ts';
 import type { DispatchDeps, Link } from './dispatch-spec.ts';
 import { floorWith, Jobs } from './jobs.ts';
+import { type LaneWait, LaneWaits } from './lane-waits.ts';
 import { NO_LEASE } from './lease-book.ts';
 import type { Message } from './message.ts';
 import { CarrierQueue, smaller } from './queue.ts';
@@ -46,8 +47,9 @@ export class Dispatcher {
   #leasing: readonly Sending[] = [];
   /** Whose content is being read; empty when none is. */
   #paging: readonly MessageId[] = [];
+  #pagingLane: QueueLane = 0;
   /** Replaced since they were queued: being read again. */
-  readonly #rereading = new Set<MessageId>();
+  readonly #rereading = new Map<MessageId, Job>();
   /** Too old to send, their ends on the way to the store. */
   readonly #expiring = new Set<MessageId>();
   #storeRetryAtMs = 0;
@@ -83,16 +85,16 @@ export class Dispatcher {
     this.pump();
   }
 
-  /** Messages that wait here, leased ones included. */
-  depth(): number {
-    return (
-      this.queue.length +
-      this.#jobs.length +
-      this.#leasing.length +
-      this.#paging.length +
-      this.#rereading.size +
-      (this.#leased.length - this.#leasedHead)
-    );
+  /** What waits here by lane, leased ones included: all that is neither in flight nor scheduled for later. */
+  waiting(): readonly LaneWait[] {
+    const waits = new LaneWaits();
+    waits.addQueue(this.queue);
+    waits.addIds(this.#pagingLane, this.#paging);
+    waits.addAll(this.#jobs.all());
+    waits.addAll(this.#leasing);
+    waits.addAll(this.#leased.slice(this.#leasedHead));
+    waits.addAll(this.#rereading.values());
+    return waits.lanes;
   }
 
   /**
@@ -103,7 +105,7 @@ export class Dispatcher {
     let floor = smaller(this.queue.floor(), this.#jobs.floor());
     for (const sending of this.#leasing) floor = floorWith(floor, sending.message);
     for (const id of this.#paging) floor = smaller(floor, id);
-    for (const id of this.#rereading) floor = smaller(floor, id);
+    for (const id of this.#rereading.keys()) floor = smaller(floor, id);
     for (const id of this.#expiring) floor = smaller(floor, id);
     return floor;
   }
@@ -329,7 +331,7 @@ export class Dispatcher {
       if (message.releaseAtMs !== 0) this.#deps.giveBackScheduled(message.id);
     if (old.length === 0) return;
     const ids = new Set(old.map(({ message }) => message.id));
-    for (const id of ids) this.#rereading.add(id);
+    for (const job of old) this.#rereading.set(job.message.id, job);
     const attempts = new Map<MessageId, number>();
     const versions = new Map<MessageId, number>();
     for (const { message, attempt } of old) {
@@ -368,6 +370,7 @@ export class Dispatcher {
     if (lane === undefined || this.#deps.now() < this.#storeRetryAtMs) return;
     const ids = this.queue.takeCold(lane, PAGE_MESSAGES);
     this.#paging = ids;
+    this.#pagingLane = lane;
     this.#deps.load(ids).then(
       (messages) => {
         this.#paging = [];

@@ -49,6 +49,12 @@ export class Jobs {
     this.#later = this.#later.filter(({ dueMs }) => dueMs > nowMs);
   }
 
+  /** Every job here, whatever it waits for. */
+  *all(): Iterable<Job> {
+    yield* this.#ready;
+    for (const { job } of this.#later) yield job;
+  }
+
   /** Takes out the jobs of some messages. */
   takeOf(ids: ReadonlySet<MessageId>): Job[] {
     const taken: Job[] = [];

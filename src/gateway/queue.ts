@@ -1,9 +1,11 @@
+import type { QueueLane } from '../domain/catalog.ts';
 import type { MessageId } from '../domain/ids.ts';
 import { IdFifo } from './id-fifo.ts';
 import type { Message } from './message.ts';
 
 /** Lanes in order of haste: 0 fast (OTP), 1 normal, 2 bulk. */
 export const LANES = 3;
+const HASTE: readonly QueueLane[] = [0, 1, 2];
 
 /**
  * Octets of text and TLVs that one lane holds: 4,000 usual messages have 0.5 MB. Without it 4,000 messages of one
@@ -99,8 +101,8 @@ export class CarrierQueue {
   }
 
   /** The hastiest lane that has room in memory and ids in the store; undefined when none. */
-  coldLane(): number | undefined {
-    for (let lane = 0; lane < LANES; lane++) {
+  coldLane(): QueueLane | undefined {
+    for (const lane of HASTE) {
       const q = this.#laneOf(lane);
       const hasRoom =
         q.hot.length - q.hotHead <= this.#hotMax / 2 && q.hotOctets <= HOT_OCTETS_MAX / 2;

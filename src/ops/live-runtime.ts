@@ -1,11 +1,11 @@
 import type { Pool } from 'pg';
 import type { Catalog, CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
-import { messageIdMs } from '../domain/ids.ts';
 import { formatCredits } from '../domain/money.ts';
 import type { Bans } from '../gateway/bans.ts';
 import type { LiveBind } from '../gateway/bind-book.ts';
 import type { RunningCarrier } from '../gateway/carriers.ts';
 import type { CatalogSource } from '../gateway/catalog-source.ts';
+import type { Dispatcher } from '../gateway/dispatch.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { countWaiting } from '../store/waiting.ts';
@@ -123,13 +123,8 @@ export class LiveRuntime implements OpsRuntime {
     const views: QueueView[] = [];
     for (const { carrier, dispatcher } of this.#options.gateway()?.carriers.running.values() ??
       []) {
-      for (const [lane, name] of LANE_NAMES.entries()) {
-        const messages = dispatcher.queue.depth(lane);
-        const oldest = dispatcher.queue.floor(lane);
-        const oldestSeconds =
-          oldest === undefined ? 0 : Math.max(0, (nowMs - messageIdMs(oldest)) / 1_000);
-        views.push({ carrier: carrier.name, class: name, messages, oldestSeconds });
-      }
+      for (const queue of queuesOf(dispatcher, nowMs))
+        views.push({ carrier: carrier.name, ...queue });
     }
     return views;
   }
@@ -258,7 +253,7 @@ export class LiveRuntime implements OpsRuntime {
       bindsWanted: sessionsOf(carrier),
       windowInUse: running?.link.windowInUse ?? 0,
       windowMax: carrier.binds * carrier.windowMax,
-      queued: running?.dispatcher.depth() ?? 0,
+      queued: running === undefined ? 0 : queuedOf(running.dispatcher),
       segmentsPerSecond: this.#options.counts.segmentsPerSecondOf(carrier.name),
       demo: carrier.demo,
     };
@@ -291,6 +286,19 @@ function bindView(bind: LiveBind, catalog: Catalog): BindView {
     submits: live.submits,
     delivers: live.delivers,
   };
+}
+
+/** What waits in each lane, with its age. */
+function queuesOf(dispatcher: Dispatcher, nowMs: number): Omit<QueueView, 'carrier'>[] {
+  const waiting = dispatcher.waiting();
+  return LANE_NAMES.map((name, lane) => {
+    const { messages = 0, oldestMs = nowMs } = waiting[lane] ?? {};
+    return { class: name, messages, oldestSeconds: Math.max(0, nowMs - oldestMs) / 1_000 };
+  });
+}
+
+function queuedOf(dispatcher: Dispatcher): number {
+  return dispatcher.waiting().reduce((sum, { messages }) => sum + messages, 0);
 }
 
 /** Sessions that a carrier's resource asks for: a pair counts two. */

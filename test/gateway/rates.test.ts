@@ -38,6 +38,41 @@ describe('takeSegments on one node', () => {
     expect(passed(rates, first, 20, 0) + passed(rates, second, 20, 0)).toBe(30);
   });
 
+  it('leaves the fast binds of an account an eighth of a second beside the flood of its others', async () => {
+    const limits = await start();
+    const account = accountOf(1, 80);
+    const fast = bindOf(1, account, { lane: 0 });
+    const bulk = bindOf(2, account, { lane: 2 });
+    const { rates } = limits;
+    limits.onCatalog(catalogOf(fast, bulk));
+    expect(passed(rates, bulk, 200, 0)).toBe(70);
+    expect(passed(rates, fast, 200, 0)).toBe(10);
+    // 8 more tokens each tenth of a second: the fast one has what it asks for, the flood all the rest.
+    let [ofFast, ofBulk] = [0, 0];
+    for (let ms = 100; ms <= 10_000; ms += 100) {
+      ofBulk += passed(rates, bulk, 50, ms);
+      ofFast += passed(rates, fast, 3, ms);
+    }
+    expect(ofFast).toBe(300);
+    expect(ofBulk).toBeGreaterThanOrEqual(800 - 300 - 10);
+    expect(ofBulk).toBeLessThanOrEqual(800 - 300);
+  });
+
+  it('leaves nothing where no bind is fast, or all are, and lets a message through that needs the whole bucket', async () => {
+    const limits = await start();
+    const [slow, quick] = [accountOf(1, 80), accountOf(2, 80)];
+    const bulk = bindOf(1, slow, { lane: 2 });
+    const fast = bindOf(2, quick, { lane: 0 });
+    limits.onCatalog(catalogOf(bulk, fast));
+    expect(passed(limits.rates, bulk, 200, 0)).toBe(80);
+    expect(passed(limits.rates, fast, 200, 0)).toBe(80);
+    const tiny = accountOf(3, 2);
+    const both = [bindOf(3, tiny, { lane: 0 }), bindOf(4, tiny, { lane: 2 })] as const;
+    limits.onCatalog(catalogOf(...both));
+    expect(limits.rates.takeSegments(both[1], 5, 0)).toBe(true);
+    expect(limits.rates.takeSegments(both[1], 1, 1_000)).toBe(false);
+  });
+
   it('takes from neither when one has no room', async () => {
     const { rates } = await start();
     const account = accountOf(1, 10);

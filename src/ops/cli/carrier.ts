@@ -16,7 +16,7 @@ export function addCarrier(program: Command, context: CliContext): void {
       const answer = await apiClient(context).get(carriersSchema, '/v1/carriers');
       print(context, options, answer, ({ carriers }) =>
         formatTable(
-          ['name', 'state', 'address', 'binds', 'window', 'queued', 'unknown', 'reason'],
+          ['name', 'state', 'address', 'binds', 'window', 'queued', 'oldest', 'unknown', 'reason'],
           carriers.map((c) => [
             c.name,
             c.state,
@@ -24,6 +24,7 @@ export function addCarrier(program: Command, context: CliContext): void {
             `${c.binds}/${c.bindsWanted}`,
             `${c.windowInUse}/${c.windowMax}`,
             String(c.queued),
+            `${Math.round(c.oldestSeconds)} s`,
             String(c.unknownOutcomes),
             c.reason ?? '',
           ]),
@@ -98,6 +99,7 @@ const carriersSchema = z.looseObject({
       windowInUse: z.int(),
       windowMax: z.int(),
       queued: z.int(),
+      oldestSeconds: z.number(),
       unknownOutcomes: z.int(),
     }),
   ),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { normaliseDestination } from '../../domain/msisdn.ts';
 import { setCarrierPaused } from '../../store/resources.ts';
 import { countUnknownOutcomes } from '../../store/timeline.ts';
+import type { QueueView } from '../runtime.ts';
 import { type Api, type ApiDeps, actorOf, nameParams, okSchema } from './api.ts';
 import { addCarrierQuality } from './carrier-quality.ts';
 import { badRequest, notFound } from './problem.ts';
@@ -41,8 +42,10 @@ function addCarrierList(app: Api, deps: ApiDeps): void {
     },
     async () => {
       const unknown = await countUnknownOutcomes(deps.pool);
+      const queues = deps.runtime.queues();
       const carriers = deps.runtime.carriers().map((carrier) => ({
         ...carrier,
+        ...queuesOf(queues, carrier.name),
         reason: carrier.reason ?? null,
         unknownOutcomes: unknown.get(carrier.name) ?? 0,
       }));
@@ -99,6 +102,24 @@ function addRouteExplanation(app: Api, deps: ApiDeps): void {
   );
 }
 
+/** The lanes of one carrier, and the age of the oldest message of them all. */
+function queuesOf(queues: readonly QueueView[], carrier: string): z.input<typeof queuesSchema> {
+  const own = queues.filter((queue) => queue.carrier === carrier);
+  return {
+    oldestSeconds: Math.max(0, ...own.map((queue) => queue.oldestSeconds)),
+    queues: own.map(({ class: lane, messages, oldestSeconds }) => ({
+      class: lane,
+      messages,
+      oldestSeconds,
+    })),
+  };
+}
+
+const queuesSchema = z.object({
+  oldestSeconds: z.number(),
+  queues: z.array(z.object({ class: z.string(), messages: z.int(), oldestSeconds: z.number() })),
+});
+
 const carrierSchema = z.object({
   name: z.string(),
   state: z.enum(['up', 'partial', 'down', 'paused']),
@@ -112,6 +133,7 @@ const carrierSchema = z.object({
   windowInUse: z.int(),
   windowMax: z.int(),
   queued: z.int(),
+  ...queuesSchema.shape,
   unknownOutcomes: z.int(),
   segmentsPerSecond: z.number(),
   demo: z.boolean(),

@@ -68,7 +68,7 @@ function opsPage(
       ],
       '',
     ),
-    `<h2>Carriers</h2>${carrierTable(deps.runtime.carriers(), unknown)}`,
+    `<h2>Carriers</h2>${carrierTable(deps.runtime.carriers(), deps.runtime.queues(), unknown)}`,
     `<h2>Queues</h2>${queueTable(deps.runtime.queues())}`,
     `<h2>Binds</h2>${bindTable(deps.runtime.binds(), deps.now())}`,
   ];
@@ -77,6 +77,7 @@ function opsPage(
 
 function carrierTable(
   carriers: readonly CarrierView[],
+  queues: readonly QueueView[],
   unknown: ReadonlyMap<string, number> | undefined,
 ): string {
   const rows = carriers.map((carrier) => ({
@@ -88,16 +89,34 @@ function carrierTable(
       `${carrier.binds}/${carrier.bindsWanted}`,
       `${carrier.windowInUse}/${carrier.windowMax}`,
       String(carrier.queued),
+      oldestOf(queues, carrier.name),
       String(unknown?.get(carrier.name) ?? '?'),
       carrier.segmentsPerSecond.toFixed(1),
     ],
     bad: carrier.state === 'down' || carrier.state === 'partial',
   }));
   return table(
-    ['name', 'state', 'reason', 'address', 'binds', 'window', 'queued', 'unknown', 'segments/s'],
+    [
+      'name',
+      'state',
+      'reason',
+      'address',
+      'binds',
+      'window',
+      'queued',
+      'oldest',
+      'unknown',
+      'segments/s',
+    ],
     rows,
     'No carriers. Apply a resource file.',
   );
+}
+
+function oldestOf(queues: readonly QueueView[], carrier: string): string {
+  const waiting = queues.filter((queue) => queue.carrier === carrier && queue.messages > 0);
+  if (waiting.length === 0) return '';
+  return duration(Math.max(...waiting.map((queue) => queue.oldestSeconds)) * 1_000);
 }
 
 function queueTable(queues: readonly QueueView[]): string {

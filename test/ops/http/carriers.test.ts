@@ -35,7 +35,14 @@ describe('GET /v1/carriers', () => {
   it('joins what runs with what is stored', async () => {
     const { json } = await ops.request('GET', '/v1/carriers');
     expect(json.carriers).toMatchObject([
-      { name: 'sim', state: 'down', queued: 7, unknownOutcomes: 1 },
+      {
+        name: 'sim',
+        state: 'down',
+        queued: 7,
+        unknownOutcomes: 1,
+        oldestSeconds: 2.5,
+        queues: [{ class: 'otp', messages: 7, oldestSeconds: 2.5 }],
+      },
     ]);
   });
 });
