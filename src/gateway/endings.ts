@@ -80,7 +80,7 @@ export class Endings {
     const parts = message.parts ?? [undefined];
     const cause = parts.includes(undefined) ? 'noReceipt' : 'receipt';
     const ends = parts.map((part) => part ?? open);
-    const rest = { carrier: message.carrier, answer, sentAtMs: 0 };
+    const rest = { carrier: message.carrier, answer, sentAtMs: 0, receivedAtMs: 0 };
     this.#deps.settle(settleByParts(message, ends, cause, this.#termsOf(message), rest));
   }
 

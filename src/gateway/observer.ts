@@ -61,7 +61,7 @@ export interface GatewayObserver {
   segmentsSent(account: CatalogAccount, carrier: CatalogCarrier, segments: number): void;
   /**
    * A carrier's receipt ended a segment that was open, `seconds` after its submit_sm_resp; undefined when it is not
-   * known when that was. Not yet committed.
+   * known when that was. It is committed.
    */
   segmentReceipted(
     carrier: CatalogCarrier,

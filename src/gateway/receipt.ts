@@ -50,6 +50,9 @@ export interface SegmentEnd extends PartEnd {
   readonly carrier: CarrierId;
   readonly message: Message;
   readonly answer: (() => void) | undefined;
+  /** Unix ms of the carrier's answer (0: not known), and of the receipt; 0 when none ended it. */
+  readonly sentAtMs: number;
+  readonly receivedAtMs: number;
 }
 
 /** A receipt that changed nothing: the row of the note lane. */
@@ -142,16 +145,7 @@ export class ReceiptPath {
       err: errorNumber(fields),
       doneAtMs: fields.doneDateMs ?? arrival.receivedAtMs,
     };
-    this.#countReceipt(arrival, sending, state === 'DELIVRD');
-    this.#endPart(sending, end, 'receipt', arrival.answer);
-  }
-
-  /** The first final receipt of a segment says how good its carrier is; repeated ones say nothing new. */
-  #countReceipt({ carrier, receivedAtMs }: Arrival, sending: Sending, delivered: boolean): void {
-    const { message, segment, atMs } = sending;
-    if (message.ended !== undefined || message.parts?.[segment - 1] !== undefined) return;
-    const seconds = atMs === 0 ? undefined : Math.max(0, receivedAtMs - atMs) / 1_000;
-    this.#deps.observer.segmentReceipted(carrier, message.destination, delivered, seconds);
+    this.#endPart(sending, end, 'receipt', arrival.answer, arrival.receivedAtMs);
   }
 
   /** Still under way: nothing to keep, unless the customer wants to hear of it. */
@@ -183,11 +177,10 @@ export class ReceiptPath {
 
   /** The settle lane committed: answer the carriers, count, return to the customers. */
   onSettled(settlements: readonly Settlement[], verdicts: readonly number[]): void {
-    const nowMs = this.#deps.now();
     for (let i = 0; i < settlements.length; i++) {
       const settlement = settlements[i];
       if (settlement === undefined) continue;
-      if (verdicts[i] === SETTLED) this.#afterEnd(settlement, nowMs);
+      if (verdicts[i] === SETTLED) this.#afterEnd(settlement);
       else if (verdicts[i] === HAD_ENDED && settlement.answer !== undefined) this.#note(settlement);
       else settlement.answer?.();
     }
@@ -196,6 +189,7 @@ export class ReceiptPath {
   /** The segment lane committed. */
   onSegments(ends: readonly SegmentEnd[], verdicts: readonly (0 | 1)[]): void {
     for (const [i, end] of ends.entries()) {
+      if (verdicts[i] === 1) this.#countReceipt(end);
       if (verdicts[i] === 1 || end.answer === undefined) end.answer?.();
       else
         this.#noteEnd(
@@ -220,10 +214,11 @@ export class ReceiptPath {
     end: PartEnd,
     cause: 'receipt' | 'carrierRefused' | 'carrierAccepted',
     answer: (() => void) | undefined,
+    receivedAtMs = 0,
   ): void {
     const { message } = sending;
     const account = this.#accountOf(message);
-    const rest = { carrier: sending.carrier, answer, sentAtMs: sending.atMs };
+    const rest = { carrier: sending.carrier, answer, sentAtMs: sending.atMs, receivedAtMs };
     // A message that has ended goes through the lane as well: it is answered after its end is committed, and noted.
     if (message.parts === undefined || message.ended !== undefined) {
       this.#forget(sending);
@@ -235,7 +230,8 @@ export class ReceiptPath {
     const last = ends.length === message.parts.length;
     this.#forget(sending);
     const { id, segment, attempt } = sending;
-    const row = { ...end, id, segment, attempt, message, carrier: sending.carrier };
+    const { carrier, atMs: sentAtMs } = sending;
+    const row = { ...end, id, segment, attempt, message, carrier, sentAtMs, receivedAtMs };
     this.#deps.segments.push({ ...row, answer: last ? undefined : answer });
     if (last) this.settle(settleByParts(message, ends, cause, account.terms, rest));
   }
@@ -250,22 +246,28 @@ export class ReceiptPath {
     if (carrier !== undefined) this.#deps.correlation.remove(carrier, sending);
   }
 
-  #afterEnd(settlement: Settlement, nowMs: number): void {
+  /** A segment's first final receipt, which is committed: it says how good its carrier is. */
+  #countReceipt(end: Settlement | SegmentEnd): void {
+    if (end.receivedAtMs === 0 || end.carrier === null) return;
+    const carrier = this.#deps.catalog().carriers.get(end.carrier);
+    if (carrier === undefined) return;
+    const { destination } = end.message;
+    const delivered = end.state === MESSAGE_STATE.DELIVRD;
+    this.#deps.observer.segmentReceipted(carrier, destination, delivered, secondsToReceipt(end));
+  }
+
+  #afterEnd(settlement: Settlement): void {
     const { observer } = this.#deps;
     settlement.answer?.();
     const carrier =
       settlement.carrier === null
         ? undefined
         : this.#deps.catalog().carriers.get(settlement.carrier);
-    const { cause, sentAtMs } = settlement;
-    const receipted = cause === 'receipt' && sentAtMs !== 0;
-    observer.messageEnded(
-      carrier,
-      stateName(settlement.state),
-      faultClassName(settlement.fault),
-      cause,
-      receipted ? (nowMs - sentAtMs) / 1_000 : undefined,
-    );
+    const { state, fault, cause } = settlement;
+    const seconds = cause === 'receipt' ? secondsToReceipt(settlement) : undefined;
+    observer.messageEnded(carrier, stateName(state), faultClassName(fault), cause, seconds);
+    // Those of several segments are counted one by one.
+    if (settlement.message.parts === undefined) this.#countReceipt(settlement);
     const owner = settlement.message.owner;
     if (settlement.refund > 0n) observer.money(owner, 'refund', settlement.refund);
     if (settlement.charge > 0n) observer.money(owner, 'charge', settlement.charge);
@@ -306,6 +308,12 @@ export class ReceiptPath {
       answer,
     });
   }
+}
+
+/** From a carrier's answer to its receipt; one that came before the answer took none. Undefined: not known. */
+function secondsToReceipt({ sentAtMs, receivedAtMs }: SegmentEnd | Settlement): number | undefined {
+  if (sentAtMs === 0 || receivedAtMs === 0) return undefined;
+  return Math.max(0, receivedAtMs - sentAtMs) / 1_000;
 }
 
 /** A state word is at most seven characters; what is longer is cut in the note. */

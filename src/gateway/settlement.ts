@@ -34,6 +34,8 @@ export interface Settlement {
   readonly answer: (() => void) | undefined;
   /** Unix ms of the carrier's last answer, for the receipt's delay; 0 when it was never sent. */
   readonly sentAtMs: number;
+  /** When the receipt came that ended it, the last one's; 0 when none did. */
+  readonly receivedAtMs: number;
   /** Of the message, when this end was made from it. */
   readonly version: number;
   /** Told what came of it (end-unsent lane only). */
@@ -60,7 +62,7 @@ export function settleByParts(
   parts: readonly PartEnd[],
   cause: EndCause,
   terms: CompiledTerms,
-  rest: Pick<Settlement, 'carrier' | 'answer' | 'sentAtMs'>,
+  rest: Pick<Settlement, 'carrier' | 'answer' | 'sentAtMs' | 'receivedAtMs'>,
 ): Settlement {
   const segmentsOfPart = message.segments / parts.length;
   let worst = parts[0];
@@ -126,6 +128,7 @@ export function settleWhole(
     delivered: 0,
     answer: undefined,
     sentAtMs: 0,
+    receivedAtMs: 0,
     version: message.version,
     told,
     ...money,

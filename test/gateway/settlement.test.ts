@@ -18,7 +18,7 @@ import {
 import { accountOf, carrierOf, catalogOf, messageOf } from './messages.ts';
 
 let catalog: Catalog;
-const REST = { carrier: null, answer: undefined, sentAtMs: 0 };
+const REST = { carrier: null, answer: undefined, sentAtMs: 0, receivedAtMs: 0 };
 
 beforeAll(async () => {
   catalog = await catalogOf({
