@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { carrierQualityShape } from './carrier-quality-schema.ts';
+import { carrierReceiptShape } from './carrier-receipt-schema.ts';
 import { count, fault, graceHours, name, password, rate, systemId, whole } from './schema-parts.ts';
 
 /** An upstream SMSC. */
@@ -38,6 +39,7 @@ export const carrierSchema = z
     matchDestination: z.boolean().default(true),
     echoesUserMessageReference: z.boolean().default(false),
     ...carrierQualityShape,
+    ...carrierReceiptShape,
     faults: z
       .strictObject({
         byState: z

@@ -108,7 +108,7 @@ export interface ReceiptFormat {
   readonly replayPerSecond: number;
 }
 
-/** How a carrier writes a message id: `auto` tries each base. */
+/** How a carrier writes a message id: `auto` is learnt. */
 export type UpstreamIdForm = 'text' | 'decimal' | 'hex' | 'auto';
 
 /** An upstream SMSC. */
@@ -137,6 +137,14 @@ export interface CatalogCarrier {
   readonly matchDestination: boolean;
   /** Whether receipts echo user_message_reference. */
   readonly echoesUserMessageReference: boolean;
+  /** Where a receipt has the addresses of its message: exchanged, as SMPP has it, or as they were sent. */
+  readonly receiptAddresses: 'swapped' | 'asSent';
+  /** Of a message of several segments it sends a receipt for one only, whichever: it counts for all. */
+  readonly oneReceipt: boolean;
+  /** So long after its first segment ended a message ends by those that have; undefined: only when its time is over. */
+  readonly segmentsWaitMs: number | undefined;
+  /** Other carriers of the same SMSC account: a receipt of theirs may come over this one's sessions. */
+  readonly receiptsWith: readonly CarrierId[];
   readonly faults: CarrierFaults;
   /** DELIVRD within fewer seconds of the submit_sm_resp is implausible; 0: never. */
   readonly quality: { readonly quickReceiptSeconds: number };

@@ -1,12 +1,18 @@
 import { compileCarrierFaults } from './carrier-faults.ts';
 import type { CatalogCarrier } from './catalog.ts';
-import { carrierId } from './ids.ts';
+import { type CarrierId, carrierId } from './ids.ts';
 import type { StoredCarrier } from './resources.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** A stored carrier as the gateway reads it. */
-export function compileCarrier(stored: StoredCarrier): CatalogCarrier {
+/**
+ * A stored carrier as the gateway reads it.
+ * @param receiptsWith the carriers that it shares its receipts with
+ */
+export function compileCarrier(
+  stored: StoredCarrier,
+  receiptsWith: readonly CarrierId[],
+): CatalogCarrier {
   const spec = stored.spec;
   if (spec.sealedPassword === undefined)
     throw new Error(`the stored carrier ${stored.name} has no sealed password`);
@@ -32,9 +38,38 @@ export function compileCarrier(stored: StoredCarrier): CatalogCarrier {
     finalStates: spec.finalStates,
     matchDestination: spec.matchDestination,
     echoesUserMessageReference: spec.echoesUserMessageReference,
+    receiptAddresses: spec.receiptAddresses,
+    oneReceipt: spec.oneReceipt,
+    segmentsWaitMs:
+      spec.segmentsWaitHours === undefined
+        ? undefined
+        : Math.round(spec.segmentsWaitHours * HOUR_MS),
+    receiptsWith,
     faults: compileCarrierFaults(spec.faults),
     quality: spec.quality,
     paused: stored.paused,
     demo: stored.demo,
   };
+}
+
+/**
+ * The other carriers whose receipts may come over this one's sessions, because an SMSC gives an account's receipts to
+ * whichever of its sessions it likes: those of the same host, port and system_id, and those that either names in
+ * `receiptsWith`.
+ */
+export function sharingReceipts(
+  stored: StoredCarrier,
+  all: readonly StoredCarrier[],
+): readonly CarrierId[] {
+  const { spec, name } = stored;
+  return all.flatMap((other) => {
+    if (other.name === name) return [];
+    const isSameAccount =
+      other.spec.host === spec.host &&
+      other.spec.port === spec.port &&
+      other.spec.systemId === spec.systemId;
+    const isNamed =
+      spec.receiptsWith.includes(other.name) || other.spec.receiptsWith.includes(name);
+    return isSameAccount || isNamed ? [carrierId(other.id)] : [];
+  });
 }

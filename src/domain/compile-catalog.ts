@@ -7,7 +7,7 @@ import type {
   ReceiptFormat,
 } from './catalog.ts';
 import { parseCidrs } from './cidr.ts';
-import { compileCarrier } from './compile-carrier.ts';
+import { compileCarrier, sharingReceipts } from './compile-carrier.ts';
 import { type AccountId, accountId, bindId, type CarrierId } from './ids.ts';
 import { compileInbound, type InboundSpec, type InboundTable } from './inbound.ts';
 import { type Credits, parseCredits } from './money.ts';
@@ -61,7 +61,7 @@ export function compileCatalog(stored: StoredResources): Catalog {
   const carriers = new Map<CarrierId, CatalogCarrier>();
   const carriersByName = new Map<string, CatalogCarrier>();
   for (const each of stored.carriers) {
-    const carrier = compileCarrier(each);
+    const carrier = compileCarrier(each, sharingReceipts(each, stored.carriers));
     carriers.set(carrier.id, carrier);
     carriersByName.set(carrier.name, carrier);
   }

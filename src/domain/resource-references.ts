@@ -38,6 +38,9 @@ export function referenceErrors(set: ResourceFile, complete: boolean): Reference
       refer('carriers', carrier.name, ['routes', prefix, 'carriers', index, 'name']);
     }
   }
+  for (const [name, { receiptsWith }] of set.carriers ?? [])
+    for (const [index, other] of receiptsWith.entries())
+      refer('carriers', other, ['carriers', name, 'receiptsWith', index]);
   for (const [name, { account, carrier }] of set.inbound ?? []) {
     if (complete) refer('accounts', account, ['inbound', name, 'account']);
     if (carrier !== undefined) refer('carriers', carrier, ['inbound', name, 'carrier']);

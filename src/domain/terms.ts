@@ -73,6 +73,15 @@ export function moneyAtEnd(m: ChargedMessage, end: MessageEnd, terms: CompiledTe
 }
 
 /**
+ * What is added to an account's credits when a message ended without its carrier's word and that word came after all:
+ * the difference between what its end posted and what the word would have posted, negative where the message costs
+ * more. Whether the price was taken at accept or reserved makes no difference: what was paid is charge - refund.
+ */
+export function correctionOf(posted: EndMoney, word: EndMoney): Credits {
+  return subtract(subtract(posted.charge, posted.refund), subtract(word.charge, word.refund));
+}
+
+/**
  * Whether the price of one segment goes back when it ends so. Callers count these for `refundableSegments`:
  * a delivered one never, one without a receipt by terms.noReceipt, a failed one by its fault class, and under
  * chargeOn delivered every one that failed.

@@ -1,5 +1,6 @@
 import type { EpochProgress } from '../store/epoch.ts';
 import { Carriers } from './carriers.ts';
+import { Corrections } from './corrections.ts';
 import { type InboundItem, InboundPath } from './inbound.ts';
 import { Janitor } from './janitor.ts';
 import { LateOrphans } from './late-orphans.ts';
@@ -30,9 +31,20 @@ export function newReceiptPath(parts: GatewayParts): ReceiptPath {
     segments,
     notes,
     lookUp: (arrival) => parts.orphans.lookUp(arrival),
-    endedElsewhere: (messages) => void parts.janitor.endCompleted(messages),
+    endedElsewhere: (ends) => void parts.janitor.endCompleted(ends),
     returnToCustomer: (end) => parts.outbox.offerSettled(end, parts.oldestSettlingDbMs()),
+    lateWord: (settlement) => parts.corrections.onWord(settlement),
+    lateSegment: (end) => parts.corrections.onSegment(end),
     learnClock: (carrier, fields, sentAtMs) => parts.clocks.learn(carrier, fields, sentAtMs),
+  });
+}
+
+export function newCorrections(parts: GatewayParts): Corrections {
+  return new Corrections({
+    ...parts.common,
+    epoch: parts.options.keeper.epoch,
+    loader: parts.loader,
+    note: (note) => parts.lanes.notes.push(note),
   });
 }
 
@@ -51,6 +63,7 @@ export function newLateOrphans(parts: GatewayParts): LateOrphans {
     sealing: parts.options.sealing,
     loader: parts.loader,
     clocks: parts.clocks,
+    settleByOrphan: (sending, arrival) => parts.answers.settledByOrphan(sending, arrival),
     note: (note) => parts.lanes.notes.push(note),
     markMatched: (parked, message) => void parts.orphans.markMatched(parked, message),
   });
@@ -147,6 +160,8 @@ export function newJanitor(parts: GatewayParts): Janitor {
     endUnsent: (message) => parts.endings.neverSent(message),
     endWithoutReceipt: (message) => parts.endings.withoutReceipt(message),
     endBySegments: (message) => parts.endings.bySegments(message),
+    endByKnownSegments: (message) => parts.endings.byKnownSegments(message),
+    endByOneReceipt: (message) => parts.endings.byOneReceipt(message),
   });
 }
 

@@ -244,6 +244,7 @@ function receiptPdu(receipt: Delivery, account: CatalogAccount): DeliverSm {
     text: echo.text,
     networkType: NETWORK_GSM,
     networkError: receipt.err & 0xffff,
+    userReference: echo.reference,
   };
   if (format.tlv) pdu.tlvs = receiptTlvs(fields);
   if (format.text) {

@@ -7,6 +7,7 @@ import { floorWith, Jobs } from './jobs.ts';
 import { type LaneWait, LaneWaits } from './lane-waits.ts';
 import { NO_LEASE } from './lease-book.ts';
 import type { Message } from './message.ts';
+import { referenceOf, setReference } from './message-reference.ts';
 import { CarrierQueue, smaller } from './queue.ts';
 import { isTemporary, type Job, type Sending } from './sending.ts';
 import { upstreamParts } from './upstream-pdu.ts';
@@ -259,6 +260,8 @@ export class Dispatcher {
         upstreamParts(message, carrier, nowMs, (pdu, segment, parts) => {
           if (parts > 1) message.parts ??= new Array(parts).fill(undefined);
           if (job.segment !== 0 && job.segment !== segment) return;
+          if (carrier.echoesUserMessageReference)
+            setReference(pdu, referenceOf({ id: message.id, segment, attempt: job.attempt }));
           sendings.push({
             message,
             id: message.id,

@@ -3,7 +3,9 @@ import type { CompiledTerms } from '../domain/terms.ts';
 import type { SettleVerdict } from '../store/settle.ts';
 import type { Message, PartEnd } from './message.ts';
 import {
+  allEnds,
   expiredPart,
+  isWorse,
   type Settlement,
   settleByParts,
   settleWhole,
@@ -67,6 +69,29 @@ export class Endings {
   /** Validity and grace are over: segments without a receipt end UNKNOWN. */
   withoutReceipt(message: Message): void {
     this.#settleOpen(message, unreceiptedPart(this.#deps.now()), undefined);
+  }
+
+  /**
+   * Some of its segments have ended, and the carrier's `segmentsWaitHours` for the others are over: the message ends by
+   * the worst of those, and the others cost what terms.noReceipt says.
+   */
+  byKnownSegments(message: Message): void {
+    const known = message.parts?.filter((part) => part !== undefined) ?? [];
+    if (message.ended !== undefined || message.parts === undefined || known.length === 0) return;
+    const worst = known.reduce((a, b) => (isWorse(b.state, a.state) ? b : a));
+    const ends = message.parts.map((part) => part ?? unreceiptedPart(this.#deps.now()));
+    const rest = { carrier: message.carrier, answer: undefined, sentAtMs: 0, receivedAtMs: 0 };
+    const settlement = settleByParts(message, ends, 'noReceipt', this.#termsOf(message), rest);
+    const { state, fault, err, doneAtMs } = worst;
+    this.#deps.settle({ ...settlement, state, fault, err, doneAtMs });
+  }
+
+  /** The one receipt that its carrier sends for all of its segments has come, and the carrier has all of them. */
+  byOneReceipt(message: Message): void {
+    const ends = allEnds(message, true);
+    if (message.ended !== undefined || ends === undefined) return;
+    const rest = { carrier: message.carrier, answer: undefined, sentAtMs: 0, receivedAtMs: 0 };
+    this.#deps.settle(settleByParts(message, ends, 'receipt', this.#termsOf(message), rest));
   }
 
   /** Its last segment ended in another copy of it (another node's, or one read from the store): all have ended. */

@@ -8,8 +8,10 @@ import type { Customers } from './customers.ts';
 import type { Lanes } from './lanes.ts';
 import type { Message } from './message.ts';
 import type { Outbox } from './outbox.ts';
+import type { ParkedReceipts } from './parked-receipts.ts';
 import { type GatewayOptions, GatewayParts } from './parts.ts';
 import { smaller } from './queue.ts';
+import type { ReceiptExplainer } from './receipt-explain.ts';
 
 /** accept refuses ids over 20 s old, so nothing below this age is still being accepted. */
 const ACCEPT_AGE_MS = 30_000;
@@ -43,6 +45,16 @@ export class Gateway {
   /** Every bound session, and their history. */
   get bindBook(): BindBook {
     return this.#parts.bindBook;
+  }
+
+  /** What is done with a receipt, and why. */
+  get explainer(): ReceiptExplainer {
+    return this.#parts.explainer;
+  }
+
+  /** Receipts that are matched to nothing. */
+  get parked(): ParkedReceipts {
+    return this.#parts.parked;
   }
 
   get lanes(): Lanes {
@@ -131,6 +143,7 @@ export class Gateway {
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers = [];
+    this.#parts.corrections.close();
     await this.#parts.janitor.close();
     await this.bindBook.flush();
     await this.#parts.expiry.close();

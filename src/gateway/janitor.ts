@@ -1,5 +1,5 @@
 import type { Client, Pool } from 'pg';
-import type { Catalog } from '../domain/catalog.ts';
+import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import type { AccountId, MessageId } from '../domain/ids.ts';
 import { pruneBinds } from '../store/bind-history.ts';
 import { type DueMessage, finishDue, takeDue, walkDue } from '../store/due.ts';
@@ -14,10 +14,11 @@ import {
 } from '../store/partitions.ts';
 import { withClient } from '../store/pool.ts';
 import { queuedOfAccount } from '../store/queued-of-account.ts';
-import { withAllSegments } from '../store/segment-receipts.ts';
+import { completedMessages, firstSegmentEnds } from '../store/segment-receipts.ts';
 import { pruneSubmitKeys } from '../store/submit-keys.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import type { SegmentEnd } from './receipt.ts';
 
 /** Messages ended in one step. */
 const DUE_PAGE = 500;
@@ -28,8 +29,18 @@ const TURN_MS = 400;
 /** Batches older than this are deleted: no lane asks for them any more. */
 const BATCHES_KEPT_MS = 3_600_000;
 const PRUNE_EVERY_MS = 60_000;
+/** A carrier of one receipt has not answered all segments yet: looked at again after this. */
+const ONE_RECEIPT_AGAIN_MS = 5_000;
 /** Keys of submits forgotten in one statement. */
 const KEYS_PAGE = 5_000;
+
+/** What is known of a message's segments before its time is over. */
+interface KnownSegments {
+  /** The one receipt that there will be has come, and the carrier has all segments. */
+  readonly isOne: boolean;
+  /** Unix ms when it ends by what is known, or is looked at again. */
+  readonly nextMs: number;
+}
 
 export interface JanitorDeps {
   readonly pool: Pool;
@@ -41,6 +52,8 @@ export interface JanitorDeps {
   endUnsent(message: Message): void;
   endWithoutReceipt(message: Message): void;
   endBySegments(message: Message): void;
+  endByKnownSegments(message: Message): void;
+  endByOneReceipt(message: Message): void;
 }
 
 /**
@@ -81,11 +94,22 @@ export class Janitor {
     }
   }
 
-  /** Two copies of a message may each have seen a part of its segments end: the store has them all. */
-  async endCompleted(messages: readonly Message[]): Promise<void> {
+  /**
+   * Two copies of a message may each have seen a part of its segments end: the store has them all. And a carrier of one
+   * receipt may have said what there is to say.
+   */
+  async endCompleted(ends: readonly SegmentEnd[]): Promise<void> {
     try {
-      const ids = await withClient(this.#deps.pool, (client) => withAllSegments(client, messages));
-      for (const message of await this.#deps.load(ids)) this.#deps.endBySegments(message);
+      const messages = ends.map(({ message: { id, segments }, carrier }) => ({
+        id,
+        segments,
+        isOne: this.#deps.catalog().carriers.get(carrier)?.oneReceipt === true,
+      }));
+      const { all, one } = await withClient(this.#deps.pool, (client) =>
+        completedMessages(client, messages),
+      );
+      for (const message of await this.#deps.load(all)) this.#deps.endBySegments(message);
+      for (const message of await this.#deps.load(one)) this.#deps.endByOneReceipt(message);
     } catch (error) {
       // They end when their validity and grace are over.
       this.#deps.observer.note('warn', 'segmentsNotCounted', { reason: String(error) });
@@ -130,18 +154,24 @@ export class Janitor {
     const messages = new Map(
       (await this.#deps.load(due.map((one) => one.id))).map((message) => [message.id, message]),
     );
+    const segments = await this.#segmentsOf(client, due, messages, dbNowMs);
     // Each comes up again until it has its outcome; takeDue then strikes it off.
     const again = due.map((one) => ({
       atMs: one.atMs,
       id: one.id,
-      nextAtMs: this.#end(one, messages.get(one.id), dbNowMs),
+      nextAtMs: this.#end(one, messages.get(one.id), segments.get(one.id), dbNowMs),
     }));
     await finishDue(client, again);
     return due.length === DUE_PAGE;
   }
 
   /** Ends one message if its time is over. @returns when to look again, unix ms */
-  #end(due: DueMessage, message: Message | undefined, dbNowMs: number): number {
+  #end(
+    due: DueMessage,
+    message: Message | undefined,
+    segments: KnownSegments | undefined,
+    dbNowMs: number,
+  ): number {
     if (message === undefined) return dbNowMs + AGAIN_MS;
     const neverSent = due.acceptedBy === undefined && !due.unknown;
     // Replaced since by one of longer validity: what is due is the message's own.
@@ -149,12 +179,63 @@ export class Janitor {
       return message.validUntilMs;
     if (neverSent) this.#deps.endUnsent(message);
     else {
-      const carrier = this.#deps.catalog().carriers.get(due.acceptedBy ?? due.carrier);
+      const carrier = this.#carrierOf(due);
       const untilMs = message.validUntilMs + (carrier?.receiptGraceMs ?? 0);
-      if (dbNowMs < untilMs) return untilMs;
+      if (dbNowMs < untilMs)
+        return this.#endBySegments(
+          message,
+          segments,
+          dbNowMs,
+          Math.min(untilMs, segments?.nextMs ?? untilMs),
+        );
       this.#deps.endWithoutReceipt(message);
     }
     return dbNowMs + AGAIN_MS;
+  }
+
+  /** Its time is not over, but what is known of its segments may be all that will ever be. @returns when to look again */
+  #endBySegments(
+    message: Message,
+    segments: KnownSegments | undefined,
+    dbNowMs: number,
+    nextMs: number,
+  ): number {
+    if (segments === undefined || (!segments.isOne && nextMs > dbNowMs)) return nextMs;
+    if (segments.isOne) this.#deps.endByOneReceipt(message);
+    else this.#deps.endByKnownSegments(message);
+    return dbNowMs + AGAIN_MS;
+  }
+
+  /** What is known of the segments of those whose carriers may never say how the others ended. */
+  async #segmentsOf(
+    client: Client,
+    due: readonly DueMessage[],
+    messages: ReadonlyMap<MessageId, Message>,
+    dbNowMs: number,
+  ): Promise<Map<MessageId, KnownSegments>> {
+    const asked = due.flatMap((one) => {
+      const carrier = this.#carrierOf(one);
+      const parts = messages.get(one.id)?.parts;
+      const isOne = carrier?.oneReceipt === true;
+      const isAsked = isOne || carrier?.segmentsWaitMs !== undefined;
+      if (!isAsked || parts === undefined || parts.every((part) => part === undefined)) return [];
+      return [{ id: one.id, segments: parts.length, isOne, waitMs: carrier?.segmentsWaitMs }];
+    });
+    if (asked.length === 0) return new Map();
+    const ids = asked.map(({ id }) => id);
+    const firstMs = await firstSegmentEnds(client, ids);
+    const completed = new Set((await completedMessages(client, asked)).one);
+    return new Map(
+      asked.map(({ id, isOne, waitMs }) => {
+        const waitUntilMs = (firstMs.get(id) ?? dbNowMs) + (waitMs ?? Number.POSITIVE_INFINITY);
+        const lookMs = isOne ? dbNowMs + ONE_RECEIPT_AGAIN_MS : Number.POSITIVE_INFINITY;
+        return [id, { isOne: completed.has(id), nextMs: Math.min(waitUntilMs, lookMs) }];
+      }),
+    );
+  }
+
+  #carrierOf(due: DueMessage): CatalogCarrier | undefined {
+    return this.#deps.catalog().carriers.get(due.acceptedBy ?? due.carrier);
   }
 
   #lost(error: unknown): void {

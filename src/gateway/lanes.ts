@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import type { BatchId, CarrierId, EpochId } from '../domain/ids.ts';
 import { type AcceptVerdict, writeAccept } from '../store/accept.ts';
+import { noteDue } from '../store/due.ts';
 import type { DependencyError } from '../store/errors.ts';
 import { type InboundVerdict, writeInbound } from '../store/inbound.ts';
 import { Lane, type LaneSpec } from '../store/lane.ts';
@@ -150,7 +151,7 @@ function receiptLanes(spec: LanesSpec): Omit<Lanes, 'accept' | 'lease' | 'sent'>
       },
     }),
     segments: open(spec, 'segments', {
-      write: (client, batch, items) => writeSegmentReceipts(client, epoch, batch, items),
+      write: (client, batch, items) => storeSegments(client, epoch, batch, items),
       onCommitted: handlers.onSegments,
     }),
     notes: open<ReceiptNote, never>(spec, 'notes', {
@@ -178,6 +179,19 @@ function receiptLanes(spec: LanesSpec): Omit<Lanes, 'accept' | 'lease' | 'sent'>
       onCommitted: handlers.onDeferred,
     }),
   };
+}
+
+/** Before their carriers are answered: what has to be looked at again is on the list of the janitor. */
+async function storeSegments(
+  client: Client,
+  epoch: EpochId,
+  batch: BatchId,
+  items: SegmentEnd[],
+): Promise<(0 | 1)[]> {
+  const verdicts = await writeSegmentReceipts(client, epoch, batch, items);
+  const due = items.flatMap(({ id, lookAtMs: atMs }) => (atMs === undefined ? [] : [{ id, atMs }]));
+  if (due.length > 0) await noteDue(client, due);
+  return verdicts;
 }
 
 /** null, the usual case: each copy is as its message was accepted. */

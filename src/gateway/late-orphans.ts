@@ -1,15 +1,18 @@
 import type { Pool } from 'pg';
-import type { CatalogCarrier } from '../domain/catalog.ts';
+import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import { withClient } from '../store/pool.ts';
 import type { Sealing } from '../store/sealing.ts';
-import { unknownTo } from '../store/unknown.ts';
+import { type UnknownOutcome, unknownTo } from '../store/unknown.ts';
 import type { ClockOffsets } from './clock-offsets.ts';
 import type { MessageLoader } from './loader.ts';
+import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import { orphanFits } from './orphan-fit.ts';
 import { destinationHash } from './orphans.ts';
-import { errorNumber, type ReceiptNote } from './receipt.ts';
-import type { Orphan } from './unknown.ts';
+import { type Arrival, errorNumber, type ReceiptNote } from './receipt.ts';
+import { familyOf } from './receipt-search.ts';
+import type { Sending } from './sending.ts';
+import { type Orphan, sendingOf } from './unknown.ts';
 
 /** An orphan is held against submits of this age: the longest validity and grace that anybody configures. */
 const OLDEST_MS = 31 * 86_400_000;
@@ -23,6 +26,9 @@ export interface LateOrphansDeps {
   readonly sealing: Sealing;
   readonly loader: MessageLoader;
   readonly clocks: ClockOffsets;
+  catalog(): Catalog;
+  /** As of an unknown outcome: books its id and weighs it. */
+  settleByOrphan(sending: Sending, arrival: Arrival): void;
   /** The note lane. */
   note(note: ReceiptNote): void;
   /** Writes down which message a parked receipt belonged to. */
@@ -31,8 +37,9 @@ export interface LateOrphansDeps {
 
 /**
  * Receipts that come after their submit_sm, never answered, was sent again: they change nothing (the new attempt has
- * a receipt of its own), but stand on the message's timeline. One is noted only if it fits exactly one such submit,
- * and that one fits no other receipt.
+ * a receipt of its own), but stand on the message's timeline; those of a submit_sm that was given up are the carrier's
+ * word after all (corrections.ts). One counts only if it fits exactly one such submit, and that one fits no other
+ * receipt.
  */
 export class LateOrphans {
   readonly #deps: LateOrphansDeps;
@@ -60,28 +67,50 @@ export class LateOrphans {
     const hashes = orphans.flatMap(({ arrival }) => destinationHash(sealing, arrival) ?? []);
     if (hashes.length === 0) return;
     const sinceMs = this.#deps.now() - OLDEST_MS;
+    const family = familyOf(carrier, this.#deps.catalog());
+    const carriers = family.map(({ id }) => id);
     const candidates = await withClient(pool, (client) =>
-      unknownTo(client, carrier.id, hashes, sinceMs, CANDIDATES_MAX + 1),
+      unknownTo(client, carriers, hashes, sinceMs, CANDIDATES_MAX + 1),
     );
     if (candidates.length === 0 || candidates.length > CANDIDATES_MAX) return;
     const loaded = await loader.load([...new Set(candidates.map(({ id }) => id))]);
     const messages = new Map(loaded.map((message) => [message.id, message]));
-    const offsetMs = clocks.offsetMs(carrier.id);
     const pairs = orphans.map((orphan) => ({
       orphan,
       fitting: candidates.filter((candidate) => {
         const message = messages.get(candidate.id);
-        return message !== undefined && orphanFits(candidate, message, orphan.arrival, offsetMs);
+        const sender = family.find(({ id }) => id === candidate.carrier) ?? carrier;
+        const offsetMs = clocks.offsetMs(sender.id);
+        return (
+          message !== undefined && orphanFits(candidate, message, sender, orphan.arrival, offsetMs)
+        );
       }),
     }));
     for (const { orphan, fitting } of pairs) {
       const [only] = fitting;
-      if (fitting.length !== 1 || only?.resent !== true) continue;
+      if (fitting.length !== 1 || only === undefined || only.resolution === null) continue;
       const rivals = pairs.filter((pair) => pair.fitting.includes(only));
       // The same receipt sent twice is one.
       const ids = new Set(rivals.map((pair) => pair.orphan.arrival.ids[0]));
-      if (ids.size === 1) this.#keep(carrier, orphan, only);
+      if (ids.size !== 1) continue;
+      const message = messages.get(only.id);
+      if (only.resolution === 'resent') this.#keep(carrier, orphan, only);
+      else if (message !== undefined) this.#weigh(orphan, only, message);
     }
+  }
+
+  /** Given up, and now there is its receipt: it goes the way of a matched one, which corrects what our end posted. */
+  #weigh(orphan: Orphan, unknown: UnknownOutcome, message: Message): void {
+    const { parked, arrival } = orphan;
+    this.#noting.add(parked);
+    const answer = (): void => {
+      this.#noting.delete(parked);
+      this.#deps.markMatched(parked, message.id);
+    };
+    this.#deps.settleByOrphan(sendingOf(unknown, message, this.#deps.now()), {
+      ...arrival,
+      answer,
+    });
   }
 
   #keep(

@@ -3,6 +3,7 @@ import type { AccountId, BindId, CarrierId, MessageId } from '../domain/ids.ts';
 import type { Credits } from '../domain/money.ts';
 import type { DefaultAlphabet } from '../smpp/data-coding.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
+import { customersReference } from './message-reference.ts';
 
 /** What data_coding 0 means here: GSM 7-bit, one septet an octet, as most SMSCs have it. */
 export const DEFAULT_ALPHABET: DefaultAlphabet = 'gsm7';
@@ -71,6 +72,8 @@ export interface ReceiptEcho {
   readonly dest_addr_npi: number;
   readonly destination_addr: string;
   readonly text: string;
+  /** His user_message_reference; undefined when he gave none. */
+  readonly reference?: number | undefined;
 }
 
 /** Of a message whose content is gone: the customer's receipt has its message_id and no addresses. */
@@ -91,6 +94,13 @@ export interface PartEnd {
   readonly fault: number;
   readonly err: number;
   readonly doneAtMs: number;
+  /** Of a message's end: why it came (EndCause). */
+  readonly cause?: string;
+}
+
+/** Whether a message ended without its carrier's word on all of it: no receipt came, or its outcome was given up. */
+export function isWithoutWord(end: PartEnd | undefined): boolean {
+  return end?.cause === 'noReceipt';
 }
 
 /** Ends by segment - 1; undefined while that segment is open. */
@@ -115,5 +125,6 @@ export function echoOf(submit: SubmitSm, text: string): ReceiptEcho {
     dest_addr_npi: submit.dest_addr_npi,
     destination_addr: submit.destination_addr,
     text: text.slice(0, RECEIPT_TEXT_CHARACTERS),
+    reference: customersReference(submit),
   };
 }

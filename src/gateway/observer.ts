@@ -1,16 +1,22 @@
 import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
 import type { EndCause } from '../domain/message-state.ts';
 import type { RefusalKey } from '../domain/refusal.ts';
+import type { UnknownResolution } from '../store/unknown.ts';
 import type { ProtocolError } from './protocol-errors.ts';
 
 /** How a submit_sm was answered: the `result` label of `smppgate_submits_total`. */
 export type SubmitResult = 'accepted' | 'repeated' | RefusalKey | 'malformed' | 'notAuthorised';
 
 /** Ledger kinds that the pipeline itself posts. */
-export type MoneyKind = 'charge' | 'refund' | 'reserve' | 'release';
+export type MoneyKind = 'charge' | 'refund' | 'reserve' | 'release' | 'correction';
 
 /** Why a receipt was not matched: the `reason` label of `smppgate_receipts_unmatched_total`. */
-export type UnmatchedReason = 'unknownId' | 'otherDestination' | 'unreadable' | 'matchedLater';
+export type UnmatchedReason =
+  | 'unknownId'
+  | 'otherDestination'
+  | 'ambiguous'
+  | 'unreadable'
+  | 'matchedLater';
 
 /** What became of what a carrier sent beside receipts: the `result` label of `smppgate_inbound_total`. */
 export type InboundResult =
@@ -82,6 +88,8 @@ export interface GatewayObserver {
   ): void;
   /** A receipt fits no message; `destination` as it has it, '' when it has none. */
   receiptUnmatched(carrier: CatalogCarrier, reason: UnmatchedReason, destination: string): void;
+  /** Submits whose outcome was unknown and no longer is. */
+  unknownResolved(carrier: CatalogCarrier, resolution: UnknownResolution, count: number): void;
   bindEvent(side: 'customer' | 'carrier', peer: string, event: BindEvent): void;
   throttled(side: 'customer' | 'carrier', peer: string): void;
   policyDecision(rule: string, action: string): void;

@@ -1,7 +1,9 @@
+import type { CatalogCarrier } from '../domain/catalog.ts';
 import { checkSender } from '../domain/sender-id.ts';
 import type { ReceiptFields } from '../smpp/receipt-text.ts';
 import type { UnknownOutcome } from '../store/unknown.ts';
 import type { Message } from './message.ts';
+import { referenceOf } from './message-reference.ts';
 import type { Arrival } from './receipt.ts';
 
 /** A receipt's submit date may be this far from the write: carriers state minutes, and queue (docs: invariant 5). */
@@ -9,10 +11,14 @@ const SUBMIT_DATE_MS = 90_000;
 /** Characters of the text that a receipt repeats. */
 const TEXT_CHARACTERS = 20;
 
-/** Whether an orphan receipt can be about this submit_sm: destination and sender as sent, submit date, text. */
+/**
+ * Whether an orphan receipt can be about this submit_sm: destination and sender as sent, submit date, text, and
+ * user_message_reference where the carrier repeats it (one without it then fits none).
+ */
 export function orphanFits(
   unknown: UnknownOutcome,
   message: Message,
+  carrier: Pick<CatalogCarrier, 'echoesUserMessageReference'>,
   arrival: Arrival,
   clockOffsetMs: number | undefined,
 ): boolean {
@@ -29,6 +35,8 @@ export function orphanFits(
     arrival.sender !== '' &&
     arrival.sender.replace(/^\+/, '') !== sender.addr
   )
+    return false;
+  if (carrier.echoesUserMessageReference && arrival.fields.userReference !== referenceOf(unknown))
     return false;
   // Only the first segment begins as the message does.
   const texts = unknown.segment > 1 || textFits(arrival.fields.text, message.echo.text);

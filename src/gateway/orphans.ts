@@ -2,21 +2,25 @@ import type { Pool } from 'pg';
 import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import { type CarrierId, carrierId, type MessageId } from '../domain/ids.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
+import { readId, responseKey } from '../smpp/message-ids.ts';
 import type { ReceiptFields } from '../smpp/receipt-text.ts';
 import { dependencyError } from '../store/errors.ts';
-import { type DispatchCandidate, findDispatch } from '../store/find-dispatch.ts';
 import { unmatchedSince } from '../store/orphans.ts';
-import { type ParkedReceipt, park, resolveParked, takeParkedDue } from '../store/parked.ts';
+import {
+  anyParked,
+  type ParkedReceipt,
+  park,
+  resolveParked,
+  takeParkedDue,
+  takeParkedFor,
+} from '../store/parked.ts';
 import { withClient } from '../store/pool.ts';
 import type { Sealing } from '../store/sealing.ts';
-import { sameDestination } from './correlation.ts';
-import { NO_LEASE } from './lease-book.ts';
-import type { MessageLoader } from './loader.ts';
 import type { GatewayObserver, UnmatchedReason } from './observer.ts';
 import type { Arrival, ReceiptPath } from './receipt.ts';
+import { type Finding, familyOf, type ReceiptSearch } from './receipt-search.ts';
 import type { Sending } from './sending.ts';
 import type { Orphan } from './unknown.ts';
-import { spellings } from './upstream-ids.ts';
 
 /** Receipts looked up in one round. */
 const BATCH = 500;
@@ -24,8 +28,6 @@ const BATCH = 500;
 const PENDING_MAX = 5_000;
 /** Parked receipts of this node kept in memory, so that an answer that comes a moment later matches at once. */
 const PARKED_MEMORY_MAX = 10_000;
-/** A message may be receipted this long after its accept: the longest validity and grace that anybody configures. */
-const OLDEST_MS = 31 * 86_400_000;
 /** Pause after the store failed. */
 const RETRY_MS = 500;
 /** Orphans of one carrier considered for its unknown outcomes. */
@@ -36,7 +38,7 @@ export interface OrphansDeps {
   readonly now: () => number;
   readonly pool: Pool;
   readonly sealing: Sealing;
-  readonly loader: MessageLoader;
+  readonly search: Pick<ReceiptSearch, 'find'>;
   readonly observer: GatewayObserver;
   readonly receipts: ReceiptPath;
   /** More wait to be looked up than may: the carriers are to be held. */
@@ -54,19 +56,24 @@ export interface OrphansDeps {
  *        v
  *   park (committed, carrier answered) ── look up once more ── found ──> weigh
  *        │ not found                                       ^
- *        └── the answer comes to this node ────────────────┤
+ *        ├── the answer comes to this node, or is stored ──┤
  *        ├── swept each second, then ever more seldom ─────┘
  *        └── fits a submit_sm that was sent again: noted there (unknown.ts)
  * ```
- * Storing a dispatch and parking each look for the other after their own commit, so one of the two sees the other.
+ * Storing a dispatch and parking each look for the other after their own commit, so one of the two sees the other; what
+ * neither could decide (`ambiguous`) is swept until the carrier's base is learnt.
  */
 export class Orphans {
   readonly #deps: OrphansDeps;
   #pending: Arrival[] = [];
   #running = false;
   #sweeping = false;
-  /** Parked by this node, by carrier and each spelling of the id. */
-  readonly #parkedHere = new Map<string, { readonly arrival: Arrival; readonly parked: bigint }>();
+  /** Parked by this node, by carrier and each key of the id. */
+  readonly #parkedHere = new Map<string, Orphan>();
+  /** Parked ones that this node matched lately. */
+  readonly #weighed = new Set<bigint>();
+  /** Whether the last sweep saw anything parked, by any node: only then is it looked for after each stored answer. */
+  #isAnyParked = false;
 
   constructor(deps: OrphansDeps) {
     this.#deps = deps;
@@ -83,13 +90,29 @@ export class Orphans {
     void this.#run();
   }
 
-  /** A dispatch was just accepted under this id: a receipt that came before it is weighed now. */
+  /** A dispatch was just accepted under this id: a receipt that came before it, to this node, is weighed now. */
   onAccepted(sending: Sending): void {
     if (this.#parkedHere.size === 0 || sending.upstreamId === null) return;
-    const early = this.#parkedHere.get(keyOf(sending.carrier, sending.upstreamId));
-    if (early === undefined || !fits(early.arrival, sending.message.destination)) return;
-    this.#forget(early.arrival);
-    this.#weighParked(early, sending);
+    const carrier = this.#deps.catalog().carriers.get(sending.carrier);
+    if (carrier === undefined) return;
+    const key = responseKey(sending.upstreamId, carrier.ids);
+    const early = this.#parkedHere.get(memoryKey({ carrier: carrier.id, key }));
+    if (early === undefined) return;
+    const found = this.#deps.receipts.find(early.arrival);
+    if (found !== undefined) this.#weighParked(early, found);
+    else void this.#lookUpAgain([early]);
+  }
+
+  /** Answers of carriers were committed: a receipt that came before one of them, to any node, is looked up now. */
+  onStored(sendings: readonly Sending[]): void {
+    if (!this.#isAnyParked) return;
+    for (const [id, ofCarrier] of Map.groupBy(sendings, (sending) => sending.carrier)) {
+      const carrier = this.#deps.catalog().carriers.get(id);
+      const keys = ofCarrier.flatMap(({ upstreamId }) =>
+        carrier === undefined || upstreamId === null ? [] : [responseKey(upstreamId, carrier.ids)],
+      );
+      if (keys.length > 0) void this.#wake(id, keys);
+    }
   }
 
   /** Looks once more for what was parked a while ago, by any node. */
@@ -97,9 +120,10 @@ export class Orphans {
     if (this.#sweeping) return;
     this.#sweeping = true;
     try {
-      const due = await withClient(this.#deps.pool, (client) =>
-        takeParkedDue(client, this.#deps.now(), BATCH),
-      );
+      const due = await withClient(this.#deps.pool, async (client) => {
+        this.#isAnyParked = await anyParked(client);
+        return takeParkedDue(client, this.#deps.now(), BATCH);
+      });
       await this.#lookUpParked(due.flatMap((parked) => this.#unseal(parked) ?? []));
     } catch (error) {
       this.#deps.observer.note('warn', 'parkedReceiptsNotSwept', { reason: String(error) });
@@ -110,10 +134,11 @@ export class Orphans {
 
   /** Parked receipts of a carrier that came since a time and fit no dispatch: what unknown outcomes are held against. */
   async orphansOf(carrier: CatalogCarrier, sinceMs: number): Promise<Orphan[]> {
+    const carriers = familyOf(carrier, this.#deps.catalog()).map(({ id }) => id);
     const rows = await withClient(this.#deps.pool, (client) =>
-      unmatchedSince(client, carrier.id, sinceMs, ORPHANS_MAX),
+      unmatchedSince(client, carriers, sinceMs, ORPHANS_MAX),
     );
-    return rows.flatMap((row) => this.#unseal({ ...row, carrier: carrier.id }) ?? []);
+    return rows.flatMap((row) => this.#unseal(row) ?? []);
   }
 
   async #run(): Promise<void> {
@@ -144,33 +169,34 @@ export class Orphans {
   }
 
   async #round(batch: readonly Arrival[]): Promise<void> {
-    const found = await this.#find(batch);
-    const missing: Arrival[] = [];
+    const findings = await this.#deps.search.find(batch);
+    const missing: { arrival: Arrival; reason: UnmatchedReason }[] = [];
     for (const [i, arrival] of batch.entries()) {
-      const sending = found[i];
+      const finding = findings[i];
+      if (finding === undefined) throw new Error('a finding for each receipt');
+      const { sending } = finding;
       if (sending !== undefined) this.#deps.receipts.weigh(arrival, sending);
-      // Its submit_sm_resp may have come while we looked.
-      else if (!this.#deps.receipts.match(arrival)) missing.push(arrival);
+      else missing.push({ arrival, reason: reasonOf(arrival, finding) });
     }
     if (missing.length > 0) await this.#park(missing);
   }
 
-  async #park(arrivals: readonly Arrival[]): Promise<void> {
-    const rows = arrivals.map((arrival) => ({
+  async #park(missing: readonly { arrival: Arrival; reason: UnmatchedReason }[]): Promise<void> {
+    const rows = missing.map(({ arrival, reason }) => ({
       carrier: arrival.carrier.id,
-      upstreamIds: arrival.ids.flatMap((id) => spellings(id, arrival.carrier)),
+      keys: keysOf(arrival, this.#deps.catalog()),
       destinationHash: this.#hashOf(arrival),
       receivedAtMs: arrival.receivedAtMs,
       fields: this.#seal(arrival),
-      reason: reasonOf(arrival),
+      reason,
     }));
     const ids = await withClient(this.#deps.pool, (client) => park(client, rows));
     const orphans: Orphan[] = [];
-    for (const [i, arrival] of arrivals.entries()) {
+    this.#isAnyParked = true;
+    for (const [i, { arrival, reason }] of missing.entries()) {
       const parked = ids[i];
       if (parked === undefined) throw new Error('each parked receipt has its id');
-      const { carrier, destination } = arrival;
-      this.#deps.observer.receiptUnmatched(carrier, reasonOf(arrival), destination);
+      this.#deps.observer.receiptUnmatched(arrival.carrier, reason, arrival.destination);
       arrival.answer();
       const orphan = { arrival: { ...arrival, answer: () => {} }, parked };
       // Its submit_sm_resp may have come while it was parked; one that comes from here on finds it.
@@ -185,27 +211,51 @@ export class Orphans {
   }
 
   async #lookUpParked(orphans: readonly Orphan[]): Promise<void> {
-    const found = await this.#find(orphans.map((orphan) => orphan.arrival));
+    const findings = await this.#deps.search.find(orphans.map((orphan) => orphan.arrival));
     const unmatched: Orphan[] = [];
     for (const [i, orphan] of orphans.entries()) {
-      const sending = found[i];
+      const sending = findings[i]?.sending;
       if (sending === undefined) unmatched.push(orphan);
-      else {
-        this.#forget(orphan.arrival);
-        this.#weighParked(orphan, sending);
-      }
+      else this.#weighParked(orphan, sending);
     }
     for (const [carrier, ofCarrier] of Map.groupBy(unmatched, ({ arrival }) => arrival.carrier))
       this.#deps.unmatched(carrier, ofCarrier);
   }
 
+  /** Receipts that an answer which was just stored may explain. */
+  async #wake(carrier: CarrierId, keys: readonly string[]): Promise<void> {
+    try {
+      const parked = await withClient(this.#deps.pool, (client) =>
+        takeParkedFor(client, carrier, keys),
+      );
+      await this.#lookUpParked(parked.flatMap((one) => this.#unseal(one) ?? []));
+    } catch (error) {
+      this.#deps.observer.note('warn', 'parkedReceiptsNotWoken', { reason: String(error) });
+    }
+  }
+
+  /** What memory could not decide; the sweep comes back to it when the store is away. */
+  async #lookUpAgain(orphans: readonly Orphan[]): Promise<void> {
+    try {
+      await this.#lookUpParked(orphans);
+    } catch (error) {
+      this.#deps.observer.note('warn', 'parkedReceiptsNotWoken', { reason: String(error) });
+    }
+  }
+
   #weighParked(orphan: Orphan, sending: Sending): void {
-    const { carrier, destination } = orphan.arrival;
+    const { arrival, parked } = orphan;
+    this.#forget(orphan);
+    // An answer, the look after parking and the sweep may each find it: it counts once.
+    if (this.#weighed.has(parked)) return;
+    this.#weighed.add(parked);
+    if (this.#weighed.size > PARKED_MEMORY_MAX) dropFirst(this.#weighed);
+    const { carrier, destination } = arrival;
     this.#deps.observer.receiptUnmatched(carrier, 'matchedLater', destination);
-    this.#deps.receipts.weigh(
-      { ...orphan.arrival, answer: () => void this.markMatched(orphan.parked, sending.id) },
-      sending,
-    );
+    const answer = (): void => {
+      void this.markMatched(parked, sending.id);
+    };
+    this.#deps.receipts.weigh({ ...arrival, answer }, sending);
   }
 
   /** Writes down which message a parked receipt belonged to. */
@@ -214,83 +264,9 @@ export class Orphans {
       await withClient(this.#deps.pool, (client) => resolveParked(client, [{ parked, message }]));
     } catch (error) {
       // It is looked up and weighed again, which changes nothing.
+      this.#weighed.delete(parked);
       this.#deps.observer.note('warn', 'parkedReceiptNotMarked', { reason: String(error) });
     }
-  }
-
-  async #find(arrivals: readonly Arrival[]): Promise<(Sending | undefined)[]> {
-    const found: (Sending | undefined)[] = arrivals.map(() => undefined);
-    for (const [id, indexes] of Map.groupBy(
-      arrivals.keys(),
-      (i: number) => arrivals[i]?.carrier.id,
-    )) {
-      if (id === undefined) continue;
-      const ofCarrier = indexes.flatMap((i) => arrivals[i] ?? []);
-      const sendings = await this.#findOf(id, ofCarrier);
-      for (const [nth, index] of indexes.entries()) found[index] = sendings[nth];
-    }
-    return found;
-  }
-
-  async #findOf(
-    carrier: CarrierId,
-    arrivals: readonly Arrival[],
-  ): Promise<(Sending | undefined)[]> {
-    const hashes = arrivals.map((arrival) => this.#hashOf(arrival));
-    /** Candidates whose whole number differs: they may still agree in the last digits. */
-    const others: DispatchCandidate[][] = arrivals.map(() => []);
-    const agrees = (index: number, candidate: DispatchCandidate): boolean => {
-      const hash = hashes[index];
-      if (
-        arrivals[index]?.carrier.matchDestination === false ||
-        hash?.equals(candidate.message.destinationHash)
-      )
-        return true;
-      others[index]?.push(candidate);
-      return false;
-    };
-    const queries = arrivals.map((arrival) => ({
-      upstreamIds: arrival.ids.flatMap((id) => spellings(id, arrival.carrier)),
-    }));
-    const oldestMs = this.#deps.now() - OLDEST_MS;
-    const found = await withClient(this.#deps.pool, (client) =>
-      findDispatch(client, carrier, queries, agrees, oldestMs),
-    );
-    return Promise.all(
-      arrivals.map((arrival, i) => this.#choose(arrival, found[i], others[i] ?? [])),
-    );
-  }
-
-  async #choose(
-    arrival: Arrival,
-    found: DispatchCandidate | undefined,
-    others: readonly DispatchCandidate[],
-  ): Promise<Sending | undefined> {
-    const candidates =
-      found === undefined
-        ? [...others].sort(
-            (a, b) => Number(a.message.end !== undefined) - Number(b.message.end !== undefined),
-          )
-        : [found];
-    for (const candidate of candidates) {
-      const [message] = await this.#deps.loader.revive([candidate.message]);
-      if (message === undefined || (found === undefined && !fits(arrival, message.destination)))
-        continue;
-      return {
-        message,
-        id: message.id,
-        segment: candidate.segment,
-        attempt: candidate.attempt,
-        carrier: arrival.carrier.id,
-        lease: NO_LEASE,
-        pdu: undefined,
-        sentAtMs: candidate.sentAtMs,
-        upstreamId: candidate.upstreamId,
-        status: 0,
-        atMs: candidate.sentAtMs,
-      };
-    }
-    return undefined;
   }
 
   #hashOf(arrival: Arrival): Buffer | null {
@@ -298,7 +274,8 @@ export class Orphans {
   }
 
   #remember(orphan: Orphan): void {
-    for (const id of arrivalKeys(orphan.arrival)) this.#parkedHere.set(id, orphan);
+    for (const key of keysOf(orphan.arrival, this.#deps.catalog()))
+      this.#parkedHere.set(memoryKey(key), orphan);
     while (this.#parkedHere.size > PARKED_MEMORY_MAX) {
       const oldest = this.#parkedHere.keys().next();
       if (oldest.done) return;
@@ -306,8 +283,11 @@ export class Orphans {
     }
   }
 
-  #forget(arrival: Arrival): void {
-    for (const id of arrivalKeys(arrival)) this.#parkedHere.delete(id);
+  #forget({ arrival, parked }: Orphan): void {
+    for (const key of keysOf(arrival, this.#deps.catalog())) {
+      const name = memoryKey(key);
+      if (this.#parkedHere.get(name)?.parked === parked) this.#parkedHere.delete(name);
+    }
   }
 
   /** What is needed to match it later, encrypted: it has the number and the beginning of the text. */
@@ -318,12 +298,28 @@ export class Orphans {
     );
   }
 
-  #unseal(parked: Pick<ParkedReceipt, 'parked' | 'carrier' | 'fields'>): Orphan | undefined {
-    const carrier = this.#deps.catalog().carriers.get(carrierId(parked.carrier));
-    if (carrier === undefined) return undefined;
-    const kept = JSON.parse(this.#deps.sealing.openRecord(parked.fields).toString()) as Kept;
-    return { parked: parked.parked, arrival: { ...kept, carrier, answer: () => {} } };
+  #unseal(parked: Sealed): Orphan | undefined {
+    return openParked(this.#deps.sealing, this.#deps.catalog(), parked);
   }
+}
+
+function dropFirst(set: Set<bigint>): void {
+  const first = set.values().next();
+  if (!first.done) set.delete(first.value);
+}
+
+type Sealed = Pick<ParkedReceipt, 'parked' | 'carrier' | 'fields'>;
+
+/** A parked receipt as it came; undefined when its carrier is no more. */
+export function openParked(
+  sealing: Pick<Sealing, 'openRecord'>,
+  catalog: Catalog,
+  sealed: Sealed,
+): Orphan | undefined {
+  const carrier = catalog.carriers.get(carrierId(sealed.carrier));
+  if (carrier === undefined) return undefined;
+  const kept = JSON.parse(sealing.openRecord(sealed.fields).toString()) as Kept;
+  return { parked: sealed.parked, arrival: { ...kept, carrier, answer: () => {} } };
 }
 
 /** What of an arrival is stored. */
@@ -341,22 +337,20 @@ export function destinationHash(sealing: Sealing, arrival: Arrival): Buffer | nu
   return 'msisdn' in destination ? sealing.numberHash(destination.msisdn) : null;
 }
 
-function fits(arrival: Arrival, destination: string): boolean {
-  return !arrival.carrier.matchDestination || sameDestination(destination, arrival.destination);
+function reasonOf(arrival: Arrival, finding: Finding): UnmatchedReason {
+  const isReadable = arrival.ids.length > 0 && arrival.fields.state !== undefined;
+  return isReadable ? (finding.choice.reason ?? 'unknownId') : 'unreadable';
 }
 
-function reasonOf(arrival: Arrival): UnmatchedReason {
-  return arrival.ids.length === 0 || arrival.fields.state === undefined
-    ? 'unreadable'
-    : 'unknownId';
+/** Every key that the id of its submit_sm_resp can have, of each carrier that it can be of. */
+function keysOf(arrival: Arrival, catalog: Catalog): { carrier: CarrierId; key: string }[] {
+  return familyOf(arrival.carrier, catalog).flatMap((carrier) =>
+    arrival.ids.flatMap((id) =>
+      readId(id, carrier.ids).map(({ key }) => ({ carrier: carrier.id, key })),
+    ),
+  );
 }
 
-function arrivalKeys(arrival: Arrival): string[] {
-  return arrival.ids
-    .flatMap((id) => spellings(id, arrival.carrier))
-    .map((id) => keyOf(arrival.carrier.id, id));
-}
-
-function keyOf(carrier: CarrierId, upstreamId: string): string {
-  return `${carrier} ${upstreamId}`;
+function memoryKey({ carrier, key }: { carrier: CarrierId; key: string }): string {
+  return `${carrier} ${key}`;
 }

@@ -15,6 +15,7 @@ import { Backpressure } from './backpressure.ts';
 import type { BindBook } from './bind-book.ts';
 import {
   newCarriers,
+  newCorrections,
   newInboundPath,
   newJanitor,
   newLateOrphans,
@@ -28,6 +29,7 @@ import {
 import type { Carriers } from './carriers.ts';
 import { CheckpointLog } from './checkpoint.ts';
 import { ClockOffsets } from './clock-offsets.ts';
+import type { Corrections } from './corrections.ts';
 import { Correlation } from './correlation.ts';
 import {
   newBook,
@@ -41,6 +43,7 @@ import {
 import type { Customers } from './customers.ts';
 import { Endings } from './endings.ts';
 import { Expiry } from './expiry.ts';
+import { IdLearning } from './id-learning.ts';
 import type { InboundItem, InboundPath } from './inbound.ts';
 import type { Janitor } from './janitor.ts';
 import { type Lanes, openLanes } from './lanes.ts';
@@ -54,9 +57,12 @@ import type { GatewayObserver } from './observer.ts';
 import type { OptOuts } from './opt-outs.ts';
 import { Orphans } from './orphans.ts';
 import type { Outbox } from './outbox.ts';
+import { ParkedReceipts } from './parked-receipts.ts';
 import { QueuedCounts } from './queued-counts.ts';
 import type { BindLimits, RateLimits } from './rates.ts';
 import type { ReceiptPath } from './receipt.ts';
+import { ReceiptExplainer } from './receipt-explain.ts';
+import { ReceiptSearch } from './receipt-search.ts';
 import type { Recovery } from './recovery.ts';
 import type { Replacer } from './replace.ts';
 import { ReplayBrake } from './replay-brake.ts';
@@ -108,7 +114,8 @@ export class GatewayParts {
   readonly queued = new QueuedCounts();
   readonly clocks = new ClockOffsets();
   readonly brake = new ReplayBrake();
-  readonly correlation = new Correlation();
+  readonly learning = new IdLearning();
+  readonly correlation = new Correlation(this.learning);
   readonly router: Router;
   /** One a lane: each answers in order. */
   readonly settling = new CheckpointLog();
@@ -120,6 +127,10 @@ export class GatewayParts {
   readonly manage: Manage;
   readonly submit: SubmitPath;
   readonly receipts: ReceiptPath;
+  readonly search: ReceiptSearch;
+  readonly corrections: Corrections;
+  readonly explainer: ReceiptExplainer;
+  readonly parked: ParkedReceipts;
   readonly orphans: Orphans;
   readonly late: LateOrphans;
   readonly answers: UpstreamAnswers;
@@ -153,15 +164,29 @@ export class GatewayParts {
     this.waiting = newWaitingList(this);
     this.inbound = newInboundPath(this);
     this.expiry = new Expiry({ ...this.common, epoch: options.keeper.epoch });
+    this.corrections = newCorrections(this);
     this.receipts = newReceiptPath(this);
-    this.orphans = new Orphans({
+    this.search = new ReceiptSearch({
       ...this.common,
       sealing,
       loader: this.loader,
+      correlation: this.correlation,
+      learning: this.learning,
+    });
+    this.orphans = new Orphans({
+      ...this.common,
+      sealing,
+      search: this.search,
       receipts: this.receipts,
       onBehind: () => this.backpressure.check(),
       unmatched: (carrier, orphans) => void this.late.onUnmatched(carrier, orphans),
     });
+    this.explainer = new ReceiptExplainer({
+      ...this.common,
+      search: this.search,
+      learning: this.learning,
+    });
+    this.parked = new ParkedReceipts({ ...this.common, sealing, explainer: this.explainer });
     this.late = newLateOrphans(this);
     this.answers = newUpstreamAnswers(this);
     this.unknown = newUnknownOutcomes(this);
@@ -195,6 +220,7 @@ export class GatewayParts {
         onAcceptInDoubt: (items) => this.submit.onLongDoubt(items),
         onSent: (items) => {
           for (const sending of items) this.leases.settle(sending.lease);
+          this.orphans.onStored(items);
           this.carriers.pump();
         },
         onSettled: (items, verdicts) => this.#onSettled(this.settling, items, verdicts),
@@ -223,7 +249,12 @@ export class GatewayParts {
     const { accept, settle, segments, notes, inbound } = this.lanes;
     return new Backpressure({
       settleDepth: () => settle.depth(),
-      receiptDepth: () => settle.depth() + segments.depth() + notes.depth() + inbound.depth(),
+      receiptDepth: () =>
+        settle.depth() +
+        segments.depth() +
+        notes.depth() +
+        inbound.depth() +
+        this.corrections.depth(),
       lookUpsBehind: () => this.orphans.behind,
       holdAccept: (hold) => (hold ? accept.hold() : accept.release()),
       holdCarriers: (hold) => this.carriers.holdReading(hold),

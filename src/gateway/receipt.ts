@@ -5,6 +5,7 @@ import {
   faultClassName,
   isFinalState,
   MESSAGE_STATE,
+  type MessageState,
   messageStateName,
 } from '../domain/message-state.ts';
 import type { Session } from '../session/session.ts';
@@ -14,9 +15,11 @@ import * as status from '../smpp/status.ts';
 import type { Lane } from '../store/lane.ts';
 import type { Correlation } from './correlation.ts';
 import { wantsNotifications } from './delivery.ts';
+import { digitsOf } from './destination-fit.ts';
 import type { InboundPath } from './inbound.ts';
-import type { Message, PartEnd } from './message.ts';
+import { isWithoutWord, type Message, type PartEnd } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import { familyOf, sourceOf } from './receipt-search.ts';
 import type { Sending } from './sending.ts';
 import {
   acceptedPart,
@@ -49,6 +52,8 @@ export interface SegmentEnd extends PartEnd {
   readonly attempt: number;
   readonly carrier: CarrierId;
   readonly message: Message;
+  /** Unix ms when the message is to be looked at again, should its other segments not end; undefined: not before time. */
+  readonly lookAtMs: number | undefined;
   readonly answer: (() => void) | undefined;
   /** Unix ms of the carrier's answer (0: not known), and of the receipt; 0 when none ended it. */
   readonly sentAtMs: number;
@@ -81,7 +86,11 @@ export interface ReceiptDeps {
   /** The receipt is final and committed: return it to the customer if he asked. */
   returnToCustomer(settlement: Settlement): void;
   /** A segment of each ended and is stored, others are open here: they may have ended in another copy. */
-  endedElsewhere(messages: readonly Message[]): void;
+  endedElsewhere(ends: readonly SegmentEnd[]): void;
+  /** The carrier's word on a message that may have ended without it: noted, and its money corrected (corrections.ts). */
+  lateWord(settlement: Settlement): void;
+  /** The same of one segment of several, once that is stored. */
+  lateSegment(end: SegmentEnd): void;
   /** What a matched receipt tells of the carrier's clock. */
   learnClock(carrier: CatalogCarrier, fields: ReceiptFields, sentAtMs: number): void;
 }
@@ -101,15 +110,8 @@ export class ReceiptPath {
     // Only these are kept until the answer, not the PDU.
     const name = pdu.command === 'deliver_sm' ? 'deliver_sm_resp' : 'data_sm_resp';
     const sequence = pdu.sequence_number;
-    const arrival: Arrival = {
-      carrier,
-      fields,
-      ids: idsOf(fields),
-      destination: digitsOf(pdu.source_addr),
-      sender: pdu.destination_addr,
-      receivedAtMs: this.#deps.now(),
-      answer: () => void session.respond(newResponse(name, sequence, status.ESME_ROK)),
-    };
+    const answer = () => void session.respond(newResponse(name, sequence, status.ESME_ROK));
+    const arrival = arrivalOf(carrier, pdu, fields, this.#deps.now(), answer);
     if (!this.match(arrival)) this.#deps.lookUp(arrival);
   }
 
@@ -122,8 +124,11 @@ export class ReceiptPath {
 
   /** The dispatch in memory that a receipt is about; undefined when none is. */
   find(arrival: Arrival): Sending | undefined {
-    for (const id of arrival.ids) {
-      const sending = this.#deps.correlation.find(arrival.carrier, id, arrival.destination);
+    const { carrier, ids, destination } = arrival;
+    if (carrier.receiptsWith.length > 0) return this.#findAmong(arrival);
+    for (const id of ids) {
+      const source = sourceOf(arrival, id);
+      const sending = this.#deps.correlation.find(carrier, id, destination, source);
       if (sending !== undefined) return sending;
     }
     return undefined;
@@ -131,12 +136,33 @@ export class ReceiptPath {
 
   /** What a matched receipt means: nothing yet, the end of a segment, or the end of the message. */
   weigh(arrival: Arrival, sending: Sending): void {
-    const { fields, carrier } = arrival;
-    const state = fields.state === undefined ? undefined : messageStateName(fields.state);
-    if (state === undefined) return this.#noteUnreadable(arrival, sending);
-    if (fields.intermediate || (!isFinalState(state) && !carrier.finalStates.includes(state))) {
-      return this.#onTheWay(arrival, sending.message, MESSAGE_STATE[state]);
+    if (sending.carrier === arrival.carrier.id) return this.#weigh(arrival, sending);
+    // It came over a session of another carrier that shares its receipts: the sender's resource says what it means.
+    const carrier = this.#deps.catalog().carriers.get(sending.carrier) ?? arrival.carrier;
+    this.#weigh({ ...arrival, carrier }, sending);
+  }
+
+  /** Among several carriers of one SMSC account the newest. */
+  #findAmong(arrival: Arrival): Sending | undefined {
+    const { ids, destination } = arrival;
+    for (const id of ids) {
+      let newest: Sending | undefined;
+      for (const carrier of familyOf(arrival.carrier, this.#deps.catalog())) {
+        const source = sourceOf(arrival, id);
+        const found = this.#deps.correlation.find(carrier, id, destination, source);
+        if (found !== undefined && (newest === undefined || found.sentAtMs > newest.sentAtMs))
+          newest = found;
+      }
+      if (newest !== undefined) return newest;
     }
+    return undefined;
+  }
+
+  #weigh(arrival: Arrival, sending: Sending): void {
+    const { fields, carrier } = arrival;
+    const { state, kind } = meaningOf(fields, carrier);
+    if (kind === 'unreadable') return this.#noteUnreadable(arrival, sending);
+    if (kind === 'onTheWay') return this.#onTheWay(arrival, sending.message, MESSAGE_STATE[state]);
     this.#deps.learnClock(carrier, fields, sending.sentAtMs);
     const fault = isSuccess(state) ? 'none' : carrier.faults.ofReceipt(state, fields.err);
     const end: PartEnd = {
@@ -190,7 +216,8 @@ export class ReceiptPath {
   onSegments(ends: readonly SegmentEnd[], verdicts: readonly (0 | 1)[]): void {
     for (const [i, end] of ends.entries()) {
       if (verdicts[i] === 1) this.#countReceipt(end);
-      if (verdicts[i] === 1 || end.answer === undefined) end.answer?.();
+      if (isWithoutWord(end.message.ended)) this.#deps.lateSegment(end);
+      else if (verdicts[i] === 1 || end.answer === undefined) end.answer?.();
       else
         this.#noteEnd(
           end.message,
@@ -201,7 +228,7 @@ export class ReceiptPath {
         );
     }
     const open = ends.filter(({ message }) => message.ended === undefined);
-    if (open.length > 0) this.#deps.endedElsewhere(open.map(({ message }) => message));
+    if (open.length > 0) this.#deps.endedElsewhere(open);
   }
 
   /** The note lane committed. */
@@ -220,20 +247,40 @@ export class ReceiptPath {
     const account = this.#accountOf(message);
     const rest = { carrier: sending.carrier, answer, sentAtMs: sending.atMs, receivedAtMs };
     // A message that has ended goes through the lane as well: it is answered after its end is committed, and noted.
-    if (message.parts === undefined || message.ended !== undefined) {
+    const isLate = isWithoutWord(message.ended);
+    if (message.parts === undefined || (message.ended !== undefined && !isLate)) {
       this.#forget(sending);
       return this.settle(settleByParts(message, [end], cause, account.terms, rest));
     }
     // Of two ends of one segment the first counts, here and in the store, which says which was first.
     message.parts[sending.segment - 1] ??= end;
     const ends = message.parts.filter((part) => part !== undefined);
-    const last = ends.length === message.parts.length;
+    const last = ends.length === message.parts.length && !isLate;
     this.#forget(sending);
     const { id, segment, attempt } = sending;
     const { carrier, atMs: sentAtMs } = sending;
-    const row = { ...end, id, segment, attempt, message, carrier, sentAtMs, receivedAtMs };
+    const lookAtMs = last || isLate ? undefined : this.#lookAtMs(carrier);
+    const row = {
+      ...end,
+      id,
+      segment,
+      attempt,
+      message,
+      carrier,
+      lookAtMs,
+      sentAtMs,
+      receivedAtMs,
+    };
     this.#deps.segments.push({ ...row, answer: last ? undefined : answer });
     if (last) this.settle(settleByParts(message, ends, cause, account.terms, rest));
+  }
+
+  /** Some carriers never say how the other segments ended. */
+  #lookAtMs(carrier: CarrierId): number | undefined {
+    const resource = this.#deps.catalog().carriers.get(carrier);
+    if (resource?.oneReceipt === true) return this.#deps.now() + ONE_RECEIPT_LOOK_MS;
+    const wait = resource?.segmentsWaitMs;
+    return wait === undefined ? undefined : this.#deps.now() + wait;
   }
 
   /** The account as configured now: money follows the terms in force when a message ends. */
@@ -277,7 +324,10 @@ export class ReceiptPath {
 
   /** The store knew an end already: this receipt is kept as a note and changes nothing. */
   #note(settlement: Settlement): void {
-    const { message, carrier, answer } = settlement;
+    const { message, carrier, answer, cause } = settlement;
+    // Its copy here may not know why it ended: another node, or another copy of it, ended it.
+    const isUnsure = message.ended === settlement || isWithoutWord(message.ended);
+    if (cause === 'receipt' && isUnsure) return this.#deps.lateWord(settlement);
     this.#noteEnd(message, carrier, message.ended, settlement, answer);
   }
 
@@ -318,9 +368,45 @@ function secondsToReceipt({ sentAtMs, receivedAtMs }: SegmentEnd | Settlement): 
 
 /** A state word is at most seven characters; what is longer is cut in the note. */
 const STATE_CHARACTERS = 20;
+/** A carrier's one receipt may come before its answers to the other segments are stored: looked at again after this. */
+const ONE_RECEIPT_LOOK_MS = 2_000;
 /** Verdicts of `writeSettle` and `writeEndUnsent`. */
 const SETTLED = 1;
 const HAD_ENDED = 0;
+
+/** What a receipt says of the message that it is about. */
+export type ReceiptMeaning =
+  | { readonly kind: 'unreadable'; readonly state: undefined }
+  | { readonly kind: 'onTheWay' | 'end'; readonly state: MessageState };
+
+/** Whether a receipt ends its message, tells only that it is under way, or cannot be read. */
+export function meaningOf(fields: ReceiptFields, carrier: CatalogCarrier): ReceiptMeaning {
+  const state = fields.state === undefined ? undefined : messageStateName(fields.state);
+  if (state === undefined) return { kind: 'unreadable', state };
+  const isEnd =
+    !fields.intermediate && (isFinalState(state) || carrier.finalStates.includes(state));
+  return { kind: isEnd ? 'end' : 'onTheWay', state };
+}
+
+/** What of a deliver_sm or data_sm that is a receipt is kept until it is settled. */
+export function arrivalOf(
+  carrier: CatalogCarrier,
+  pdu: Pick<DeliverSm, 'source_addr' | 'destination_addr'>,
+  fields: ReceiptFields,
+  receivedAtMs: number,
+  answer: () => void,
+): Arrival {
+  const asSent = carrier.receiptAddresses === 'asSent';
+  return {
+    carrier,
+    fields,
+    ids: idsOf(fields),
+    destination: digitsOf(asSent ? pdu.destination_addr : pdu.source_addr),
+    sender: asSent ? pdu.source_addr : pdu.destination_addr,
+    receivedAtMs,
+    answer,
+  };
+}
 
 /** Its ids, the TLV's first. One with control characters is no id of any carrier, and PostgreSQL takes no NUL. */
 function idsOf({ idTlv, id }: ReceiptFields): readonly string[] {
@@ -332,11 +418,6 @@ function idsOf({ idTlv, id }: ReceiptFields): readonly string[] {
 
 /** A message_id: 1 to 64 octets that print (SMPP 3.4 §5.2.23). */
 const ID = /^[\x20-\x7e\xa0-\xff]{1,64}$/;
-
-/** The digits of an address: "+966 5..." and "00966..." compare by their last digits anyway. */
-function digitsOf(address: string): string {
-  return address.startsWith('+') ? address.slice(1) : address;
-}
 
 /** `err:` as a number where it is one, else the network_error_code; 0 when neither. */
 export function errorNumber(fields: ReceiptFields): number {

@@ -70,7 +70,7 @@ export function settleByParts(
   let delivered = 0;
   for (const part of parts) {
     const state = stateName(part.state);
-    if (worst === undefined || rank(part.state) > rank(worst.state)) worst = part;
+    if (worst === undefined || isWorse(part.state, worst.state)) worst = part;
     if (isSuccess(state)) delivered += segmentsOfPart;
     if (refundsSegment(terms, message.chargeOnDelivery, state, faultClassName(part.fault)))
       refundableSegments += segmentsOfPart;
@@ -174,6 +174,20 @@ export function stateName(state: number): MessageState {
   const name = messageStateName(state);
   if (name === undefined) throw new RangeError(`no message state has the number ${state}`);
   return name;
+}
+
+/** How each segment ended; undefined while one has not. Of a carrier of one receipt the best known is that of all. */
+export function allEnds({ parts }: Message, isOne: boolean): readonly PartEnd[] | undefined {
+  const known = parts?.filter((part) => part !== undefined) ?? [];
+  if (parts === undefined || known.length === parts.length) return known;
+  if (!isOne || known.length === 0) return undefined;
+  const best = known.reduce((a, b) => (isWorse(a.state, b.state) ? b : a));
+  return parts.map((part) => part ?? best);
+}
+
+/** Whether a state is worse than another, by the order in which a message of several segments ends. */
+export function isWorse(state: number, than: number): boolean {
+  return rank(state) > rank(than);
 }
 
 function rank(state: number): number {

@@ -23,8 +23,8 @@ export function unknownStore(
     oldestOpen: () => withClient(pool, (client) => store.oldestUnknown(client, epoch)),
     due: (nowMs, limit) =>
       withClient(pool, (client) => store.dueUnknown(client, epoch, nowMs, limit)),
-    open: (carrier, limit) =>
-      withClient(pool, (client) => store.openUnknown(client, carrier, limit)),
+    open: (carriers, limit) =>
+      withClient(pool, (client) => store.openUnknown(client, carriers, limit)),
     resolve: (keys, resolution) =>
       withClient(pool, (client) => store.resolveUnknown(client, keys, resolution)),
     load: (ids) => loader.load(ids),

@@ -8,6 +8,7 @@ import type { GatewayObserver } from './observer.ts';
 import { orphanFits, tail } from './orphan-fit.ts';
 import { smaller } from './queue.ts';
 import type { Arrival } from './receipt.ts';
+import { familyOf } from './receipt-search.ts';
 import type { Job, Sending } from './sending.ts';
 
 /** Unknown outcomes of one carrier looked at together; beyond these none is matched to an orphan, all are resent. */
@@ -27,7 +28,7 @@ export interface UnknownStore {
   endWait(carrier: CarrierId): Promise<number>;
   oldestOpen(): Promise<MessageId | undefined>;
   due(nowMs: number, limit: number): Promise<UnknownOutcome[]>;
-  open(carrier: CarrierId, limit: number): Promise<UnknownOutcome[]>;
+  open(carriers: readonly CarrierId[], limit: number): Promise<UnknownOutcome[]>;
   resolve(
     keys: readonly UnknownOutcome[],
     resolution: UnknownResolution,
@@ -157,7 +158,8 @@ export class UnknownOutcomes {
   async #resolve(carrierId: CarrierId, due: readonly UnknownOutcome[]): Promise<void> {
     const carrier = this.#deps.catalog().carriers.get(carrierId);
     if (carrier === undefined || !this.#deps.carrierUp(carrierId)) return;
-    const open = await this.#deps.store.open(carrierId, OPEN_MAX + 1);
+    const family = familyOf(carrier, this.#deps.catalog()).map(({ id }) => id);
+    const open = await this.#deps.store.open(family, OPEN_MAX + 1);
     const messages = new Map(
       (await this.#deps.store.load(idsOf([...open, ...due]))).map((message) => [
         message.id,
@@ -180,28 +182,45 @@ export class UnknownOutcomes {
       const message = messages.get(unknown.id);
       const orphan = byKey.get(keyOf(unknown));
       if (message === undefined || message.ended !== undefined) ended.push(unknown);
-      else if (orphan !== undefined) this.#settle(unknown, message, orphan);
+      else if (orphan !== undefined) this.#settle(carrier, unknown, message, orphan);
       else if (this.#mayResend(carrier, message)) again.push({ unknown, message });
       else this.#expire(carrier, unknown, message);
     }
-    if (ended.length > 0) await this.#deps.store.resolve(ended, 'ended');
+    if (ended.length > 0) {
+      const closed = await this.#deps.store.resolve(ended, 'ended');
+      this.#deps.observer.unknownResolved(carrier, 'ended', closed.length);
+    }
     for (let i = 0; i < again.length; i += RESEND_PAGE)
       await this.#resend(carrier, again.slice(i, i + RESEND_PAGE));
   }
 
   /** The receipt is weighed first; only when its outcome is committed is the unknown one resolved. */
-  #settle(unknown: UnknownOutcome, message: Message, orphan: Orphan): void {
+  #settle(
+    carrier: CatalogCarrier,
+    unknown: UnknownOutcome,
+    message: Message,
+    orphan: Orphan,
+  ): void {
     const answer = (): void => {
       void this.#deps.store.markMatched(orphan.parked, message.id);
-      void this.#resolved(unknown, 'receipt');
+      void this.#resolved(carrier, unknown, 'receipt');
     };
     this.#ending.add(keyOf(unknown));
-    this.#deps.settleByOrphan(this.#sendingOf(unknown, message), { ...orphan.arrival, answer });
+    this.#note('unknownOutcomeSettled', carrier, unknown);
+    this.#deps.settleByOrphan(sendingOf(unknown, message, this.#deps.now()), {
+      ...orphan.arrival,
+      answer,
+    });
   }
 
-  async #resolved(unknown: UnknownOutcome, resolution: UnknownResolution): Promise<void> {
+  async #resolved(
+    carrier: CatalogCarrier,
+    unknown: UnknownOutcome,
+    resolution: UnknownResolution,
+  ): Promise<void> {
     try {
-      await this.#deps.store.resolve([unknown], resolution);
+      const closed = await this.#deps.store.resolve([unknown], resolution);
+      if (closed.length > 0) this.#deps.observer.unknownResolved(carrier, resolution, 1);
     } catch {
       // Its message has ended: the next look at it says so.
     } finally {
@@ -224,6 +243,7 @@ export class UnknownOutcomes {
       lost.map(({ unknown }) => unknown),
       'resent',
     );
+    if (taken.length > 0) this.#deps.observer.unknownResolved(carrier, 'resent', taken.length);
     const keys = new Set(taken.map(keyOf));
     for (const { unknown, message } of lost) {
       if (!keys.has(keyOf(unknown))) continue;
@@ -236,7 +256,7 @@ export class UnknownOutcomes {
   #expire(carrier: CatalogCarrier, unknown: UnknownOutcome, message: Message): void {
     this.#ending.add(keyOf(unknown));
     this.#note('unknownOutcomeExpired', carrier, unknown);
-    this.#deps.expire(message, () => void this.#resolved(unknown, 'expired'));
+    this.#deps.expire(message, () => void this.#resolved(carrier, unknown, 'expired'));
   }
 
   #note(event: string, carrier: CatalogCarrier, { id, segment, attempt }: UnknownOutcome): void {
@@ -263,9 +283,10 @@ export class UnknownOutcomes {
     for (const unknown of open) {
       const message = messages.get(unknown.id);
       if (message === undefined || message.ended !== undefined) continue;
-      const offset = this.#deps.clocks.offsetMs(carrier.id);
+      const sender = this.#deps.catalog().carriers.get(unknown.carrier) ?? carrier;
+      const offset = this.#deps.clocks.offsetMs(sender.id);
       const found = (byDestination.get(tail(message.destination)) ?? []).filter((orphan) =>
-        orphanFits(unknown, message, orphan.arrival, offset),
+        orphanFits(unknown, message, sender, orphan.arrival, offset),
       );
       fits.set(unknown, found);
       for (const orphan of found) fitted.set(orphan, (fitted.get(orphan) ?? 0) + 1);
@@ -278,23 +299,24 @@ export class UnknownOutcomes {
     }
     return pairs;
   }
+}
 
-  #sendingOf(unknown: UnknownOutcome, message: Message): Sending {
-    const { id, segment, attempt, carrier, sinceMs } = unknown;
-    return {
-      message,
-      id,
-      segment,
-      attempt,
-      carrier,
-      lease: NO_LEASE,
-      pdu: undefined,
-      sentAtMs: sinceMs,
-      upstreamId: null,
-      status: 0,
-      atMs: this.#deps.now(),
-    };
-  }
+/** A submit that was never answered, as if it had been accepted now: what its orphan receipt is weighed against. */
+export function sendingOf(unknown: UnknownOutcome, message: Message, nowMs: number): Sending {
+  const { id, segment, attempt, carrier, sinceMs } = unknown;
+  return {
+    message,
+    id,
+    segment,
+    attempt,
+    carrier,
+    lease: NO_LEASE,
+    pdu: undefined,
+    sentAtMs: sinceMs,
+    upstreamId: null,
+    status: 0,
+    atMs: nowMs,
+  };
 }
 
 function idsOf(unknowns: readonly UnknownOutcome[]): MessageId[] {

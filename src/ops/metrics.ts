@@ -40,6 +40,8 @@ export interface Metrics {
   readonly receiptSeconds: HotHistogram;
   /** carrier, reason. */
   readonly receiptsUnmatched: HotCounter;
+  /** carrier, resolution (answered receipt resent expired ended). */
+  readonly unknownResolved: HotCounter;
   /** carrier, result: mobile-originated messages, notifications and alerts. */
   readonly inbound: HotCounter;
   /** account, kind (receipt notification message). */
@@ -132,6 +134,7 @@ type Counters = Pick<
   | 'receipts'
   | 'messagesEnded'
   | 'receiptsUnmatched'
+  | 'unknownResolved'
   | 'inbound'
   | 'deliveriesExpired'
   | 'policyDecisions'
@@ -168,6 +171,11 @@ function counters(registry: Registry): Counters {
       'carrier',
       'reason',
     ]),
+    unknownResolved: counter(
+      'unknown_outcomes_resolved_total',
+      'submit_sm whose outcome was unknown and no longer is',
+      ['carrier', 'resolution'],
+    ),
     inbound: counter('inbound_total', 'Messages of subscribers, notifications and alerts', [
       'carrier',
       'result',

@@ -11,6 +11,7 @@ import type {
 } from '../gateway/observer.ts';
 import type { ProtocolError } from '../gateway/protocol-errors.ts';
 import type { QualityBook } from '../gateway/quality.ts';
+import type { UnknownResolution } from '../store/unknown.ts';
 import type { CounterChild, HistogramChild } from './hot-metrics.ts';
 import type { OpsLog } from './logs.ts';
 import type { Metrics } from './metrics.ts';
@@ -102,6 +103,10 @@ export class MetricsObserver implements GatewayObserver {
   receiptUnmatched(carrier: CatalogCarrier, reason: UnmatchedReason, destination: string): void {
     this.quality.unmatched(carrier, destination, reason === 'matchedLater' ? -1 : 1);
     this.#metrics.receiptsUnmatched.child(carrier.name, reason).inc();
+  }
+
+  unknownResolved(carrier: CatalogCarrier, resolution: UnknownResolution, count: number): void {
+    this.#metrics.unknownResolved.child(carrier.name, resolution).inc(count);
   }
 
   bindEvent(side: 'customer' | 'carrier', peer: string, event: BindEvent): void {

@@ -36,6 +36,8 @@ export interface ReceiptFields extends ReceiptText {
   /** The dates read as UTC, Unix ms; undefined when absent or no date. */
   submitDateMs: number | undefined;
   doneDateMs: number | undefined;
+  /** user_message_reference: of the submit_sm, where the carrier repeats it. */
+  userReference: number | undefined;
 }
 
 /** A receipt of ours to a customer. */
@@ -58,6 +60,8 @@ export interface ReceiptToFormat {
   text: string;
   networkType: number;
   networkError: number;
+  /** user_message_reference of the customer's own submit_sm; undefined when it had none. */
+  userReference?: number | undefined;
 }
 
 /**
@@ -91,6 +95,7 @@ export function parseReceipt(pdu: DeliverSm | DataSm): ReceiptFields | undefined
     sub: fields.sub,
     dlvrd: fields.dlvrd,
     text: fields.text,
+    userReference: intTlv(pdu, 'user_message_reference'),
   };
 }
 
@@ -113,10 +118,10 @@ export function formatReceiptText(receipt: ReceiptToFormat): string {
   );
 }
 
-/** receipted_message_id, message_state and network_error_code of a receipt of ours. */
+/** receipted_message_id, message_state, network_error_code and his user_message_reference, of a receipt of ours. */
 export function receiptTlvs(receipt: ReceiptToFormat): Tlv[] {
-  const { networkType, networkError } = receipt;
-  return [
+  const { networkType, networkError, userReference } = receipt;
+  const tlvs = [
     makeTextTlv('receipted_message_id', receipt.id),
     makeIntTlv('message_state', receipt.state),
     makeOctetsTlv(
@@ -124,34 +129,8 @@ export function receiptTlvs(receipt: ReceiptToFormat): Tlv[] {
       Buffer.from([networkType, networkError >> 8, networkError & 0xff]),
     ),
   ];
-}
-
-/**
- * How a carrier writes message ids in one place (submit_sm_resp or receipt): as text that is
- * compared as it is, as a decimal or a hexadecimal number, or in a way yet to be learnt.
- */
-export type IdBase = 'text' | 'decimal' | 'hex' | 'auto';
-
-/**
- * The keys under which an id is kept and looked up: two ids are the same message's when they share
- * one. A number's key is its canonical decimal, so that "00B8BE19" as hex and "12107289" as decimal
- * meet. What is no number in its base is its own text. Only 'auto' gives several, the most
- * specific first: the text, the decimal and the hexadecimal reading, the lower-case text.
- * An empty id has no key: it must match nothing.
- */
-export function idKeys(id: string, base: IdBase): string[] {
-  const text = id.trim();
-  if (text === '') return [];
-  switch (base) {
-    case 'text':
-      return [text];
-    case 'decimal':
-      return [decimalKey(text) ?? text];
-    case 'hex':
-      return [hexKey(text) ?? text.toLowerCase()];
-    case 'auto':
-      return autoKeys(text);
-  }
+  if (userReference !== undefined) tlvs.push(makeIntTlv('user_message_reference', userReference));
+  return tlvs;
 }
 
 /** Latin-1, or UTF-16 where data_coding says so and the octets look so (ASCII under 8 is seen too). */
@@ -168,35 +147,4 @@ function receiptTextOf(pdu: MessagePdu): string {
 
 function three(count: number): string {
   return count < 10 ? `00${count}` : String(Math.min(count, 999)).padStart(3, '0');
-}
-
-/** Ids are numbers of at most 64 bits; longer ones of digits (hashes) are text. */
-const LIMIT = 1n << 64n;
-/** Digits that 64 bits have at most; leading zeros may add some, in a message_id of 64 octets. */
-const MAX_DIGITS = 64;
-
-function autoKeys(text: string): string[] {
-  const keys = [text];
-  addKey(keys, decimalKey(text));
-  addKey(keys, hexKey(text));
-  addKey(keys, text.toLowerCase());
-  return keys;
-}
-
-function addKey(keys: string[], key: string | undefined): void {
-  if (key !== undefined && !keys.includes(key)) keys.push(key);
-}
-
-function decimalKey(text: string): string | undefined {
-  return text.length <= MAX_DIGITS && /^\d+$/.test(text) ? numberKey(text) : undefined;
-}
-
-function hexKey(text: string): string | undefined {
-  const digits = /^(?:0x)?([0-9a-f]+)$/i.exec(text)?.[1];
-  return digits === undefined || digits.length > MAX_DIGITS ? undefined : numberKey(`0x${digits}`);
-}
-
-function numberKey(literal: string): string | undefined {
-  const value = BigInt(literal);
-  return value < LIMIT ? value.toString() : undefined;
 }

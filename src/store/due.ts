@@ -92,6 +92,18 @@ export async function takeDue(
   }));
 }
 
+/** Has messages looked at at a time of their own, before their validity is over. Again is harmless. */
+export async function noteDue(
+  client: ClientBase,
+  rows: readonly { readonly atMs: number; readonly id: MessageId }[],
+): Promise<void> {
+  await client.query(
+    `insert into due (at, id) select to_timestamp(t.at / 1000.0), t.id from unnest($1::float8[], $2::int8[]) as t (at, id)
+     on conflict do nothing`,
+    [rows.map((row) => row.atMs), rows.map((row) => row.id)],
+  );
+}
+
 /** Strikes due rows off (`nextAtMs` undefined: the message has its outcome) or moves them. */
 export async function finishDue(
   client: ClientBase,

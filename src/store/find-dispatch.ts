@@ -2,6 +2,10 @@ import type { ClientBase } from 'pg';
 import { type CarrierId, firstIdAt, MESSAGE_ID_EPOCH_MS } from '../domain/ids.ts';
 import { type MessageColumns, type StoredMessage, storedMessage } from './stored-message.ts';
 
+/** Dispatches under one id and in one partition that are looked at, and the newest of them that are read. */
+const SAME_ID_MAX = 1_000;
+const NEWEST_OF_ID = 64;
+
 /** A stored submit_sm that a receipt can belong to. */
 export interface DispatchCandidate {
   readonly upstreamId: string;
@@ -17,31 +21,37 @@ export interface DispatchQuery {
 }
 
 /**
- * Finds the messages of receipts that memory does not know: newest partition first, one partition at a time, until
- * each receipt has a candidate that fits and is open. Carriers use ids again, so an id has many candidates; the
- * newest open one that fits wins, and only where there is none the newest finished one (a repeated receipt).
- * @param fits decides for queries[index], for instance by the last digits of the destination
+ * The messages that receipts can be about: newest partition first, one partition at a time, until each receipt has
+ * enough. Carriers use ids again, so an id has many candidates; at most 64 of one id and partition are given.
+ * @param isEnough queries[index] needs no older partition once it has this candidate
  * @param oldestMs unix ms: partitions that end before it are not read (longest validity plus grace)
- * @returns in the order of `queries`; undefined: none fits
+ * @returns in the order of `queries`, each newest first
  */
 export async function findDispatch(
   client: ClientBase,
   carrier: CarrierId,
   queries: readonly DispatchQuery[],
-  fits: (index: number, candidate: DispatchCandidate) => boolean,
+  isEnough: (index: number, candidate: DispatchCandidate) => boolean,
   oldestMs: number,
-): Promise<(DispatchCandidate | undefined)[]> {
-  const found: (DispatchCandidate | undefined)[] = queries.map(() => undefined);
+): Promise<DispatchCandidate[][]> {
+  const found: DispatchCandidate[][] = queries.map(() => []);
+  const done = new Set<number>();
   const wanted = wantedById(queries);
   for (const partition of await partitionsSince(client, oldestMs)) {
     if (wanted.size === 0) break;
     const { rows } = await client.query<DispatchColumns>({
       name: 'find-dispatch',
-      text: 'select * from find_dispatch($1, $2, $3)',
-      values: [partition, carrier, [...wanted.keys()]],
+      text: 'select * from find_dispatch($1, $2, $3, $4, $5)',
+      values: [partition, carrier, [...wanted.keys()], SAME_ID_MAX, NEWEST_OF_ID],
     });
-    for (const row of rows) consider(row, wanted, found, fits);
-    drop(wanted, found);
+    for (const row of rows) {
+      const candidate = candidateOf(row);
+      for (const index of wanted.get(row.upstream_id) ?? []) {
+        found[index]?.push(candidate);
+        if (isEnough(index, candidate)) done.add(index);
+      }
+    }
+    drop(wanted, done);
   }
   return found;
 }
@@ -53,6 +63,16 @@ interface DispatchColumns extends MessageColumns {
   readonly sent_at: Date;
 }
 
+function candidateOf(row: DispatchColumns): DispatchCandidate {
+  return {
+    upstreamId: row.upstream_id,
+    segment: row.segment,
+    attempt: row.attempt,
+    sentAtMs: row.sent_at.getTime(),
+    message: storedMessage(row),
+  };
+}
+
 /** Which queries ask for an upstream id. */
 function wantedById(queries: readonly DispatchQuery[]): Map<string, number[]> {
   const wanted = new Map<string, number[]>();
@@ -60,47 +80,17 @@ function wantedById(queries: readonly DispatchQuery[]): Map<string, number[]> {
     for (const id of upstreamIds) {
       const indexes = wanted.get(id);
       if (indexes === undefined) wanted.set(id, [index]);
-      else indexes.push(index);
+      else if (!indexes.includes(index)) indexes.push(index);
     }
   }
   return wanted;
 }
 
-/** Newest first, so that the first open candidate that fits is the one; a finished one is only kept for want of it. */
-function consider(
-  row: DispatchColumns,
-  wanted: ReadonlyMap<string, number[]>,
-  found: (DispatchCandidate | undefined)[],
-  fits: (index: number, candidate: DispatchCandidate) => boolean,
-): void {
-  const candidate: DispatchCandidate = {
-    upstreamId: row.upstream_id,
-    segment: row.segment,
-    attempt: row.attempt,
-    sentAtMs: row.sent_at.getTime(),
-    message: storedMessage(row),
-  };
-  for (const index of wanted.get(row.upstream_id) ?? []) {
-    const best = found[index];
-    if (
-      best !== undefined &&
-      (best.message.end === undefined || candidate.message.end !== undefined)
-    )
-      continue;
-    if (fits(index, candidate)) found[index] = candidate;
-  }
-}
-
-/** Receipts with an open candidate need no older partition. */
-function drop(
-  wanted: Map<string, number[]>,
-  found: readonly (DispatchCandidate | undefined)[],
-): void {
+/** What has enough is not looked for in older partitions. */
+function drop(wanted: Map<string, number[]>, done: ReadonlySet<number>): void {
+  if (done.size === 0) return;
   for (const [id, indexes] of wanted) {
-    const left = indexes.filter((index) => {
-      const best = found[index];
-      return best === undefined || best.message.end !== undefined;
-    });
+    const left = indexes.filter((index) => !done.has(index));
     if (left.length === 0) wanted.delete(id);
     else wanted.set(id, left);
   }

@@ -11,14 +11,14 @@ import { callLane } from './lane-call.ts';
 /** A receipt that fits no dispatch yet. */
 export interface ParkRow {
   readonly carrier: CarrierId;
-  /** Its id in each base under which the message could stand. */
-  readonly upstreamIds: readonly string[];
+  /** The keys (smpp/message-ids.ts) that the id of its submit_sm_resp can have, of each carrier that it can be of. */
+  readonly keys: readonly { readonly carrier: CarrierId; readonly key: string }[];
   /** Keyed hash of the destination; null: it names none. */
   readonly destinationHash: Buffer | null;
   readonly receivedAtMs: number;
   /** What is needed to match it later, sealed. */
   readonly fields: Buffer;
-  /** Label of the metric: unknownId, otherDestination, unreadable. */
+  /** Label of the metric: unknownId, otherDestination, ambiguous, unreadable. */
   readonly reason: string;
 }
 
@@ -47,9 +47,9 @@ export const PARKED_GIVE_UP_MS = 24 * 3_600_000;
  */
 export async function park(client: ClientBase, rows: readonly ParkRow[]): Promise<bigint[]> {
   if (rows.length === 0) return [];
-  const keys = rows.flatMap((row, i) => row.upstreamIds.map((id) => ({ owner: i + 1, id })));
+  const keys = rows.flatMap((row, i) => row.keys.map((key) => ({ ...key, owner: i + 1 })));
   const { rows: result } = await client.query<{ ids: bigint[] }>(
-    'select park_receipts($1, $2, $3, $4, $5, to_timestamp($6 / 1000.0::float8), $7, $8) as ids',
+    'select park_receipts($1, $2, $3, $4, $5, to_timestamp($6 / 1000.0::float8), $7, $8, $9) as ids',
     [
       rows.map((row) => row.carrier),
       rows.map((row) => row.destinationHash),
@@ -58,25 +58,34 @@ export async function park(client: ClientBase, rows: readonly ParkRow[]): Promis
       rows.map((row) => row.reason),
       Math.min(...rows.map((row) => row.receivedAtMs)) + FIRST_SWEEP_MS,
       keys.map((key) => key.owner),
-      keys.map((key) => key.id),
+      keys.map((key) => key.carrier),
+      keys.map((key) => key.key),
     ],
   );
   return result[0]?.ids ?? [];
 }
 
+/** Whether any receipt is parked that is still looked for. */
+export async function anyParked(client: ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ any: boolean }>(
+    'select exists (select from parked_receipt where matched is null and next_try_at is not null) as any',
+  );
+  return rows[0]?.any === true;
+}
+
 /**
- * Parked receipts under one of these upstream ids; call it after the commit of the dispatches, on any connection.
+ * Parked receipts under one of these keys; call it after the commit of the dispatches, on any connection.
  * They stay parked until resolveParked: settling one twice is harmless, losing one is not.
  */
 export async function takeParkedFor(
   client: ClientBase,
   carrier: CarrierId,
-  upstreamIds: readonly string[],
+  keys: readonly string[],
 ): Promise<ParkedReceipt[]> {
   const { rows } = await client.query<ParkedColumns>({
     name: 'parked-for',
     text: 'select * from parked_for($1, $2)',
-    values: [carrier, upstreamIds],
+    values: [carrier, keys],
   });
   return rows.map(parkedReceipt);
 }

@@ -15,7 +15,9 @@ export type ReconciliationCheck =
   | 'versionPaysDifference'
   | 'outcomeBatchMatchesEntries'
   | 'refundWithinCharge'
-  | 'reserveIsChargedOrReleased';
+  | 'reserveIsChargedOrReleased'
+  | 'correctionHasEntry'
+  | 'correctionWithinPrice';
 
 /** One difference. `expected` and `found` are credits in decimals, or counts where `what` says so. */
 export interface Mismatch {
@@ -236,6 +238,26 @@ const RESERVE_IS_SETTLED = `
   where o.charge < 0 or o.release < 0
     or o.charge + o.release <> case m.charge_on when 0 then 0 else m.unit_price * m.segments end`;
 
+/** Each correction of a message has its entry with its amount, and each correction entry its message. */
+const CORRECTIONS = `
+  select a.name as account, coalesce('message ' || c.message, 'entry ' || e.id) as place, 'correction' as what,
+    c.amount::text as expected, e.amount::text as found
+  from (select * from correction where amount <> 0 or entry is not null) c
+    full join (select * from ledger_entry where kind = 'correction') e on e.id = c.entry
+    left join account a on a.id = coalesce(c.account, e.account)
+  where c.amount is distinct from e.amount or c.account is distinct from e.account
+    or e.reserved_delta <> 0 order by a.id, e.id`;
+
+/** With its correction a message has cost something between nothing and its price, and it had ended without a receipt. */
+const CORRECTION_WITHIN_PRICE = `
+  select a.name as account, 'message ' || c.message as place, 'paid at most' as what,
+    (m.unit_price * m.segments)::text as expected, v.paid::text as found
+  from correction c join ${PRICED} m on m.id = c.message left join outcome o on o.id = c.message
+    left join account a on a.id = c.account,
+    lateral (select case m.charge_on when 0 then m.unit_price * m.segments - o.refund else o.charge end - c.amount as paid) v
+  where v.paid is null or v.paid < 0 or v.paid > m.unit_price * m.segments or o.cause <> 'noReceipt'
+    or c.account <> m.account`;
+
 const CHECKS: readonly Check[] = [
   { name: 'balanceIsSumOfEntries', since: false, sql: sumsOfEntries('credits', 'amount') },
   {
@@ -253,4 +275,6 @@ const CHECKS: readonly Check[] = [
   { name: 'outcomeBatchMatchesEntries', since: true, sql: OUTCOME_BATCHES },
   { name: 'refundWithinCharge', since: false, sql: REFUND_WITHIN_CHARGE },
   { name: 'reserveIsChargedOrReleased', since: false, sql: RESERVE_IS_SETTLED },
+  { name: 'correctionHasEntry', since: false, sql: CORRECTIONS },
+  { name: 'correctionWithinPrice', since: false, sql: CORRECTION_WITHIN_PRICE },
 ];

@@ -54,17 +54,51 @@ export async function loadSegmentReceipts(
   }));
 }
 
-/** Of these messages those of which at least `segments` segments have ended. */
-export async function withAllSegments(
+/** A message of several segments, and whether its carrier sends one receipt for all of them. */
+export interface SegmentedMessage {
+  readonly id: MessageId;
+  readonly segments: number;
+  readonly isOne: boolean;
+}
+
+/**
+ * Of these messages those that can end by what is known of their segments: each has ended (`all`), or the carrier of one
+ * receipt has sent it and has all of them (`one`).
+ */
+export async function completedMessages(
   client: ClientBase,
-  messages: readonly { readonly id: MessageId; readonly segments: number }[],
-): Promise<MessageId[]> {
-  const { rows } = await client.query<{ id: bigint }>(
-    `select t.id from unnest($1::int8[], $2::int[]) as t (id, segments)
-     where (select count(*) from segment_receipt s where s.id = t.id) >= t.segments`,
-    [messages.map((message) => message.id), messages.map((message) => message.segments)],
+  messages: readonly SegmentedMessage[],
+): Promise<{ readonly all: MessageId[]; readonly one: MessageId[] }> {
+  const { rows } = await client.query<{ id: bigint; all_: boolean }>(
+    `select t.id, t.ended >= t.segments as all_
+     from (select u.id, u.segments, u.one, (select count(*) from segment_receipt s where s.id = u.id) as ended
+       from unnest($1::int8[], $2::int[], $3::bool[]) as u (id, segments, one)) t
+     where t.ended >= t.segments or t.one and t.ended > 0
+       and exists (select from segment_receipt s join dispatch d
+         on d.id = s.id and d.segment = s.segment and d.attempt = s.attempt and d.status = 0 where s.id = t.id)
+       and (select count(*) from (select d.segment from dispatch d where d.id = t.id and d.status = 0
+         union select s.segment from segment_receipt s where s.id = t.id) k) >= t.segments`,
+    [
+      messages.map((message) => message.id),
+      messages.map((message) => message.segments),
+      messages.map((message) => message.isOne),
+    ],
   );
-  return rows.map((row) => messageId(row.id));
+  const ids = (all: boolean) =>
+    rows.filter((row) => row.all_ === all).map((row) => messageId(row.id));
+  return { all: ids(true), one: ids(false) };
+}
+
+/** When the first segment of each message ended, in unix ms by the database's clock; those without any are absent. */
+export async function firstSegmentEnds(
+  client: ClientBase,
+  ids: readonly MessageId[],
+): Promise<Map<MessageId, number>> {
+  const { rows } = await client.query<{ id: bigint; at: Date }>(
+    'select id, min(at) as at from segment_receipt where id = any ($1) group by id',
+    [ids],
+  );
+  return new Map(rows.map((row) => [messageId(row.id), row.at.getTime()]));
 }
 
 const statement = {

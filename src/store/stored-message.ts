@@ -45,6 +45,8 @@ export interface StoredEnd {
   readonly fault: number;
   readonly err: number;
   readonly doneAtMs: number;
+  /** Why it came: receipt, neverSent, cancelled, refusedLater, carrierRefused, noReceipt. */
+  readonly cause: string;
 }
 
 /** Messages by id, for the queue's paging and the outbox. Unknown ids are missing; the order is not the ids'. */
@@ -86,6 +88,7 @@ export interface MessageColumns {
   readonly done_at: Date | null;
   readonly version: number;
   readonly release_at: Date | null;
+  readonly cause: string | null;
 }
 
 /** A row of load_messages or find_dispatch as a message. */
@@ -118,6 +121,7 @@ export function storedMessage(row: MessageColumns): StoredMessage {
             fault: row.fault ?? 0,
             err: row.err ?? 0,
             doneAtMs: row.done_at?.getTime() ?? 0,
+            cause: row.cause ?? '',
           },
   };
 }

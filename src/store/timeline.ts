@@ -31,6 +31,7 @@ export type TimelineEventKind =
   | 'refunded'
   | 'chargedAtEnd'
   | 'released'
+  | 'corrected'
   | 'returned'
   | 'receiptNoted';
 
@@ -176,6 +177,8 @@ const EVENTS = `
       from outcome o, lateral (values ('refunded', 'refund', o.refund), ('chargedAtEnd', 'charge', -o.charge),
         ('released', 'release', o.release)) as m (event, kind, money)
       where o.id = $1 and m.money <> 0
+    union all
+    select 13, c.at, 'corrected', c.amount, c.entry from correction c where c.message = $1 and c.amount <> 0
     union all
     select 1, r.at, case (select m.charge_on from message m where m.id = r.id) when 0 then 'charged' else 'reserved' end,
       -r.difference, r.entry from replacement r where r.id = $1 and r.difference <> 0

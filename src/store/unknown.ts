@@ -91,44 +91,44 @@ export async function dueUnknown(
   return rows.map(unknownOutcome);
 }
 
-/** The open ones of a carrier, of whatever node: what an orphan receipt can fit. By age, in pages. */
+/** The open ones of carriers, of whatever node: what an orphan receipt can fit. By age, in pages. */
 export async function openUnknown(
   client: ClientBase,
-  carrier: CarrierId,
+  carriers: readonly CarrierId[],
   limit: number,
   after?: UnknownOutcome,
 ): Promise<UnknownOutcome[]> {
   const { rows } = await client.query<UnknownColumns>(
     `select id, segment, attempt, carrier, since from unknown_outcome
-     where carrier = $1 and resolved_at is null
+     where carrier = any ($1) and resolved_at is null
        and ($3::float8 is null or (since, id, segment) > (to_timestamp($3 / 1000.0::float8), $4::bigint, $5::int))
      order by since, id, segment limit $2`,
-    [carrier, limit, after?.sinceMs ?? null, after?.id ?? null, after?.segment ?? null],
+    [carriers, limit, after?.sinceMs ?? null, after?.id ?? null, after?.segment ?? null],
   );
   return rows.map(unknownOutcome);
 }
 
 /**
- * Those of a carrier to these numbers that an orphan receipt may still be about: sent again since, or still open.
- * Newest first; `resent` says which.
+ * Those of carriers to these numbers that an orphan receipt may still be about, newest first: still open
+ * (`resolution` null), sent again since, given up, or closed because their message ended.
  * @param hashes keyed hashes of the numbers
  */
 export async function unknownTo(
   client: ClientBase,
-  carrier: CarrierId,
+  carriers: readonly CarrierId[],
   hashes: readonly Buffer[],
   sinceMs: number,
   limit: number,
-): Promise<(UnknownOutcome & { readonly resent: boolean })[]> {
-  const { rows } = await client.query<UnknownColumns & { resolution: string | null }>(
+): Promise<(UnknownOutcome & { readonly resolution: UnknownResolution | null })[]> {
+  const { rows } = await client.query<UnknownColumns & { resolution: UnknownResolution | null }>(
     `select u.id, u.segment, u.attempt, u.carrier, u.since, u.resolution
      from unknown_outcome u join message m on m.id = u.id
-     where u.carrier = $1 and u.since >= to_timestamp($3 / 1000.0::float8)
-       and (u.resolution = 'resent' or u.resolved_at is null) and m.destination_hash = any ($2)
+     where u.carrier = any ($1) and u.since >= to_timestamp($3 / 1000.0::float8)
+       and (u.resolution in ('resent', 'expired', 'ended') or u.resolved_at is null) and m.destination_hash = any ($2)
      order by u.since desc limit $4`,
-    [carrier, hashes, sinceMs, limit],
+    [carriers, hashes, sinceMs, limit],
   );
-  return rows.map((row) => ({ ...unknownOutcome(row), resent: row.resolution === 'resent' }));
+  return rows.map((row) => ({ ...unknownOutcome(row), resolution: row.resolution }));
 }
 
 /** Closes unknown outcomes; returns those that were open. Of two who close one, one gets it. */

@@ -8,7 +8,12 @@ import {
   type MessageState,
 } from '../../src/domain/message-state.ts';
 import { credits, times } from '../../src/domain/money.ts';
-import { type CompiledTerms, moneyAtEnd, refundsSegment } from '../../src/domain/terms.ts';
+import {
+  type CompiledTerms,
+  correctionOf,
+  moneyAtEnd,
+  refundsSegment,
+} from '../../src/domain/terms.ts';
 
 // The terms of the interface's example.
 const terms: CompiledTerms = {
@@ -242,6 +247,40 @@ describe('moneyAtEnd', () => {
         },
       ),
     );
+  });
+});
+
+describe('correctionOf', () => {
+  const money = (
+    t: Partial<CompiledTerms>,
+    reserved: boolean,
+    state: MessageState,
+    fault: FaultClass,
+    cause: EndCause,
+  ) => {
+    const own = { ...terms, ...t };
+    const end = endOf(state, fault, cause, 1, own, reserved);
+    const deliveredSegments = state === 'DELIVRD' ? 1 : 0;
+    return moneyAtEnd(charged(1, reserved), { ...end, deliveredSegments }, own);
+  };
+
+  // Ended UNKNOWN without a receipt; then the carrier says so: what is added to the credits, in units.
+  it.each([
+    ['kept', 'DELIVRD', { noReceipt: 'keep', refundAutomatic: ['recipient'] }, false, 0n],
+    ['kept', 'UNDELIV', { noReceipt: 'keep', refundAutomatic: ['recipient'] }, false, 1n],
+    ['kept', 'UNDELIV', { noReceipt: 'keep', refundAutomatic: [] }, false, 0n],
+    ['refunded', 'DELIVRD', { noReceipt: 'refund', refundAutomatic: ['recipient'] }, false, -1n],
+    ['refunded', 'UNDELIV', { noReceipt: 'refund', refundAutomatic: ['recipient'] }, false, 0n],
+    ['refunded', 'UNDELIV', { noReceipt: 'refund', refundAutomatic: [] }, false, -1n],
+    ['charged of the reserve', 'DELIVRD', { noReceipt: 'keep' }, true, 0n],
+    ['charged of the reserve', 'UNDELIV', { noReceipt: 'keep' }, true, 1n],
+    ['released', 'DELIVRD', { noReceipt: 'refund' }, true, -1n],
+    ['released', 'UNDELIV', { noReceipt: 'refund' }, true, 0n],
+  ] as const)('of a price that was %s, then %s under %j', (_posted, state, t, reserved, units) => {
+    const posted = money(t, reserved, 'UNKNOWN', 'unknown', 'noReceipt');
+    const fault = state === 'DELIVRD' ? 'none' : 'recipient';
+    const word = money(t, reserved, state, fault, 'receipt');
+    expect(correctionOf(posted, word)).toBe(UNIT * units);
   });
 });
 

@@ -212,7 +212,12 @@ describe('ids of submit_sm_resp and receipt in different bases', () => {
     const texted = await esme.accepted({ destination_addr: '412025550204' });
     await gateway.ended(hexed, { state: 'DELIVRD' });
     await gateway.ended(texted, { state: 'DELIVRD' });
-    const [answered] = await gateway.dispatches(hexed);
+    // An outcome can be stored before its dispatch.
+    const answered = await eventually(async () => {
+      const [one] = await gateway.dispatches(hexed);
+      expect(one).toBeDefined();
+      return one;
+    });
     const receipt = book.find((event) => event.event === 'receipt');
     expect(receipt?.event === 'receipt' && BigInt(receipt.id)).toBe(
       BigInt(`0x${answered?.upstream}`),

@@ -37,6 +37,7 @@ describe('createMetrics', () => {
       receipts_unmatched_total: 'carrier,reason',
       receipts_waiting: 'account',
       unknown_outcomes: 'carrier',
+      unknown_outcomes_resolved_total: 'carrier,resolution',
       inbound_total: 'carrier,result',
       deliveries_expired_total: 'account,kind',
       policy_decisions_total: 'rule,action',

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AccountId, carrierId } from '../../src/domain/ids.ts';
 import { type AcceptRow, writeAccept } from '../../src/store/accept.ts';
@@ -59,26 +60,29 @@ async function dispatched(
   return row;
 }
 
-const any = () => true;
 async function find(
   ids: string[],
-  fits: (candidate: DispatchCandidate) => boolean = any,
+  isEnough: (candidate: DispatchCandidate) => boolean,
   oldestMs = 0,
 ) {
-  const [found] = await findDispatch(
+  const [found = []] = await findDispatch(
     node.client,
     carrier,
     [{ upstreamIds: ids }],
-    (_, one) => fits(one),
+    (_, one) => isEnough(one),
     oldestMs,
   );
   return found;
 }
 
+async function newest(ids: string[], oldestMs = 0) {
+  return (await find(ids, () => true, oldestMs))[0];
+}
+
 describe('findDispatch', () => {
   it('finds a dispatch by any of the spellings of its id, with the message and its content', async () => {
     const row = await dispatched('1a2b', { registeredDelivery: 3, customerId: 'c1' });
-    expect(await find(['6699', '1a2b'])).toMatchObject({
+    expect(await newest(['6699', '1a2b'])).toMatchObject({
       upstreamId: '1a2b',
       segment: 1,
       attempt: 1,
@@ -97,28 +101,39 @@ describe('findDispatch', () => {
 
   it('finds nothing of another carrier, of a refused submit, or under another id', async () => {
     await dispatched('ff01', {}, 0x58);
-    expect(await find(['ff01'])).toBeUndefined();
-    expect(await find(['1a2c'])).toBeUndefined();
+    expect(await newest(['ff01'])).toBeUndefined();
+    expect(await newest(['1a2c'])).toBeUndefined();
     expect(
-      await findDispatch(node.client, carrierId(2), [{ upstreamIds: ['1a2b'] }], any, 0),
-    ).toEqual([undefined]);
+      await findDispatch(node.client, carrierId(2), [{ upstreamIds: ['1a2b'] }], () => true, 0),
+    ).toEqual([[]]);
   });
 
-  it('takes the newest open one that fits, among those that carry the same id', async () => {
+  it('gives all that carry the same id, newest first, each with its end', async () => {
     const older = await dispatched('77');
     const newer = await dispatched('77');
-    expect((await find(['77']))?.message.id).toBe(newer.id);
-    expect((await find(['77'], (one) => one.message.id !== newer.id))?.message.id).toBe(older.id);
-    await writeSettle(node.client, node.epoch, node.nextBatch(), [end(newer)]);
-    expect((await find(['77']))?.message.id).toBe(older.id);
+    await writeSettle(node.client, node.epoch, node.nextBatch(), [
+      end(newer, { state: UNDELIV, err: 11, cause: 'receipt' }),
+    ]);
+    const found = await find(['77'], () => false);
+    expect(found.map((one) => one.message.id)).toEqual([newer.id, older.id]);
+    expect(found.map((one) => one.message.end)).toEqual([
+      expect.objectContaining({ state: UNDELIV, err: 11, cause: 'receipt' }),
+      undefined,
+    ]);
   });
 
-  it('returns a finished one, with its end, only where no open one fits', async () => {
-    const row = await dispatched('78');
-    await writeSettle(node.client, node.epoch, node.nextBatch(), [
-      end(row, { state: UNDELIV, err: 11 }),
-    ]);
-    expect((await find(['78']))?.message.end).toMatchObject({ state: UNDELIV, err: 11 });
+  it('gives at most 64 of an id that a carrier uses for everything', async () => {
+    const rows = Array.from({ length: 70 }, () => submit(node, account, {}));
+    await writeAccept(node.client, node.epoch, node.nextBatch(), rows);
+    const answers = rows.map((row, i) => sent(row.id, { upstreamId: 'one', atMs: 1_000 + i }));
+    await writeSent(node.client, node.epoch, node.nextBatch(), answers, []);
+    const found = await find(['one'], () => false);
+    expect(found.map((one) => one.message.id)).toEqual(
+      rows
+        .slice(6)
+        .map((row) => row.id)
+        .reverse(),
+    );
   });
 
   it('looks into older partitions, newest first, and not into those that are too old', async () => {
@@ -143,10 +158,14 @@ describe('findDispatch', () => {
       [],
     );
     await writeSettle(node.client, node.epoch, node.nextBatch(), [end(finished)]);
-    expect((await find(['99']))?.message.id).toBe(old.id);
-    expect((await find(['98']))?.message.id).toBe(future);
-    expect((await find(['98']))?.message.content).toHaveLength(0);
-    expect(await find(['99'], any, Date.now() + 3_600_000)).toBeUndefined();
+    expect((await newest(['99']))?.message.id).toBe(old.id);
+    // The newer one is enough, or is not.
+    expect((await find(['98'], () => true)).map((one) => one.message.id)).toEqual([future]);
+    expect((await find(['98'], (one) => one.message.id !== future))[1]?.message.id).toBe(
+      finished.id,
+    );
+    expect((await newest(['98']))?.message.content).toHaveLength(0);
+    expect(await newest(['99'], Date.now() + 3_600_000)).toBeUndefined();
   });
 });
 
@@ -164,6 +183,7 @@ describe('loadMessages', () => {
       fault: 0,
       err: 0,
       doneAtMs: 1_700_000_000_123,
+      cause: 'receipt',
     });
     expect(await loadMessages(node.client, [])).toEqual([]);
   });
@@ -172,7 +192,7 @@ describe('loadMessages', () => {
 describe('park', () => {
   const receipt = (ids: string[], receivedAtMs = Date.now()) => ({
     carrier,
-    upstreamIds: ids,
+    keys: ids.map((key) => ({ carrier, key })),
     destinationHash: null,
     receivedAtMs,
     fields: Buffer.from([1, 0, 2]),
@@ -208,10 +228,10 @@ describe('park', () => {
             other.client,
             carrier,
             [{ upstreamIds: [id] }],
-            any,
+            () => true,
             0,
           );
-          return found !== undefined;
+          return found?.length === 1;
         })(),
         (async () => {
           await dispatched(id);
@@ -220,6 +240,43 @@ describe('park', () => {
       ]);
       expect(seenByReceipt || seenByDispatch).toBe(true);
     }
+    await other.end();
+  });
+
+  /** Parks in a transaction that is not committed yet. */
+  async function parking(client: Client, id: string): Promise<void> {
+    await client.query('begin');
+    await park(client, [receipt([id])]);
+  }
+  const seen = async (client: Client, id: string): Promise<boolean> => {
+    const [found] = await findDispatch(client, carrier, [{ upstreamIds: [id] }], () => true, 0);
+    return found?.length === 1;
+  };
+  const parked = async (id: string): Promise<boolean> =>
+    (await takeParkedFor(node.client, carrier, [id])).length === 1;
+
+  it('finds the dispatch after its commit, when that was stored while it was under way', async () => {
+    const other = await startNode(database.url);
+    await parking(other.client, 'paused1');
+    await dispatched('paused1');
+    // The one that stored it looks now, and sees nothing yet: the other will.
+    expect(await parked('paused1')).toBe(false);
+    await other.client.query('commit');
+    expect(await seen(other.client, 'paused1')).toBe(true);
+    await other.end();
+  });
+
+  it('is found by the dispatch after its commit, when that was under way', async () => {
+    const other = await startNode(database.url);
+    await other.client.query('begin');
+    const row = submit(other, account, {});
+    await writeAccept(other.client, other.epoch, other.nextBatch(), [row]);
+    const answer = sent(row.id, { upstreamId: 'paused2' });
+    await writeSent(other.client, other.epoch, other.nextBatch(), [answer], []);
+    await park(node.client, [receipt(['paused2'])]);
+    expect(await seen(node.client, 'paused2')).toBe(false);
+    await other.client.query('commit');
+    expect(await parked('paused2')).toBe(true);
     await other.end();
   });
 

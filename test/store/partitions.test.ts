@@ -210,7 +210,7 @@ describe('dropPartitionsBefore', () => {
     expect(versions).toEqual([{ id: third }]);
     expect(
       await findDispatch(node.client, submitCarrier, [{ upstreamIds: ['none'] }], () => true, 0),
-    ).toEqual([undefined]);
+    ).toEqual([[]]);
   });
 });
 

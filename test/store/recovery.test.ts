@@ -315,9 +315,9 @@ describe('dueUnknown', () => {
     expect((await due(now + 30_000)).map((one) => one.id)).toEqual(rows.map((row) => row.id));
     const open = [];
     for (
-      let page = await openUnknown(node.client, first.carrier, 1);
+      let page = await openUnknown(node.client, [first.carrier], 1);
       page[0] !== undefined;
-      page = await openUnknown(node.client, first.carrier, 1, page[0])
+      page = await openUnknown(node.client, [first.carrier], 1, page[0])
     )
       open.push(page[0].id);
     expect(open.filter((id) => ids.has(id))).toEqual(rows.map((row) => row.id));

@@ -339,6 +339,7 @@ function recorder(reports: Report[]): GatewayObserver {
     segmentReceipted: note('segmentReceipted'),
     messageEnded: note('messageEnded'),
     receiptUnmatched: note('receiptUnmatched'),
+    unknownResolved: note('unknownResolved'),
     bindEvent: note('bindEvent'),
     throttled: note('throttled'),
     policyDecision: note('policyDecision'),
