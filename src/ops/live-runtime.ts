@@ -7,6 +7,8 @@ import type { RunningCarrier } from '../gateway/carriers.ts';
 import type { CatalogSource } from '../gateway/catalog-source.ts';
 import type { Dispatcher } from '../gateway/dispatch.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import type { ParkedReceipts, ParkedReceiptView } from '../gateway/parked-receipts.ts';
+import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { countWaiting } from '../store/waiting.ts';
 import type { LiveCounts } from './live-counts.ts';
@@ -19,6 +21,7 @@ import type {
   CarrierView,
   DaemonFacts,
   OpsRuntime,
+  ParkedReceiptsQuery,
   QueueView,
   Readiness,
   RouteExplanation,
@@ -192,6 +195,26 @@ export class LiveRuntime implements OpsRuntime {
     };
   }
 
+  async explainReceipt(
+    name: string,
+    receipt: AskedReceipt,
+  ): Promise<ReceiptExplanation | undefined> {
+    const carrier = this.#carrierNamed(name);
+    return carrier && this.#running().explainer.text(carrier, receipt);
+  }
+
+  async parkedReceipts(
+    query: ParkedReceiptsQuery,
+  ): Promise<readonly ParkedReceiptView[] | undefined> {
+    const carrier = query.carrier === undefined ? undefined : this.#carrierNamed(query.carrier);
+    if (query.carrier !== undefined && carrier === undefined) return undefined;
+    return this.#running().parked.list(carrier?.id, query.before, query.limit);
+  }
+
+  async explainParked(id: bigint): ReturnType<ParkedReceipts['explain']> {
+    return this.#running().parked.explain(id);
+  }
+
   catalogChanged(): Promise<void> {
     return this.#options.catalog.reload();
   }
@@ -203,6 +226,18 @@ export class LiveRuntime implements OpsRuntime {
 
   drain(actor: string): void {
     this.#options.drain(actor);
+  }
+
+  #carrierNamed(name: string): CatalogCarrier | undefined {
+    for (const carrier of this.#catalog.carriers.values())
+      if (carrier.name === name) return carrier;
+    return undefined;
+  }
+
+  #running(): Gateway {
+    const gateway = this.#options.gateway();
+    if (gateway === undefined) throw new Error('this node is starting');
+    return gateway;
   }
 
   get #catalog(): Catalog {

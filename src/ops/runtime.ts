@@ -1,4 +1,15 @@
+import type { ParkedReceipts, ParkedReceiptView } from '../gateway/parked-receipts.ts';
 import type { CarrierQuality } from '../gateway/quality.ts';
+import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
+
+/** Which unmatched receipts are wanted. */
+export interface ParkedReceiptsQuery {
+  /** Name of a carrier; undefined: of any. */
+  readonly carrier: string | undefined;
+  /** Only those before this one. */
+  readonly before: bigint | undefined;
+  readonly limit: number;
+}
 
 /** Where a carrier's link stands: `up` every bind is there, `partial` some, `down` none, `paused` by an operator. */
 export type CarrierState = 'up' | 'partial' | 'down' | 'paused';
@@ -156,6 +167,12 @@ export interface OpsRuntime {
     msisdn: string,
     account: string | undefined,
   ): RouteExplanation | { noSuchAccount: string };
+  /** What is done with a receipt of this text, and why; undefined: there is no such carrier. @throws while starting */
+  explainReceipt(carrier: string, receipt: AskedReceipt): Promise<ReceiptExplanation | undefined>;
+  /** Receipts that are matched to nothing, newest first; `carrier` by name. @throws while starting */
+  parkedReceipts(query: ParkedReceiptsQuery): Promise<readonly ParkedReceiptView[] | undefined>;
+  /** One of them and what would be done with it now; undefined: there is none of this id. @throws while starting */
+  explainParked(id: bigint): ReturnType<ParkedReceipts['explain']>;
   /**
    * The configuration of the database changed and is committed (resources, an account's status, a carrier paused):
    * reads it again and settles when it is in force here. Other nodes hear of it by NOTIFY.

@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
+import type { ParkedReceiptView } from '../../src/gateway/parked-receipts.ts';
+import type { ReceiptExplanation } from '../../src/gateway/receipt-explain.ts';
 import type { Api } from '../../src/ops/http/api.ts';
 import type { AccessToken } from '../../src/ops/http/auth.ts';
 import { buildHttpServer } from '../../src/ops/http/server.ts';
@@ -47,9 +49,49 @@ export interface TestRuntime extends OpsRuntime {
   carrierViews: CarrierView[];
   banViews: BanView[];
   qualityViews: CarrierQualityView[];
+  parkedViews: ParkedReceiptView[];
   facts: OpsRuntime['facts'];
   readonly told: string[];
 }
+
+const EXPLANATION: ReceiptExplanation = {
+  carrier: 'sim',
+  read: {
+    ids: [{ source: 'text', id: '7', means: [{ reading: 'same', key: '7' }] }],
+    state: 'DELIVRD',
+    stat: 'DELIVRD',
+    err: '000',
+    intermediate: false,
+    destination: '966500000001',
+    sender: 'Shop',
+    submitDate: undefined,
+    doneDate: undefined,
+    userReference: undefined,
+  },
+  learnt: [
+    { source: 'text', reading: 'same', evidence: { same: 5, hexToDecimal: 0, decimalToHex: 0 } },
+  ],
+  candidates: [
+    {
+      message: '12',
+      segment: 1,
+      attempt: 1,
+      carrier: 'sim',
+      upstreamId: '07',
+      sentAt: new Date(0),
+      source: 'text',
+      reading: 'same',
+      destination: 'other',
+      reference: 'unknown',
+      state: 'open',
+      verdict: 'otherDestination',
+    },
+  ],
+  matched: undefined,
+  reason: 'otherDestination',
+  does: 'kept',
+  hints: ['look at it'],
+};
 
 export function testRuntime(): TestRuntime {
   const told: string[] = [];
@@ -59,6 +101,7 @@ export function testRuntime(): TestRuntime {
     carrierViews: [],
     banViews: [],
     qualityViews: [],
+    parkedViews: [],
     facts: { version: '1.2.3', node: 'node <a>', startedAtMs: 0, resourcesFile: undefined },
     ready: async () => runtime.readiness,
     carriers: () => runtime.carrierViews,
@@ -108,6 +151,13 @@ export function testRuntime(): TestRuntime {
               { carrier: 'sim', priority: 1, weight: 1, usable: false, reason: 'not bound' },
             ],
           },
+    explainReceipt: async (carrier, receipt) =>
+      carrier === 'sim' ? { ...EXPLANATION, does: `explains ${receipt.text}` } : undefined,
+    parkedReceipts: async ({ carrier }) => (carrier === 'none' ? undefined : runtime.parkedViews),
+    explainParked: async (id) => {
+      const parked = runtime.parkedViews.find((one) => one.parked === id);
+      return parked && { parked, explanation: EXPLANATION };
+    },
     catalogChanged: async () => {
       told.push('catalogChanged');
     },

@@ -62,6 +62,11 @@ const COMMANDS: readonly {
     load: async (p, c) => (await import('./message.ts')).addMessage(p, c),
   },
   {
+    name: 'receipt',
+    summary: 'receipts of carriers: explained, and those that fit no message',
+    load: async (p, c) => (await import('./receipt.ts')).addReceipt(p, c),
+  },
+  {
     name: 'reconcile',
     summary: 'compare the ledger with the messages',
     load: async (p, c) => (await import('./message.ts')).addReconcile(p, c),

@@ -54,6 +54,8 @@ export type Access = 'token' | 'page' | 'open';
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** False: a POST that only asks. */
+    changes?: boolean;
   }
   interface FastifyRequest {
     actor: Actor | null;

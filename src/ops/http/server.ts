@@ -16,6 +16,7 @@ import { addMoneyRoutes } from './money.ts';
 import { addOptOutRoutes } from './opt-outs.ts';
 import { addOpsPage } from './page.ts';
 import { Problem, toProblem } from './problem.ts';
+import { addReceiptRoutes } from './receipts.ts';
 import { addResourceRoutes } from './resources.ts';
 import { addTraceRoutes } from './traces.ts';
 
@@ -95,6 +96,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addBindRoutes(app, options);
   addTraceRoutes(app, options);
   addOptOutRoutes(app, options);
+  addReceiptRoutes(app, options);
   addOpsPage(app, options);
 }
 
@@ -159,11 +161,16 @@ function addAuthentication(app: Api, options: HttpServerOptions): void {
         },
       );
     }
-    if (!MAY[actor.role].write && request.method !== 'GET' && request.method !== 'HEAD') {
+    if (!MAY[actor.role].write && !reads(request)) {
       throw new Problem(403, 'role-too-low', `the token ${actor.name} may only read`);
     }
     request.actor = actor;
   });
+}
+
+/** Whether a request changes nothing, so that every role may make it. */
+function reads({ method, routeOptions }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD' || routeOptions.config.changes === false;
 }
 
 function sendProblem(

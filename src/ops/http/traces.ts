@@ -1,14 +1,11 @@
 import { Readable } from 'node:stream';
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { writeAudit } from '../../store/audit.ts';
-import { inTransaction } from '../../store/pool.ts';
 import { TRACES_MAX, type TraceSpec } from '../trace/hub.ts';
 import { traceLines } from '../trace/lines.ts';
 import { RECORDING_SECONDS_MAX, RECORDINGS_MAX } from '../trace/recordings.ts';
 import { type Recording, recordingSchema } from '../trace/running-recording.ts';
 import { type Api, type ApiDeps, actorOf, okSchema } from './api.ts';
-import { MAY } from './auth.ts';
+import { auditContent, mayContent } from './content-access.ts';
 import { badRequest, conflict, notFound, Problem } from './problem.ts';
 
 /** Traces of sessions: live as a stream, and recorded into files. */
@@ -68,7 +65,7 @@ function addStream(app: Api, deps: ApiDeps): void {
       if (spec.content) {
         mayContent(request);
         if (reason === undefined) throw badRequest('content needs a reason');
-        await audit(deps, request, 'trace.content', spec.peer, {
+        await auditContent(deps, request, 'trace.content', spec.peer, {
           side: spec.side,
           seconds,
           reason,
@@ -125,7 +122,7 @@ function addRecording(app: Api, deps: ApiDeps): void {
       const spec = specOf(deps, request.body, content);
       if (content) mayContent(request);
       const { side, peer } = spec;
-      await audit(deps, request, 'trace.record', peer, { side, content, seconds, reason });
+      await auditContent(deps, request, 'trace.record', peer, { side, content, seconds, reason });
       const actor = actorOf(request);
       const recording = await deps.traces.recordings.begin(spec, { seconds, reason, actor });
       if (recording === 'tooManyTraces') throw tooManyTraces();
@@ -157,7 +154,7 @@ function addDownload(app: Api, deps: ApiDeps): void {
         mayContent(request);
         const { reason } = request.query;
         if (reason === undefined) throw badRequest('content needs a reason');
-        await audit(deps, request, 'trace.download', peer, { side, id, reason });
+        await auditContent(deps, request, 'trace.download', peer, { side, id, reason });
       }
       if (recording.state === 'running')
         throw conflict('trace-running', `it runs until ${recording.until}: stop it, or wait`);
@@ -201,7 +198,7 @@ function addEnds(app: Api, deps: ApiDeps): void {
     },
     async (request) => {
       const { id, side, peer } = await found(deps, request.params.id);
-      await audit(deps, request, 'trace.delete', peer, { side, id });
+      await auditContent(deps, request, 'trace.delete', peer, { side, id });
       await deps.traces.recordings.remove(id);
       return { ok: true };
     },
@@ -223,24 +220,6 @@ function specOf(
     throw notFound(side === 'customer' ? 'system-id' : 'carrier', peer);
   const alphabet = side === 'customer' ? deps.runtime.alphabetOf(peer) : 'gsm7';
   return { side, peer, content, alphabet };
-}
-
-function mayContent(request: FastifyRequest): void {
-  const { actor } = request;
-  if (actor === null || !MAY[actor.role].content)
-    throw new Problem(403, 'role-too-low', `the token ${actorOf(request)} may not see content`);
-}
-
-function audit(
-  deps: ApiDeps,
-  request: FastifyRequest,
-  action: string,
-  subject: string,
-  detail: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  return inTransaction(deps.pool, (client) =>
-    writeAudit(client, { actor: actorOf(request), action, subject, detail }),
-  );
 }
 
 function tooManyTraces(): Problem {
