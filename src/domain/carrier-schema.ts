@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { carrierQualityShape } from './carrier-quality-schema.ts';
 import { carrierReceiptShape } from './carrier-receipt-schema.ts';
+import { carrierQuirks } from './carrier-quirks-schema.ts';
+import { receiptDialect } from './receipt-dialect-schema.ts';
 import { count, fault, graceHours, name, password, rate, systemId, whole } from './schema-parts.ts';
 
 /** An upstream SMSC. */
@@ -22,7 +24,8 @@ export const carrierSchema = z
         receipt: z.enum(['text', 'decimal', 'hex', 'auto']).default('text'),
       })
       .default({ response: 'text', receipt: 'text' }),
-    longMessages: z.enum(['udh', 'sar', 'payload']).default('udh'),
+    ...carrierQuirks,
+    ...receiptDialect,
     receipts: z.boolean().default(true),
     receiptGraceHours: graceHours.default(24),
     onUnknownOutcome: z

@@ -1,8 +1,10 @@
+import type { CarrierLimits, CarrierQuirks } from './carrier-quirks.ts';
 import type { CidrList } from './cidr.ts';
 import type { AccountId, BindId, CarrierId } from './ids.ts';
 import type { InboundTable } from './inbound.ts';
 import type { FaultClass, MessageState } from './message-state.ts';
 import type { CompiledPolicy } from './policy.ts';
+import type { ReceiptDialect } from './receipt-dialect.ts';
 import type { StatusFor } from './refusal.ts';
 import type { RouteTable } from './routing.ts';
 import type { CompiledTariff } from './tariff.ts';
@@ -86,6 +88,8 @@ export interface CatalogAccount {
   readonly defaultAlphabet: 'gsm7' | 'gsm7-packed' | 'latin1';
   /** Undefined: a submit_sm that is repeated is a new message. */
   readonly dedupe: Dedupe | undefined;
+  /** Its own data, which a carrier's TLVs may be taken from. */
+  readonly profile: Readonly<Record<string, string | number | boolean>>;
 }
 
 /** When a submit_sm is a repetition of an earlier one: these fields are the same, and it comes within `seconds`. */
@@ -126,7 +130,13 @@ export interface CatalogCarrier {
   /** 0: unlimited. */
   readonly segmentsPerSecond: number;
   readonly ids: { readonly response: UpstreamIdForm; readonly receipt: UpstreamIdForm };
-  readonly longMessages: 'udh' | 'sar' | 'payload';
+  readonly longMessages: 'udh' | 'udh16' | 'sar' | 'payload';
+  /** What its submit_sm has other than ours; undefined: nothing. */
+  readonly quirks: CarrierQuirks | undefined;
+  /** What it cannot take; undefined: it takes all. */
+  readonly limits: CarrierLimits | undefined;
+  /** How its receipts are read; undefined: as SMPP 3.4 appendix B has them. */
+  readonly receiptDialect: ReceiptDialect | undefined;
   /** False: this carrier sends no receipts, its submit_sm_resp is the last word. */
   readonly receipts: boolean;
   readonly receiptGraceMs: number;

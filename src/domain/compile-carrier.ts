@@ -1,6 +1,8 @@
 import { compileCarrierFaults } from './carrier-faults.ts';
+import { compileLimits, compileQuirks } from './carrier-quirks.ts';
 import type { CatalogCarrier } from './catalog.ts';
 import { type CarrierId, carrierId } from './ids.ts';
+import { compileReceiptDialect } from './receipt-dialect.ts';
 import type { StoredCarrier } from './resources.ts';
 
 const HOUR_MS = 3_600_000;
@@ -29,6 +31,9 @@ export function compileCarrier(
     segmentsPerSecond: spec.segmentsPerSecond,
     ids: spec.ids,
     longMessages: spec.longMessages,
+    quirks: compileQuirks(spec),
+    limits: compileLimits(spec),
+    receiptDialect: compileReceiptDialect(spec),
     receipts: spec.receipts,
     receiptGraceMs: Math.round(spec.receiptGraceHours * HOUR_MS),
     onUnknownOutcome: {

@@ -130,6 +130,7 @@ function accountOf(stored: StoredAccount, parts: AccountParts): CatalogAccount {
     statusFor: spec.statusFor,
     defaultAlphabet: spec.defaultAlphabet,
     dedupe: spec.dedupe,
+    profile: spec.profile,
   };
 }
 

@@ -98,10 +98,21 @@ const TEXT_KEYS: ReadonlySet<string | number> = new Set([
   'keyword',
   'account',
   'carrier',
+  'countryCode',
+  'strip',
+  'add',
+  'format',
+  'fallback',
+  'serviceType',
+  'timeZone',
 ]);
 
 /** Lists whose members are text, were they all digits. */
-const TEXT_LISTS: ReadonlySet<string | number | undefined> = new Set(['words', 'certificates']);
+const TEXT_LISTS: ReadonlySet<string | number | undefined> = new Set([
+  'words',
+  'certificates',
+  'allowed',
+]);
 
 function keepsSource(path: DataPath): boolean {
   const last = path.at(-1);

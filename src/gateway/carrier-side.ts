@@ -36,6 +36,7 @@ export function newReceiptPath(parts: GatewayParts): ReceiptPath {
     lateWord: (settlement) => parts.corrections.onWord(settlement),
     lateSegment: (end) => parts.corrections.onSegment(end),
     learnClock: (carrier, fields, sentAtMs) => parts.clocks.learn(carrier, fields, sentAtMs),
+    clockOffsetMs: (carrier) => parts.clocks.offsetMs(carrier.id),
   });
 }
 

@@ -14,7 +14,8 @@ import type { GatewayObserver } from './observer.ts';
 import { PolicyStep } from './policy-step.ts';
 import type { QueuedCounts } from './queued-counts.ts';
 import type { RateLimits } from './rates.ts';
-import type { Router } from './router.ts';
+import type { Routable, Router } from './router.ts';
+import { unfitFor } from './upstream-quirks.ts';
 import { submitTimes } from './validity.ts';
 
 /** esm_class bits 5-2: an ESME sends messages (0) or acknowledgements of a recipient (SMPP 3.4 §5.2.12). */
@@ -43,7 +44,7 @@ export interface Judged {
 
 export interface JudgeDeps {
   catalog(): Catalog;
-  readonly router: Pick<Router, 'choose'>;
+  readonly router: Pick<Router, 'choose' | 'next'>;
   readonly rates: RateLimits;
   readonly facts: PolicyFacts;
   readonly observer: GatewayObserver;
@@ -107,8 +108,42 @@ export class Judge {
     const carrier = this.#deps.router.choose(routable);
     if (carrier === undefined) return refuse('noRoute', 'no route to this number');
     const segments = segmentsOf(pdu, DEFAULT_ALPHABET);
+    const fitting = this.#fitting(routable, carrier, pdu, segments);
+    if (typeof fitting !== 'number') return { refusal: fitting };
     const { validUntilMs, releaseAtMs } = times;
-    return { destination: msisdn, text, segments, carrier, unitPrice, validUntilMs, releaseAtMs };
+    return {
+      destination: msisdn,
+      text,
+      segments,
+      carrier: fitting,
+      unitPrice,
+      validUntilMs,
+      releaseAtMs,
+    };
+  }
+
+  /** The carrier that was chosen, or else another of the route that can take this message; why none can. */
+  #fitting(
+    routable: Routable,
+    chosen: CarrierId,
+    pdu: SubmitSm,
+    segments: number,
+  ): CarrierId | Refusal {
+    const { carriers } = this.#deps.catalog();
+    const passed = new Set<CarrierId>();
+    let first: Refusal | undefined;
+    for (
+      let carrier: CarrierId | undefined = chosen;
+      carrier !== undefined;
+      carrier = this.#deps.router.next(routable, passed)
+    ) {
+      const limits = carriers.get(carrier)?.limits;
+      const unfit = limits && unfitFor(limits, pdu, segments, routable.owner);
+      if (unfit === undefined) return carrier;
+      first ??= unfit;
+      passed.add(carrier);
+    }
+    return first ?? { key: 'noRoute', detail: 'no route to this number' };
   }
 }
 

@@ -1,10 +1,10 @@
 import type { CatalogCarrier } from '../domain/catalog.ts';
-import { checkSender } from '../domain/sender-id.ts';
 import type { ReceiptFields } from '../smpp/receipt-text.ts';
 import type { UnknownOutcome } from '../store/unknown.ts';
 import type { Message } from './message.ts';
 import { referenceOf } from './message-reference.ts';
 import type { Arrival } from './receipt.ts';
+import { sentSource } from './upstream-quirks.ts';
 
 /** A receipt's submit date may be this far from the write: carriers state minutes, and queue (docs: invariant 5). */
 const SUBMIT_DATE_MS = 90_000;
@@ -25,16 +25,8 @@ export function orphanFits(
   // A message whose content is gone has no number to agree with.
   if (message.destination === '' || !arrival.destination.endsWith(tail(message.destination)))
     return false;
-  const sender = checkSender(
-    message.echo.source_addr,
-    message.echo.source_addr_ton,
-    message.echo.source_addr_npi,
-  );
-  if (
-    !('malformed' in sender) &&
-    arrival.sender !== '' &&
-    arrival.sender.replace(/^\+/, '') !== sender.addr
-  )
+  const sender = sentSource(message.echo, arrival.carrier)?.replace(/^\+/, '');
+  if (sender !== undefined && arrival.sender !== '' && arrival.sender.replace(/^\+/, '') !== sender)
     return false;
   if (carrier.echoesUserMessageReference && arrival.fields.userReference !== referenceOf(unknown))
     return false;

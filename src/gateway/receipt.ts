@@ -29,6 +29,7 @@ import {
   settleByParts,
   stateName,
 } from './settlement.ts';
+import { undoQuirks } from './upstream-quirks.ts';
 
 /** A carrier's deliver_sm or data_sm that is a receipt, from its arrival to its answer. */
 export interface Arrival {
@@ -93,6 +94,8 @@ export interface ReceiptDeps {
   lateSegment(end: SegmentEnd): void;
   /** What a matched receipt tells of the carrier's clock. */
   learnClock(carrier: CatalogCarrier, fields: ReceiptFields, sentAtMs: number): void;
+  /** The carrier's clock minus ours, zone included; undefined while nothing was learnt. */
+  clockOffsetMs(carrier: CatalogCarrier): number | undefined;
 }
 
 /** From a carrier's deliver_sm to a settled message: read, match, weigh, settle, answer, return. */
@@ -105,8 +108,12 @@ export class ReceiptPath {
 
   /** One deliver_sm or data_sm of a carrier; it is answered after the commit that keeps what it says. */
   onDeliver(session: Session, carrier: CatalogCarrier, pdu: DeliverSm | DataSm): void {
-    const fields = parseReceipt(pdu);
-    if (fields === undefined) return this.#deps.inbound.onMessage(session, carrier, pdu);
+    const fields = parseReceipt(pdu, carrier.receiptDialect);
+    if (fields === undefined) {
+      if (carrier.quirks !== undefined && pdu.command === 'deliver_sm')
+        undoQuirks(pdu, carrier.quirks);
+      return this.#deps.inbound.onMessage(session, carrier, pdu);
+    }
     // Only these are kept until the answer, not the PDU.
     const name = pdu.command === 'deliver_sm' ? 'deliver_sm_resp' : 'data_sm_resp';
     const sequence = pdu.sequence_number;
@@ -169,17 +176,24 @@ export class ReceiptPath {
       state: MESSAGE_STATE[state],
       fault: FAULT_CLASS[fault],
       err: errorNumber(fields),
-      doneAtMs: fields.doneDateMs ?? arrival.receivedAtMs,
+      doneAtMs: this.#doneAtMs(arrival),
     };
     this.#endPart(sending, end, 'receipt', arrival.answer, arrival.receivedAtMs);
   }
 
+  /** When the carrier says that it ended; by its own clock, where the zone of that is learnt. */
+  #doneAtMs({ carrier, fields, receivedAtMs }: Arrival): number {
+    if (fields.doneDateMs === undefined) return receivedAtMs;
+    if (carrier.receiptDialect?.learnsZone !== true) return fields.doneDateMs;
+    return fields.doneDateMs - (this.#deps.clockOffsetMs(carrier) ?? 0);
+  }
+
   /** Still under way: nothing to keep, unless the customer wants to hear of it. */
   #onTheWay(arrival: Arrival, message: Message, state: number): void {
-    const { carrier, fields, receivedAtMs, answer } = arrival;
+    const { carrier, fields, answer } = arrival;
     if (message.ended !== undefined || !wantsNotifications(message.registeredDelivery))
       return answer();
-    const end = { state, err: errorNumber(fields), doneAtMs: fields.doneDateMs ?? receivedAtMs };
+    const end = { state, err: errorNumber(fields), doneAtMs: this.#doneAtMs(arrival) };
     this.#deps.inbound.onIntermediate(carrier, message, end, answer);
   }
 
@@ -421,6 +435,7 @@ const ID = /^[\x20-\x7e\xa0-\xff]{1,64}$/;
 
 /** `err:` as a number where it is one, else the network_error_code; 0 when neither. */
 export function errorNumber(fields: ReceiptFields): number {
+  if (fields.errNumber !== undefined) return fields.errNumber;
   const err = fields.err === undefined ? Number.NaN : Number(fields.err);
   if (Number.isInteger(err) && err >= 0 && err <= 0x7fffffff) return err;
   return fields.networkError ?? 0;

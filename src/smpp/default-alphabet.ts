@@ -7,9 +7,9 @@ import { udhOctets } from './udh.ts';
 
 /**
  * What a peer means by the default alphabet (data_coding 0 and the GSM groups that have it): GSM 7-bit with one
- * septet in an octet, the same packed as on the air (3GPP TS 23.038 §6.1.2.1), or Latin-1.
+ * septet in an octet, the same packed as on the air (3GPP TS 23.038 §6.1.2.1), Latin-1 or ASCII.
  */
-export type PeerAlphabet = 'gsm7' | 'gsm7-packed' | 'latin1';
+export type PeerAlphabet = 'gsm7' | 'gsm7-packed' | 'latin1' | 'ascii';
 
 /** short_message holds 254 octets (SMPP 3.4 §4.4.1); what is longer goes into message_payload. */
 const SHORT_MESSAGE_OCTETS = 254;
@@ -21,7 +21,10 @@ const DATA_CODING_UCS2 = 0x08;
  * 7-bit has not becomes UCS-2 with the same message class, which is how it will be on the air. Anything else stays.
  * @returns the message's own fault, when it has one
  */
-export function toGsm7(pdu: SubmitSm, alphabet: PeerAlphabet): MalformedMessage | undefined {
+export function toGsm7(
+  pdu: SubmitSm | DeliverSm,
+  alphabet: PeerAlphabet,
+): MalformedMessage | undefined {
   if (alphabet === 'gsm7') return undefined;
   const coding = parseDataCoding(pdu.data_coding);
   if (coding.alphabet !== 'default' || coding.compressed) return undefined;
@@ -59,10 +62,10 @@ function asDefault(dataCoding: number): number {
 }
 
 /**
- * The other way: rewrites a message in unpacked GSM 7-bit for a peer whose default alphabet is another. What Latin-1
- * has not becomes UCS-2. Anything else, and what is malformed, stays.
+ * The other way: rewrites a message in unpacked GSM 7-bit for a peer whose default alphabet is another. What that
+ * has not makes the message UCS-2, or with `replace` a question mark. Anything else, and what is malformed, stays.
  */
-export function fromGsm7(pdu: DeliverSm, alphabet: PeerAlphabet): void {
+export function fromGsm7(pdu: SubmitSm | DeliverSm, alphabet: PeerAlphabet, replace = false): void {
   if (alphabet === 'gsm7') return;
   const coding = parseDataCoding(pdu.data_coding);
   const octets = messageOctets(pdu);
@@ -73,15 +76,27 @@ export function fromGsm7(pdu: DeliverSm, alphabet: PeerAlphabet): void {
   let rewritten: Buffer;
   if (alphabet === 'gsm7-packed') rewritten = pack(septets, header);
   else {
-    const text = decodeGsm7(septets);
-    const fits = !BEYOND_LATIN1.test(text);
+    const beyond = alphabet === 'ascii' ? BEYOND_ASCII : BEYOND_LATIN1;
+    const whole = decodeGsm7(septets);
+    const text = replace ? whole.replace(beyond, '?') : whole;
+    const fits = text.search(beyond) < 0;
     rewritten = fits ? Buffer.from(text, 'latin1') : Buffer.from(text, 'utf16le').swap16();
     if (!fits) pdu.data_coding = asUcs2(pdu.data_coding);
   }
   setOctets(pdu, header === 0 ? rewritten : Buffer.concat([octets.subarray(0, header), rewritten]));
 }
 
-const BEYOND_LATIN1 = /[^\0-\xff]/;
+const BEYOND_LATIN1 = /[^\0-\xff]/g;
+const BEYOND_ASCII = /[^\0-\x7f]/g;
+
+/** Whether a message in unpacked GSM 7-bit has a character that the peer's default alphabet has not. */
+export function hasUnwritable(pdu: SubmitSm, alphabet: PeerAlphabet): boolean {
+  if (alphabet === 'gsm7' || alphabet === 'gsm7-packed') return false;
+  const coding = parseDataCoding(pdu.data_coding);
+  if (coding.alphabet !== 'default' || coding.compressed) return false;
+  const beyond = alphabet === 'ascii' ? BEYOND_ASCII : BEYOND_LATIN1;
+  return decodeGsm7(textOctets(pdu)).search(beyond) >= 0;
+}
 
 /** Seven bits left over at the end are filled with a carriage return (TS 23.038 §6.1.2.3.1). */
 function pack(septets: Buffer, headerOctets: number): Buffer {
@@ -110,9 +125,11 @@ function asUcs2(dataCoding: number): number {
   return group < 8 && group > 0 ? (dataCoding & 0xf3) | 0x08 : DATA_CODING_UCS2;
 }
 
+/** In short_message where it fits, unless the message was in message_payload: a peer who takes that cuts it himself. */
 function setOctets(pdu: SubmitSm | DeliverSm, octets: Buffer): void {
   const others = pdu.tlvs?.filter((tlv) => tlv.tag !== TLVS.message_payload.tag) ?? [];
-  const isShort = octets.length <= SHORT_MESSAGE_OCTETS;
+  const wasPayload = others.length !== (pdu.tlvs?.length ?? 0) && pdu.short_message.length === 0;
+  const isShort = octets.length <= SHORT_MESSAGE_OCTETS && !wasPayload;
   pdu.short_message = isShort ? octets : Buffer.alloc(0);
   if (!isShort) others.push(makeOctetsTlv('message_payload', octets));
   pdu.tlvs = others.length === 0 ? undefined : others;

@@ -1,6 +1,13 @@
+import { decodeGsm7, unpackSeptets } from './gsm7.ts';
 import { MalformedMessage, type MessagePdu, messageOctets } from './message.ts';
 import { stateOfWord } from './message-state.ts';
 import { type DataSm, type DeliverSm, NO_OCTETS } from './pdu.ts';
+import {
+  looksLikeReceipt,
+  parseDialectDate,
+  parseDialectText,
+  type ReceiptDialect,
+} from './receipt-dialect.ts';
 import { parseReceiptDate, parseReceiptText, type ReceiptText } from './receipt-fields.ts';
 import { compactDate } from './smpp-time.ts';
 import {
@@ -33,6 +40,8 @@ export interface ReceiptFields extends ReceiptText {
   /** network_error_code: its first octet (1 ANSI-136, 2 IS-95, 3 GSM, 4 reserved; 3.4 §5.3.2.31) and the code. */
   networkType: number | undefined;
   networkError: number | undefined;
+  /** err as a number where a dialect says how it is written; undefined: `err` as it stands. */
+  errNumber?: number | undefined;
   /** The dates read as UTC, Unix ms; undefined when absent or no date. */
   submitDateMs: number | undefined;
   doneDateMs: number | undefined;
@@ -69,8 +78,13 @@ export interface ReceiptToFormat {
  * for an intermediate one) nor is there a receipted_message_id. Text that merely looks like a
  * receipt is not one, because any handset can send it. A receipt of which nothing can be read
  * has all its fields undefined. Never throws.
+ * @param dialect how this carrier writes them; without one they are as appendix B has them
  */
-export function parseReceipt(pdu: DeliverSm | DataSm): ReceiptFields | undefined {
+export function parseReceipt(
+  pdu: DeliverSm | DataSm,
+  dialect?: ReceiptDialect,
+): ReceiptFields | undefined {
+  if (dialect !== undefined) return parseInDialect(pdu, dialect);
   const type = pdu.esm_class & MESSAGE_TYPE;
   const idTlv = textTlv(pdu, 'receipted_message_id')?.trim() || undefined;
   if (type !== DELIVERY_RECEIPT && type !== INTERMEDIATE_NOTIFICATION && idTlv === undefined)
@@ -97,6 +111,86 @@ export function parseReceipt(pdu: DeliverSm | DataSm): ReceiptFields | undefined
     text: fields.text,
     userReference: intTlv(pdu, 'user_message_reference'),
   };
+}
+
+/** As parseReceipt, by what a dialect says. Each of its rules is one line here. */
+function parseInDialect(
+  pdu: DeliverSm | DataSm,
+  dialect: ReceiptDialect,
+): ReceiptFields | undefined {
+  const type = pdu.esm_class & MESSAGE_TYPE;
+  const intermediate = dialect.intermediateTypes.includes(type) && type !== 0;
+  const idTlv = textTlv(pdu, 'receipted_message_id')?.trim() || undefined;
+  const isMarked = intermediate || (dialect.finalTypes.includes(type) && type !== 0);
+  const maybe = type === 0 && (dialect.byText || dialect.finalTypes.includes(0));
+  if (!isMarked && idTlv === undefined && !maybe) return undefined;
+  const isText = dialect.read !== 'tlv';
+  const isTlv = dialect.read !== 'text';
+  const fields = parseDialectText(isText ? dialectText(pdu, dialect) : '', dialect);
+  const stateOf = (word: string): number | undefined =>
+    dialect.states.get(word) ??
+    stateOfWord(word) ??
+    (/^[0-9]$/.test(word) ? Number(word) : undefined);
+  if (
+    !isMarked &&
+    idTlv === undefined &&
+    !looksLikeReceipt(fields, (word) => stateOf(word) !== undefined)
+  )
+    return undefined;
+  const network = octetsTlv(pdu, 'network_error_code');
+  const networkError = network?.length === 3 ? network.readUInt16BE(1) : undefined;
+  const err = dialectErr(fields.err, network?.[0], networkError, dialect);
+  return {
+    ...fields,
+    ...err,
+    intermediate,
+    idTlv: isTlv ? idTlv : undefined,
+    state:
+      (isTlv ? intTlv(pdu, 'message_state') : undefined) ??
+      (fields.stat === undefined ? undefined : stateOf(fields.stat)),
+    networkType: network?.[0],
+    networkError,
+    submitDateMs: dialectDate(fields.submitDate, dialect),
+    doneDateMs: dialectDate(fields.doneDate, dialect),
+  };
+}
+
+function dialectText(pdu: MessagePdu, { octets: form }: ReceiptDialect): string {
+  if (form === 'auto') return receiptTextOf(pdu);
+  const message = messageOctets(pdu);
+  const octets = message instanceof MalformedMessage ? NO_OCTETS : message;
+  const even = octets.subarray(0, octets.length & ~1);
+  switch (form) {
+    case 'latin1':
+      return octets.toString('latin1');
+    case 'ucs2':
+      return Buffer.from(even).swap16().toString('utf16le');
+    case 'ucs2le':
+      return even.toString('utf16le');
+    case 'gsm7-packed':
+      return decodeGsm7(unpackSeptets(octets));
+  }
+}
+
+function dialectDate(date: string | undefined, dialect: ReceiptDialect): number | undefined {
+  const { dates, toUtc } = dialect;
+  if (dates !== undefined) return parseDialectDate(date, dates, toUtc);
+  const ms = parseReceiptDate(date);
+  return ms === undefined || toUtc === undefined ? ms : toUtc(ms);
+}
+
+function dialectErr(
+  written: string | undefined,
+  networkType: number | undefined,
+  networkError: number | undefined,
+  { errFrom, errBase }: ReceiptDialect,
+): Pick<ReceiptFields, 'err' | 'errNumber'> {
+  if (errFrom !== 'text' && networkError !== undefined) {
+    const err = errFrom === 'tlv' ? String(networkError) : `${networkType}:${networkError}`;
+    return { err, errNumber: networkError };
+  }
+  const isHex = errBase === 'hex' && written !== undefined && /^(0x)?[0-9a-f]{1,7}$/i.test(written);
+  return { err: written, errNumber: isHex ? Number.parseInt(written, 16) : undefined };
 }
 
 /** The text and the TLVs of a receipt of ours. @throws PduError when the id has over 64 octets. */
