@@ -24,7 +24,7 @@ const TEXT_FIELDS = [
 const alias = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9 _.-]{0,31}$/, 'must be the name of a field, without its colon');
-const aliases = z.array(alias).max(ALIASES_MAX).default([]);
+const aliases = z.array(alias).max(ALIASES_MAX).optional();
 
 const dateFormat = z.string().refine(isDateFormat, {
   error: 'must be iso, epoch, epochMs, or made of YYYY YY MM DD hh mm ss, such as YYMMDDhhmmss',
@@ -68,7 +68,6 @@ export const receiptDialect = {
           err: aliases,
           text: aliases,
         })
-        .partial()
         .default({}),
       columns: z
         .strictObject({

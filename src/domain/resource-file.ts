@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import type { z } from 'zod';
+import { type CarrierProfiles, withProfiles } from './carrier-profile.ts';
 import { inboundName, overlaps } from './inbound.ts';
 import { referenceErrors } from './resource-references.ts';
 import { fileSchema } from './resource-schema.ts';
@@ -28,6 +29,8 @@ export interface ParsedResources {
 export interface ParseOptions {
   /** Makes a random system_id or password to suggest in place of one that SMPP does not allow. */
   readonly suggest?: () => string;
+  /** The profiles that carriers may name; without them a carrier's `profile` gives it nothing. */
+  readonly profiles?: CarrierProfiles;
 }
 
 /**
@@ -43,7 +46,14 @@ export function parseResources(
   const document = readYaml(text, keepsSource);
   if ('errors' in document) return { errors: document.errors.slice(0, ERRORS_MAX) };
   if (document.value === null) return { ok: {}, lineOf: () => 1 };
-  const parsed = fileSchema.safeParse(document.value);
+  const filled = withProfiles(document.value, options.profiles ?? NO_PROFILES);
+  if (options.profiles !== undefined && filled.unknown.length > 0)
+    return {
+      errors: filled.unknown.map(({ index, message }) =>
+        errorAt(['carriers', index, 'profile'], message, document),
+      ),
+    };
+  const parsed = fileSchema.safeParse(filled.file);
   if (!parsed.success) return { errors: schemaErrors(parsed.error, document, options) };
   const duplicates = duplicateErrors(parsed.data, document);
   if (duplicates.length > 0) return { errors: duplicates.slice(0, ERRORS_MAX) };
@@ -76,6 +86,8 @@ export function exportResources(set: ResourceSet): string {
     { aliasDuplicateObjects: false, lineWidth: 0 },
   );
 }
+
+const NO_PROFILES: CarrierProfiles = new Map();
 
 type FileData = z.output<typeof fileSchema>;
 

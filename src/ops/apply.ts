@@ -8,6 +8,7 @@ import type { FileError } from '../domain/yaml-document.ts';
 import { loadResources } from '../store/resource-rows.ts';
 import type { SecretKeeper } from '../store/resource-sealing.ts';
 import { type Applied, applyResources } from '../store/resources.ts';
+import { carrierProfiles } from './carrier-profiles.ts';
 
 /** A fault of a resource file: the line where it is known, the key, and what is wrong. */
 export interface ApplyFault {
@@ -35,7 +36,10 @@ export async function applyText(
   secrets: SecretKeeper,
   request: ApplyText,
 ): Promise<Applied | { readonly faults: readonly ApplyFault[] }> {
-  const parsed = parseResources(request.text, { suggest: randomSecret });
+  const parsed = parseResources(request.text, {
+    suggest: randomSecret,
+    profiles: carrierProfiles(),
+  });
   if ('errors' in parsed) return { faults: parsed.errors };
   const { text: _, ...rest } = request;
   const result = await applyResources(pool, secrets, { ...rest, next: () => ({ ok: parsed.ok }) });

@@ -8,6 +8,7 @@ import type { Api, ApiDeps } from './api.ts';
 import { type AccessToken, Authenticator, MAY, tokenOf } from './auth.ts';
 import { addBanRoutes } from './bans.ts';
 import { addBindRoutes } from './binds.ts';
+import { addCarrierProfileRoutes } from './carrier-profiles.ts';
 import { addCarrierRoutes } from './carriers.ts';
 import { addDocsRoutes, documentedSchema } from './docs.ts';
 import { addHealthRoutes } from './health.ts';
@@ -92,6 +93,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addMessageRoutes(app, options);
   addResourceRoutes(app, options);
   addCarrierRoutes(app, options);
+  addCarrierProfileRoutes(app);
   addBanRoutes(app, options);
   addBindRoutes(app, options);
   addTraceRoutes(app, options);

@@ -114,6 +114,8 @@ describe('runCli', () => {
       'reconcile',
       'carrier list',
       'carrier pause',
+      'carrier probe',
+      'carrier profiles',
       'carrier resume',
       'bans list',
       'bans lift',
@@ -286,6 +288,12 @@ describe('message, carrier, route, reconcile', () => {
 
   it('lists, pauses and resumes carriers and explains routes', async () => {
     expect((await run('carrier list')).out).toBe('none\n');
+    expect((await run('carrier profiles')).out).toMatch(/^sinch +Sinch$/m);
+    const { out } = await run('carrier profiles smpp-3.3');
+    expect(out).toMatch(/^# An SMSC of SMPP 3\.3/);
+    expect(out).toMatch(/^# https?:.* \(\d{4}-\d\d-\d\d\)$/m);
+    expect(out).toMatch(/^ids:\n {2}response: hex\n {2}receipt: decimal$/m);
+    expect(await run('carrier profiles nope')).toMatchObject({ code: 1 });
     expect((await run('carrier pause sim')).out).toBe('sim: paused\n');
     expect((await run('carrier resume sim')).code).toBe(0);
     expect((await run('carrier pause none')).code).toBe(1);
