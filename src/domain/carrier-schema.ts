@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { carrierQualityShape } from './carrier-quality-schema.ts';
-import { carrierReceiptShape } from './carrier-receipt-schema.ts';
 import { carrierQuirks } from './carrier-quirks-schema.ts';
+import { carrierReceiptShape } from './carrier-receipt-schema.ts';
 import { receiptDialect } from './receipt-dialect-schema.ts';
 import { count, fault, graceHours, name, password, rate, systemId, whole } from './schema-parts.ts';
 

@@ -56,7 +56,7 @@ export const receiptDialect = {
   receiptDialect: z
     .strictObject({
       read: z.enum(['any', 'text', 'tlv']).default('any'),
-      octets: z.enum(['auto', 'latin1', 'ucs2', 'ucs2le', 'gsm7-packed']).default('auto'),
+      octets: z.enum(['auto', 'latin1', 'gsm7', 'gsm7-packed', 'ucs2', 'ucs2le']).default('auto'),
       fields: z
         .strictObject({
           id: aliases,

@@ -22,7 +22,7 @@ export interface ReceiptDialect {
   /** A message of type 0 whose text reads as a receipt is one. */
   readonly byText: boolean;
   readonly read: 'any' | 'text' | 'tlv';
-  readonly octets: 'auto' | 'latin1' | 'ucs2' | 'ucs2le' | 'gsm7-packed';
+  readonly octets: 'auto' | 'latin1' | 'gsm7' | 'gsm7-packed' | 'ucs2' | 'ucs2le';
   /** Names beyond the usual, in lower case letters and digits alone. */
   readonly names: ReadonlyMap<string, ReceiptTextField>;
   /** Fields without names: by their place between separators. Undefined: they have names. */

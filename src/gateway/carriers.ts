@@ -4,14 +4,16 @@ import type { CarrierBindStatus } from '../session/carrier-bind.ts';
 import { CarrierLink, type CarrierLinkHandler } from '../session/carrier-link.ts';
 import type { Session } from '../session/session.ts';
 import { type InFlight, type SessionEndReason, sessionOptions } from '../session/session-types.ts';
-import type { Taps } from '../session/tap.ts';
+import type { PduTap, Taps } from '../session/tap.ts';
 import type { RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
 import type { BindBook } from './bind-book.ts';
+import { CarrierProbe, type ProbeDeps } from './carrier-probe.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { DispatchDeps, Link } from './dispatch-spec.ts';
 import type { InboundPath } from './inbound.ts';
 import type { Message } from './message.ts';
+import type { ProbeRequest } from './probe-plan.ts';
 import { protocolWatch } from './protocol-errors.ts';
 import { smaller } from './queue.ts';
 import type { ReceiptPath } from './receipt.ts';
@@ -52,6 +54,8 @@ export class Carriers implements CarrierLinkHandler {
   readonly #running = new Map<CarrierId, RunningCarrier>();
   readonly #leaving = new Set<Promise<void>>();
   #held = false;
+  /** Probes under way, which are shown what their carrier delivers; see ProbeDeps.watch. */
+  readonly #watches = new Map<CarrierId, Parameters<ProbeDeps['watch']>[0]>();
 
   constructor(deps: CarriersDeps) {
     this.#deps = deps;
@@ -133,6 +137,25 @@ export class Carriers implements CarrierLinkHandler {
     }
   }
 
+  /** Probes a carrier over a bind of its own; undefined when it does not run here. */
+  probe(id: CarrierId, request: ProbeRequest): CarrierProbe | undefined {
+    const carrier = this.#running.get(id)?.carrier;
+    if (carrier === undefined) return undefined;
+    return new CarrierProbe(
+      {
+        newLink: (handler, tap) => this.#newLink({ ...carrier, binds: 1 }, handler, tap),
+        watch: (watch) => {
+          this.#watches.set(id, watch);
+          return () => void this.#watches.delete(id);
+        },
+        forward: (session, pdu) => this.#deps.receipts().onDeliver(session, carrier, pdu),
+        now: this.#deps.now,
+      },
+      carrier,
+      request,
+    );
+  }
+
   /** Stops sending on all links (drain): what is in flight may finish. */
   pauseAll(): void {
     for (const { dispatcher } of this.#running.values()) dispatcher.setPaused(true);
@@ -164,9 +187,11 @@ export class Carriers implements CarrierLinkHandler {
   }
 
   onRequest(link: CarrierLink, session: Session, pdu: RequestPdu): void {
-    if (pdu.command === 'deliver_sm' || pdu.command === 'data_sm')
-      this.#deps.receipts().onDeliver(session, runningOf(link).carrier, pdu);
-    else if (pdu.command === 'alert_notification')
+    if (pdu.command === 'deliver_sm' || pdu.command === 'data_sm') {
+      const { carrier } = runningOf(link);
+      if (this.#watches.size > 0 && this.#watches.get(carrier.id)?.(session, pdu)) return;
+      this.#deps.receipts().onDeliver(session, carrier, pdu);
+    } else if (pdu.command === 'alert_notification')
       this.#deps.inbound.onAlert(runningOf(link).carrier, pdu);
     else session.refuse(pdu, status.ESME_RINVCMDID);
   }
@@ -241,7 +266,11 @@ export class Carriers implements CarrierLinkHandler {
     link.start();
   }
 
-  #newLink(carrier: CatalogCarrier): CarrierLink {
+  #newLink(
+    carrier: CatalogCarrier,
+    handler: CarrierLinkHandler = this,
+    tap: PduTap | undefined = this.#deps.taps?.carrier(carrier.name),
+  ): CarrierLink {
     const session = sessionOptions({
       side: 'esme',
       now: this.#deps.monotonic,
@@ -252,7 +281,7 @@ export class Carriers implements CarrierLinkHandler {
         bound: (session) => this.#onSessionBound(carrier.name, session),
         ended: (session, reason) => this.#onSessionEnded(carrier.name, session, reason),
       }),
-      tap: this.#deps.taps?.carrier(carrier.name),
+      tap,
     });
     const { host, port, systemId, bindAs, binds, segmentsPerSecond } = carrier;
     const password = this.#deps.openPassword(carrier);
@@ -267,7 +296,7 @@ export class Carriers implements CarrierLinkHandler {
       session,
       random: this.#deps.random,
     };
-    const link = new CarrierLink(options, this);
+    const link = new CarrierLink(options, handler);
     if (this.#held) link.pauseReading('storeBehind');
     return link;
   }

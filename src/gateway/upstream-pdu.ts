@@ -1,4 +1,4 @@
-import type { CatalogCarrier } from '../domain/catalog.ts';
+import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
 import { checkSender } from '../domain/sender-id.ts';
 import { newPdu, type SubmitSm } from '../smpp/pdu.ts';
 import { splitPdu } from '../smpp/segmentation.ts';
@@ -14,8 +14,8 @@ const NOTIFICATIONS = 0x10;
 /** What of a message its submit_sm is made of. */
 export type Upstream = Pick<
   Message,
-  'id' | 'submit' | 'destination' | 'segments' | 'validUntilMs' | 'registeredDelivery' | 'owner'
->;
+  'id' | 'submit' | 'destination' | 'segments' | 'validUntilMs' | 'registeredDelivery'
+> & { readonly owner: Pick<CatalogAccount, 'profile'> };
 
 /** TON international, NPI E.164 (SMPP 3.4 §5.2.5, §5.2.6): our destinations are E.164 digits. */
 const TON_INTERNATIONAL = 1;

@@ -24,7 +24,9 @@ import { DEFAULT_ALPHABET, type Message } from './message.ts';
  */
 
 /** What of a message the rules look at. */
-export type Quirky = Pick<Message, 'submit' | 'destination' | 'validUntilMs' | 'owner'>;
+export type Quirky = Pick<Message, 'submit' | 'destination' | 'validUntilMs'> & {
+  readonly owner: Pick<CatalogAccount, 'profile'>;
+};
 
 /** TON and NPI of SMPP 3.4 §5.2.5 and §5.2.6. */
 const TON_NATIONAL = 2;

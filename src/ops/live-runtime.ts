@@ -8,9 +8,11 @@ import type { CatalogSource } from '../gateway/catalog-source.ts';
 import type { Dispatcher } from '../gateway/dispatch.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { ParkedReceipts, ParkedReceiptView } from '../gateway/parked-receipts.ts';
+import type { ProbeRequest } from '../gateway/probe-plan.ts';
 import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { countWaiting } from '../store/waiting.ts';
+import { type ProbeView, probeView } from './carrier-probe.ts';
 import type { LiveCounts } from './live-counts.ts';
 import type {
   BanView,
@@ -59,6 +61,8 @@ export class LiveRuntime implements OpsRuntime {
   #waitingAtMs = 0;
   #quality: readonly CarrierQualityView[] = [];
   #qualityAtMs = 0;
+  /** Carriers that are being probed. */
+  readonly #probing = new Set<string>();
 
   constructor(options: LiveRuntimeOptions) {
     this.facts = options.facts;
@@ -213,6 +217,23 @@ export class LiveRuntime implements OpsRuntime {
 
   async explainParked(id: bigint): ReturnType<ParkedReceipts['explain']> {
     return this.#running().parked.explain(id);
+  }
+
+  async probeCarrier(
+    name: string,
+    request: ProbeRequest,
+  ): Promise<ProbeView | { readonly failed: string } | 'busy' | 'notRunning'> {
+    if (this.#probing.has(name)) return 'busy';
+    const carrier = [...this.#catalog.carriers.values()].find((one) => one.name === name);
+    const probe = carrier && this.#options.gateway()?.carriers.probe(carrier.id, request);
+    if (probe === undefined) return 'notRunning';
+    this.#probing.add(name);
+    try {
+      const seen = await probe.run();
+      return 'failed' in seen ? seen : probeView(name, seen);
+    } finally {
+      this.#probing.delete(name);
+    }
   }
 
   catalogChanged(): Promise<void> {

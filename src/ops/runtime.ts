@@ -11,6 +11,9 @@ export interface ParkedReceiptsQuery {
   readonly limit: number;
 }
 
+import type { ProbeRequest } from '../gateway/probe-plan.ts';
+import type { ProbeView } from './carrier-probe.ts';
+
 /** Where a carrier's link stands: `up` every bind is there, `partial` some, `down` none, `paused` by an operator. */
 export type CarrierState = 'up' | 'partial' | 'down' | 'paused';
 
@@ -173,6 +176,14 @@ export interface OpsRuntime {
   parkedReceipts(query: ParkedReceiptsQuery): Promise<readonly ParkedReceiptView[] | undefined>;
   /** One of them and what would be done with it now; undefined: there is none of this id. @throws while starting */
   explainParked(id: bigint): ReturnType<ParkedReceipts['explain']>;
+  /**
+   * Probes a carrier over a bind of its own (gateway/carrier-probe.ts): minutes, one probe of a carrier at a time.
+   * `notRunning`: this node has no link to it.
+   */
+  probeCarrier(
+    name: string,
+    request: ProbeRequest,
+  ): Promise<ProbeView | { readonly failed: string } | 'busy' | 'notRunning'>;
   /**
    * The configuration of the database changed and is committed (resources, an account's status, a carrier paused):
    * reads it again and settles when it is in force here. Other nodes hear of it by NOTIFY.

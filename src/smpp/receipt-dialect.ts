@@ -11,7 +11,7 @@ export interface ReceiptDialect {
   /** `text` and `tlv` leave the other unread. */
   readonly read: 'any' | 'text' | 'tlv';
   /** What the octets are, whatever data_coding says; `auto`: Latin-1, or UTF-16 where it looks so. */
-  readonly octets: 'auto' | 'latin1' | 'ucs2' | 'ucs2le' | 'gsm7-packed';
+  readonly octets: 'auto' | 'latin1' | 'gsm7' | 'gsm7-packed' | 'ucs2' | 'ucs2le';
   /** Further names of fields, in lower case letters and digits alone. */
   readonly names: ReadonlyMap<string, keyof ReceiptText>;
   /** Fields by their place between separators, '-' for one that is not read; undefined: they have names. */
@@ -95,6 +95,11 @@ export function parseDialectText(
   }
   if (former !== undefined) put(fields, former.field, text.slice(former.value));
   return fields;
+}
+
+/** Whether a field of this name is read without being told what it is. */
+export function isKnownName(name: string, field: keyof ReceiptText): boolean {
+  return NAMES.get(bare(name)) === field;
 }
 
 /** Whether fields of a text without a mark are a receipt's: an id, a state, and one thing more that no person writes. */

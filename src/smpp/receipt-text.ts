@@ -152,6 +152,7 @@ function parseInDialect(
     networkError,
     submitDateMs: dialectDate(fields.submitDate, dialect),
     doneDateMs: dialectDate(fields.doneDate, dialect),
+    userReference: intTlv(pdu, 'user_message_reference'),
   };
 }
 
@@ -163,6 +164,8 @@ function dialectText(pdu: MessagePdu, { octets: form }: ReceiptDialect): string 
   switch (form) {
     case 'latin1':
       return octets.toString('latin1');
+    case 'gsm7':
+      return decodeGsm7(octets);
     case 'ucs2':
       return Buffer.from(even).swap16().toString('utf16le');
     case 'ucs2le':

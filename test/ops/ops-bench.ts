@@ -158,6 +158,10 @@ export function testRuntime(): TestRuntime {
       const parked = runtime.parkedViews.find((one) => one.parked === id);
       return parked && { parked, explanation: EXPLANATION };
     },
+    probeCarrier: async (name, { waitMs }) => {
+      told.push(`probeCarrier ${name} ${waitMs}`);
+      return { failed: 'refused by this test' };
+    },
     catalogChanged: async () => {
       told.push('catalogChanged');
     },

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { pathOf, queryOf } from './api-client.ts';
-import { addCarrierQuality } from './carrier-quality.ts';
+import { addCarrierProbe } from './carrier-probe.ts';
 import { addCarrierProfiles } from './carrier-profiles.ts';
+import { addCarrierQuality } from './carrier-quality.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { formatFields, formatTable } from './io.ts';
 
@@ -36,6 +37,7 @@ export function addCarrier(program: Command, context: CliContext): void {
   addPausing(carrier, context, 'pause', 'send nothing more to a carrier; its receipts still come');
   addPausing(carrier, context, 'resume', 'send to a carrier again');
   addCarrierProfiles(carrier, context);
+  addCarrierProbe(carrier, context);
 }
 
 /** `route explain NUMBER`. */

@@ -8,6 +8,7 @@ import type { Api, ApiDeps } from './api.ts';
 import { type AccessToken, Authenticator, MAY, tokenOf } from './auth.ts';
 import { addBanRoutes } from './bans.ts';
 import { addBindRoutes } from './binds.ts';
+import { addCarrierProbeRoute } from './carrier-probe.ts';
 import { addCarrierProfileRoutes } from './carrier-profiles.ts';
 import { addCarrierRoutes } from './carriers.ts';
 import { addDocsRoutes, documentedSchema } from './docs.ts';
@@ -94,6 +95,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addResourceRoutes(app, options);
   addCarrierRoutes(app, options);
   addCarrierProfileRoutes(app);
+  addCarrierProbeRoute(app, options);
   addBanRoutes(app, options);
   addBindRoutes(app, options);
   addTraceRoutes(app, options);

@@ -294,6 +294,9 @@ describe('message, carrier, route, reconcile', () => {
     expect(out).toMatch(/^# https?:.* \(\d{4}-\d\d-\d\d\)$/m);
     expect(out).toMatch(/^ids:\n {2}response: hex\n {2}receipt: decimal$/m);
     expect(await run('carrier profiles nope')).toMatchObject({ code: 1 });
+    expect(await run('carrier probe sim')).toMatchObject({ code: 2 });
+    expect(await run('carrier probe sim --to 966500000001 --wait soon')).toMatchObject({ code: 2 });
+    expect(await run('carrier probe none --to 966500000001')).toMatchObject({ code: 1 });
     expect((await run('carrier pause sim')).out).toBe('sim: paused\n');
     expect((await run('carrier resume sim')).code).toBe(0);
     expect((await run('carrier pause none')).code).toBe(1);

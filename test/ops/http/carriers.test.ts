@@ -58,6 +58,48 @@ describe('POST /v1/carriers/{name}/pause and resume', () => {
   });
 });
 
+describe('POST /v1/carriers/{name}/probe', () => {
+  const probe = (name: string, body: object) =>
+    ops.request('POST', `/v1/carriers/${name}/probe`, body);
+
+  it('writes down who asked, without the number, before it begins; and says why it failed', async () => {
+    const answer = await probe('sim', { to: '+966 500000001'.replace(' ', ''), waitSeconds: 2 });
+    expect(answer.status).toBe(502);
+    expect(answer.json.detail).toBe('refused by this test');
+    expect(ops.runtime.told.splice(0)).toEqual(['probeCarrier sim 2000']);
+    const { rows } = await ops.pool.query(
+      'select actor, subject, detail from audit where action = $1',
+      ['carrier.probe'],
+    );
+    expect(rows).toEqual([{ actor: 'admin', subject: 'sim', detail: { waitSeconds: 2 } }]);
+  });
+
+  it('refuses what cannot be sent, and carriers that are none', async () => {
+    expect((await probe('none', { to: '966500000001' })).status).toBe(404);
+    expect((await probe('sim', { to: 'abc' })).status).toBe(400);
+    expect(
+      (await probe('sim', { to: '966500000001', from: 'much too long a sender' })).status,
+    ).toBe(400);
+    expect((await probe('sim', { to: '966500000001', waitSeconds: 301 })).status).toBe(400);
+    expect(ops.runtime.told).toEqual([]);
+  });
+});
+
+describe('GET /v1/carrier-profiles', () => {
+  it('lists them with their sources, and gives one with its keys', async () => {
+    const list = await ops.request('GET', '/v1/carrier-profiles');
+    expect(list.json.profiles).toContainEqual(
+      expect.objectContaining({
+        name: 'jasmin',
+        sources: [expect.objectContaining({ read: expect.any(String) })],
+      }),
+    );
+    const one = await ops.request('GET', '/v1/carrier-profiles/smpp-3.3');
+    expect(one.json.carrier.ids).toEqual({ response: 'hex', receipt: 'decimal' });
+    expect((await ops.request('GET', '/v1/carrier-profiles/nope')).status).toBe(404);
+  });
+});
+
 describe('GET /v1/routes/explain', () => {
   it('explains where a number would go', async () => {
     const answer = await ops.request('GET', '/v1/routes/explain?to=%2B966500000001&account=acme');
