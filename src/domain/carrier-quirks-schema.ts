@@ -10,6 +10,7 @@ const ADDRESS_CHARACTERS = 20; // SMPP 3.4 §5.2.8 and §5.2.9: 21 octets with t
 const RULES_MAX = 1_000; // senders of one carrier: each message may look at all of them
 const TLV_RULES_MAX = 64; // more than there are standard TLVs of a submit_sm (3.4 §4.4.1: 31)
 const PAYLOAD_OCTETS_MAX = 65_535; // two octets of length (3.4 §5.3.2.32)
+const TLV_OCTETS_MAX = 256; // what a rule writes is a name, a number or a template's id
 const SEGMENTS_MAX = 255; // one octet (3.4 §5.3.2.23)
 
 const octet = whole(0, 255);
@@ -43,7 +44,8 @@ const addressForm = z.strictObject({ ton: octet.optional(), npi: octet.optional(
 const numberForm = addressForm.extend({
   format: z.enum(['e164', 'plus', '00', 'national']).optional(),
   strip: digits(15).optional(),
-  add: digits(5).optional(),
+  // With 15 digits of E.164 and "00" the longest address there is.
+  add: digits(3).optional(),
 });
 
 const addresses = z
@@ -101,7 +103,7 @@ const tlvRule = z
     type: z.enum(TLV_TYPES).default('octets'),
     direction: z.enum(['submit', 'deliver']).default('submit'),
     required: z.boolean().default(false),
-    value: z.union([z.string().max(255), z.number()]).optional(),
+    value: z.union([z.string(), z.number()]).optional(),
     fromTlv: number(0xffff).optional(),
     fromProfile: z.string().min(1).optional(),
     drop: z.boolean().default(false),
@@ -165,8 +167,8 @@ export function fitsType(type: TlvType, value: string | number | boolean): boole
     case 'integer4':
       return /^[0-9]{1,10}$/.test(text) && Number(text) < 256 ** Number(type.slice(-1));
     case 'octets':
-      return /^([0-9a-fA-F]{2})*$/.test(text);
+      return text.length <= 2 * TLV_OCTETS_MAX && /^([0-9a-fA-F]{2})*$/.test(text);
     default:
-      return /^[\x20-\x7e\xa0-\xff]*$/.test(text);
+      return text.length < TLV_OCTETS_MAX && /^[\x20-\x7e\xa0-\xff]*$/.test(text);
   }
 }

@@ -18,7 +18,7 @@ import {
 } from '../smpp/pdu.ts';
 import { ESME_RINVCMDID, ESME_ROK, statusName } from '../smpp/status.ts';
 import { intTlv, textTlv } from '../smpp/tlv.ts';
-import { endsWith, sameId, textOf } from './probe-findings.ts';
+import { endedBy, sameId, textOf } from './probe-pairing.ts';
 import { type ProbeRequest, probePlan } from './probe-plan.ts';
 import type { ProbeReceipt, ProbeSeen, ProbeSubmit } from './probe-seen.ts';
 
@@ -215,7 +215,7 @@ export class CarrierProbe implements CarrierLinkHandler {
 
   #allEnded(): boolean {
     const accepted = this.#submits.filter(({ answer }) => answer?.status === ESME_ROK);
-    const ended = new Set(this.#receipts.map((receipt) => endsWith(receipt, this.#submits)));
+    const ended = new Set(this.#receipts.map((receipt) => endedBy(receipt, this.#submits)));
     return accepted.every((submit) => ended.has(submit));
   }
 

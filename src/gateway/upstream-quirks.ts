@@ -15,7 +15,7 @@ import { hasUdh, MalformedMessage, messageOctets, partOf } from '../smpp/message
 import type { DeliverSm, SubmitSm } from '../smpp/pdu.ts';
 import { malformedMessage } from '../smpp/segmentation.ts';
 import { formatAbsoluteTime } from '../smpp/smpp-time.ts';
-import { TLVS, type Tlv, tlvOf } from '../smpp/tlv.ts';
+import { TLVS, type Tlv, tlvOf, tlvSpec } from '../smpp/tlv.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
 
 /*
@@ -30,6 +30,8 @@ export type Quirky = Pick<Message, 'submit' | 'destination' | 'validUntilMs'> & 
 
 /** TON and NPI of SMPP 3.4 §5.2.5 and §5.2.6. */
 const TON_NATIONAL = 2;
+/** An address has at most so many (SMPP 3.4 §5.2.8): a longer one could not be written at all. */
+const ADDRESS_CHARACTERS = 20;
 const TON_ALPHANUMERIC = 5;
 /** esm_class bits 1-0, the messaging mode (§5.2.12). */
 const MESSAGING_MODE = 0x03;
@@ -175,7 +177,8 @@ function written(digits: string, form: NumberForm, countryCode: string | undefin
     number = number.slice(countryCode.length);
   if (format === 'plus') number = `+${number}`;
   if (format === '00') number = `00${number}`;
-  return add + number;
+  // What a rule of `senders` gives may be longer than E.164.
+  return (add + number).slice(0, ADDRESS_CHARACTERS);
 }
 
 /** The TLVs of a PDU by the rules; what no rule names stays, unless the rules say otherwise. */
@@ -202,8 +205,19 @@ function ruledValue(
   account: Pick<CatalogAccount, 'profile'> | undefined,
 ): Buffer | undefined {
   if (rule.drop) return undefined;
-  if (rule.fixed !== undefined) return rule.fixed;
-  return tlvOf(pdu, rule.fromTlv) ?? (account === undefined ? undefined : rule.ofAccount(account));
+  const value =
+    rule.fixed ??
+    tlvOf(pdu, rule.fromTlv) ??
+    (account === undefined ? undefined : rule.ofAccount(account));
+  return value !== undefined && fitsTag(rule.tag, value.length) ? value : undefined;
+}
+
+/** A TLV of the standard with another length could not be written: it is as good as absent. */
+function fitsTag(tag: number, octets: number): boolean {
+  const spec = tlvSpec(tag);
+  if (spec === undefined) return true;
+  if (spec.either === true) return octets === spec.min || octets === spec.max;
+  return octets >= spec.min && octets <= spec.max;
 }
 
 /** Without these a message is another one: no rule about "others" means them. */

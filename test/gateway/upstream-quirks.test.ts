@@ -52,6 +52,7 @@ const CARRIERS = {
       { name: 'message_type', tag: '0x1414', type: 'cstring', value: 'OTP' },
       { name: 'pe_id', tag: '0x1400', type: 'text', fromProfile: 'peId', required: true },
       { name: 'reference', tag: '0x1401', type: 'integer2', fromTlv: '0x1500' },
+      { name: 'dest_addr_subunit', tag: 0x0005, type: 'integer2', value: 1 },
       { name: 'privacy_indicator', tag: 0x0201, drop: true },
       { name: 'language', tag: '0x1501', type: 'integer1', fromTlv: 0x020d },
     ],
@@ -247,6 +248,8 @@ describe('the TLV registry of a carrier', () => {
     expect([tlvs.get(0x1501), tlvs.has(0x020d)]).toEqual(['03', false]);
     expect(tlvs.get(0x0204)).toBe('0007');
     expect(tlvs.has(0x1401)).toBe(false);
+    // One octet by SMPP 3.4 §5.3.2.1: two could not be sent.
+    expect(tlvs.has(0x0005)).toBe(false);
   });
 
   it('refuses at accept, with ESME_RMISSINGTLV, what would lack a required one', async () => {
