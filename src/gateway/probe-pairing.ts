@@ -2,9 +2,9 @@ import type { UpstreamIdForm } from '../domain/catalog.ts';
 import { messageStateName } from '../domain/message-state.ts';
 import type { ReceiptDialect } from '../domain/receipt-dialect.ts';
 import { decodeGsm7, unpackSeptets } from '../smpp/gsm7.ts';
+import { readId, responseKey } from '../smpp/message-ids.ts';
 import { MESSAGE_STATES, stateOfWord } from '../smpp/message-state.ts';
 import { type DeliverSm, newPdu } from '../smpp/pdu.ts';
-import { idKeys } from '../smpp/receipt-text.ts';
 import { intTlv, textTlv, type WithTlvs } from '../smpp/tlv.ts';
 import type { ProbeReceipt, ProbeSubmit } from './probe-seen.ts';
 import { type LearntText, learnText } from './probe-text.ts';
@@ -78,8 +78,7 @@ const BLANKS: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d]);
 /** Whether two ids can be one, in whatever base each is written. */
 export function sameId(one: string, other: string): boolean {
   if (one === '' || other === '') return false;
-  const keys = new Set(idKeys(one, 'auto'));
-  return idKeys(other, 'auto').some((key) => keys.has(key));
+  return isRead(one, other, { response: 'auto', receipt: 'auto' });
 }
 
 /** The text of a receipt under one reading of its octets. */
@@ -109,9 +108,9 @@ export function idForms(pairings: readonly Pairing[]): IdForms | undefined {
   if (known.length === 0) return undefined;
   const forms = ID_FORMS.find(([response, receipt]) =>
     known.every((pairing) => {
-      const keys = new Set(idKeys(pairing.submit.answer?.messageId ?? '', response));
+      const answered = pairing.submit.answer?.messageId ?? '';
       return [pairing.idTlv, pairing.text?.id].some(
-        (id) => id !== undefined && idKeys(id, receipt).some((key) => keys.has(key)),
+        (id) => id !== undefined && isRead(answered, id, { response, receipt }),
       );
     }),
   );
@@ -130,8 +129,13 @@ const ID_FORMS: readonly (readonly [UpstreamIdForm, UpstreamIdForm])[] = [
 /** Whether an id of a receipt is the answer's under these bases; without any it may be. */
 export function meets(id: string, { answer }: ProbeSubmit, ids: IdForms | undefined): boolean {
   if (ids === undefined) return true;
-  const keys = new Set(idKeys(answer?.messageId ?? '', ids.response));
-  return idKeys(id, ids.receipt).some((key) => keys.has(key));
+  return isRead(answer?.messageId ?? '', id, ids);
+}
+
+/** Whether a receipt's id can be read as that of a submit_sm_resp. */
+function isRead(answered: string, id: string, ids: IdForms): boolean {
+  const meant = responseKey(answered, ids);
+  return readId(id, ids).some(({ key }) => key === meant);
 }
 
 /** The state of a receipt in words: of its TLV, else of its text. */

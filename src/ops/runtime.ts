@@ -1,6 +1,8 @@
 import type { ParkedReceipts, ParkedReceiptView } from '../gateway/parked-receipts.ts';
+import type { ProbeRequest } from '../gateway/probe-plan.ts';
 import type { CarrierQuality } from '../gateway/quality.ts';
 import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
+import type { ProbeView } from './carrier-probe.ts';
 
 /** Which unmatched receipts are wanted. */
 export interface ParkedReceiptsQuery {
@@ -10,9 +12,6 @@ export interface ParkedReceiptsQuery {
   readonly before: bigint | undefined;
   readonly limit: number;
 }
-
-import type { ProbeRequest } from '../gateway/probe-plan.ts';
-import type { ProbeView } from './carrier-probe.ts';
 
 /** Where a carrier's link stands: `up` every bind is there, `partial` some, `down` none, `paused` by an operator. */
 export type CarrierState = 'up' | 'partial' | 'down' | 'paused';

@@ -7,7 +7,7 @@ import { addCarrierQuality } from './carrier-quality.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { formatFields, formatTable } from './io.ts';
 
-/** `carrier list|quality|pause|resume`. */
+/** `carrier list|quality|pause|resume|profiles|probe`. */
 export function addCarrier(program: Command, context: CliContext): void {
   const carrier = program.command('carrier').description('carriers: their state, pause and resume');
   carrier
