@@ -76,6 +76,7 @@ describe('runCli', () => {
       'export',
       'account',
       'message',
+      'receipt',
       'reconcile',
       'carrier',
       'bans',
