@@ -1,5 +1,8 @@
+import type { Socket } from 'node:net';
 import type { RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
+import type { AdaptiveRateState } from './adaptive-rate.ts';
 import { BACKOFF_DEFAULTS } from './backoff.ts';
+import { CarrierAddresses, type Endpoint } from './carrier-addresses.ts';
 import {
   type CarrierAddress,
   CarrierBind,
@@ -7,7 +10,8 @@ import {
   type CarrierBindStatus,
 } from './carrier-bind.ts';
 import type { BindCommand } from './legal.ts';
-import { TokenBucket } from './rate.ts';
+import { OutbindListener, type OutbindOptions, type OutbindResult } from './outbind-listener.ts';
+import { SendRate } from './send-rate.ts';
 import type { Session } from './session.ts';
 import type {
   InFlight,
@@ -25,6 +29,13 @@ export interface CarrierLinkOptions extends CarrierAddress {
   readonly segmentsPerSecond: number;
   /** Default one second's worth. */
   readonly burst?: number;
+  /**
+   * Whether an answer of this status says that there were too many requests: the link then finds the rate that the carrier
+   * takes (AdaptiveRate). Undefined: no answer slows it.
+   */
+  readonly slowsDown?: (commandStatus: number) => boolean;
+  /** The carrier may ask us to bind. As many sessions as `binds` can come of it. */
+  readonly outbind?: OutbindOptions;
   /** Limits of each session; windowMax is per session. closeOnResponseTimeout is set whatever is given. */
   readonly session: SessionOptions;
   /** 0 to below 1, for the jitter. */
@@ -64,6 +75,10 @@ export interface CarrierLinkHandler {
   onWindowOpen?(link: CarrierLink): void;
   /** A bind changed its state, for logs and metrics. */
   onBindChange?(link: CarrierLink, bind: CarrierBindStatus): void;
+  /** What became of a connection to the port of `outbind`. */
+  onOutbind?(link: CarrierLink, result: OutbindResult, address: string): void;
+  /** The port of `outbind` cannot be had; it is tried again. */
+  onOutbindUnavailable?(link: CarrierLink, code: string): void;
 }
 
 /**
@@ -82,7 +97,9 @@ export class CarrierLink {
   attachment: unknown = undefined;
   readonly #handler: CarrierLinkHandler;
   readonly #binds: CarrierBind[] = [];
-  readonly #rate: TokenBucket;
+  readonly #rate: SendRate;
+  readonly #owner: CarrierBindOwner;
+  readonly #outbind: OutbindListener | undefined;
   #sessionOptions: SessionOptions;
   #interval: NodeJS.Timeout | undefined;
   #up = false;
@@ -101,12 +118,12 @@ export class CarrierLink {
     this.options = options;
     this.#sessionOptions = { ...options.session, side: 'esme', closeOnResponseTimeout: true };
     this.#handler = handler;
-    const { segmentsPerSecond, burst, session } = options;
-    this.#rate = new TokenBucket(segmentsPerSecond, session.now(), burst ?? segmentsPerSecond);
-    const owner = this.#bindOwner();
+    this.#rate = new SendRate(options, options.session.now, () => this.#opened());
+    this.#owner = this.#bindOwner();
+    this.#outbind = this.#outbindListener();
     for (let pair = 0; pair < options.binds; pair++) {
       for (const command of COMMANDS_OF[options.bindAs])
-        this.#binds.push(new CarrierBind(command, owner));
+        this.#binds.push(new CarrierBind(command, this.#owner));
     }
   }
 
@@ -124,6 +141,11 @@ export class CarrierLink {
     return this.#binds.map((bind) => bind.status);
   }
 
+  /** What the carrier's answers made of the rate; undefined when none may. */
+  get adaptiveRate(): AdaptiveRateState | undefined {
+    return this.#rate.adaptive?.state;
+  }
+
   /** Requests outstanding on all binds. */
   get windowInUse(): number {
     let inUse = 0;
@@ -133,6 +155,7 @@ export class CarrierLink {
 
   /** Starts to bind. */
   start(): void {
+    if (this.#stopping) return;
     const { tickMs = LINK_TICK_MS } = this.options;
     if (tickMs > 0)
       this.#interval ??= setInterval(() => this.tick(this.options.session.now()), tickMs);
@@ -145,7 +168,10 @@ export class CarrierLink {
    */
   windowFree(): number {
     const free = this.#free();
-    if (free === 0) this.#awaited = true;
+    if (free === 0) {
+      this.#awaited = true;
+      this.#rate.wakeSoon();
+    }
     return free;
   }
 
@@ -156,7 +182,7 @@ export class CarrierLink {
    */
   send(pdu: RequestPdu, context: unknown, segments = 1): boolean {
     const session = this.#paused ? undefined : this.#nextSession();
-    if (session === undefined || !this.#rate.take(segments, this.options.session.now())) {
+    if (session === undefined || !this.#rate.take(segments, this)) {
       this.#awaited = true;
       return false;
     }
@@ -166,7 +192,8 @@ export class CarrierLink {
     } finally {
       if (!sent) this.#rate.giveBack(segments);
     }
-    if (!sent) this.#awaited = true;
+    if (sent) this.#rate.sent(segments);
+    else this.#awaited = true;
     return sent;
   }
 
@@ -194,7 +221,7 @@ export class CarrierLink {
   /** Changes rate and windows in force. */
   reshape(limits: { segmentsPerSecond: number; burst?: number; windowMax: number }): void {
     const { segmentsPerSecond, burst = segmentsPerSecond, windowMax } = limits;
-    this.#rate.reshape(segmentsPerSecond, this.options.session.now(), burst);
+    this.#rate.reshape(segmentsPerSecond, burst);
     this.#sessionOptions = { ...this.#sessionOptions, windowMax };
     for (const { session } of this.#binds) session?.setLimits({ windowMax });
     this.#opened();
@@ -205,14 +232,17 @@ export class CarrierLink {
     if (nowMs - this.#bindTickMs >= BIND_TICK_MS || this.#stopping) {
       this.#bindTickMs = nowMs;
       for (const bind of this.#binds) bind.tick(nowMs);
+      this.#outbind?.tick(nowMs);
     }
+    this.#rate.tick(nowMs);
     this.#opened();
   }
 
   /** Unbinds everything and resolves when the last socket is gone. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    for (const bind of this.#binds) bind.stop();
+    for (const bind of [...this.#binds]) bind.stop();
+    await this.#outbind?.close();
     if (this.state !== 'stopped') {
       await new Promise<void>((resolve) => {
         this.#stopped = resolve;
@@ -220,13 +250,14 @@ export class CarrierLink {
     }
     clearInterval(this.#interval);
     this.#interval = undefined;
+    this.#rate.stop();
   }
 
   #free(): number {
     if (this.#paused) return 0;
     let free = 0;
     for (const { session } of this.#binds) free += session?.windowFree() ?? 0;
-    return free === 0 ? 0 : Math.min(free, this.#rate.available(this.options.session.now()));
+    return free === 0 ? 0 : Math.min(free, this.#rate.available(this));
   }
 
   /** The session of the present run while it has room, so that a run leaves as one write; then the one with most room. */
@@ -253,21 +284,24 @@ export class CarrierLink {
   }
 
   #opened(): void {
-    if (!this.#awaited || this.#free() === 0) return;
+    if (!this.#awaited) return;
+    if (this.#free() === 0) return this.#rate.wakeSoon();
     this.#awaited = false;
     this.#handler.onWindowOpen?.(this);
   }
 
   #bindOwner(): CarrierBindOwner {
     const link = this;
+    const { host, port, addresses = [], backoff = BACKOFF_DEFAULTS, random } = this.options;
     return {
       address: this.options,
-      backoff: this.options.backoff ?? BACKOFF_DEFAULTS,
+      addresses: new CarrierAddresses([{ host, port }, ...addresses], backoff, random),
+      backoff,
       sessionHandler: this.#sessionHandler(),
       get sessionOptions() {
         return link.#sessionOptions;
       },
-      random: this.options.random,
+      random,
       bindChanged: (bind) => this.#bindChanged(bind),
     };
   }
@@ -277,14 +311,40 @@ export class CarrierLink {
     return {
       onBound: (session) => this.#bound(session),
       onRequest: (session, pdu, overWindow) => handler.onRequest(this, session, pdu, overWindow),
-      onResponse: (_session, pdu, context, sentAtMs) =>
-        handler.onResponse(this, pdu, context, sentAtMs),
+      onResponse: (_session, pdu, context, sentAtMs) => {
+        this.#rate.answered(pdu, sentAtMs);
+        handler.onResponse(this, pdu, context, sentAtMs);
+      },
       onWindowOpen: () => this.#opened(),
       onClosed: (session, reason, inFlight) => {
         if (inFlight.length > 0) handler.onReturned(this, inFlight, reason);
         (session.attachment as CarrierBind).lost(reason);
       },
     };
+  }
+
+  #outbindListener(): OutbindListener | undefined {
+    const { outbind, session } = this.options;
+    if (outbind === undefined) return undefined;
+    const handler = this.#handler;
+    return new OutbindListener(
+      outbind,
+      {
+        onOutbind: (socket, from) => this.#adopt(socket, from, outbind),
+        onResult: (result, address) => handler.onOutbind?.(this, result, address),
+        onUnavailable: (code) => handler.onOutbindUnavailable?.(this, code),
+      },
+      session.now,
+    );
+  }
+
+  #adopt(socket: Socket, from: Endpoint, outbind: OutbindOptions): boolean {
+    const made = this.#binds.filter((bind) => bind.isOutbind).length;
+    if (this.#stopping || made >= this.options.binds) return false;
+    const bind = new CarrierBind(outbind.command, this.#owner);
+    this.#binds.push(bind);
+    bind.adopt(socket, from);
+    return true;
   }
 
   #bound(session: Session): void {
@@ -294,6 +354,9 @@ export class CarrierLink {
 
   #bindChanged(bind: CarrierBind): void {
     const status = bind.status;
+    // The carrier makes another when it wants one.
+    if (bind.isOutbind && status.state === 'stopped')
+      this.#binds.splice(this.#binds.indexOf(bind), 1);
     this.#handler.onBindChange?.(this, status);
     const bound = this.#binds.filter((other) => other.state === 'bound');
     const up =

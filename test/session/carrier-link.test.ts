@@ -313,7 +313,7 @@ describe('a lost bind', () => {
 describe('a carrier that cannot be had', () => {
   it('is tried again with longer and longer waits', async () => {
     const carrier = await carrierUp();
-    carrier.status = 0x0d;
+    carrier.status = 0x08;
     const { link, handler, clock } = makeLink(carrier.port);
     link.start();
     const waits: number[] = [];
@@ -321,7 +321,7 @@ describe('a carrier that cannot be had', () => {
       await handler.until(() => link.binds[0]?.failures === attempt);
       expect(link.binds[0]).toMatchObject({
         state: 'waiting',
-        reason: { kind: 'bindRejected', status: 0x0d },
+        reason: { kind: 'bindRejected', status: 0x08 },
       });
       const from = clock.ms;
       while (link.binds[0]?.state === 'waiting') {
