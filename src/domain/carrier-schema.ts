@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { carrierLinkShape, mayOutbind } from './carrier-link-schema.ts';
 import { carrierQualityShape } from './carrier-quality-schema.ts';
 import { carrierQuirks } from './carrier-quirks-schema.ts';
 import { carrierReceiptShape } from './carrier-receipt-schema.ts';
@@ -18,6 +19,7 @@ export const carrierSchema = z
     binds: whole(1, 100).default(2),
     windowMax: count.default(100),
     segmentsPerSecond: rate.default(0),
+    ...carrierLinkShape,
     ids: z
       .strictObject({
         response: z.enum(['text', 'decimal', 'hex', 'auto']).default('text'),
@@ -64,4 +66,8 @@ export const carrierSchema = z
       path: ['password'],
       error: 'needs either password or sealedPassword',
     },
-  );
+  )
+  .refine(mayOutbind, {
+    path: ['outbind'],
+    error: 'is plain TCP and goes not together with tls',
+  });

@@ -1,3 +1,4 @@
+import type { CarrierConnection } from './carrier-connection.ts';
 import type { CarrierLimits, CarrierQuirks } from './carrier-quirks.ts';
 import type { CidrList } from './cidr.ts';
 import type { AccountId, BindId, CarrierId } from './ids.ts';
@@ -129,6 +130,9 @@ export interface CatalogCarrier {
   readonly windowMax: number;
   /** 0: unlimited. */
   readonly segmentsPerSecond: number;
+  /** Segments at once after a rest; undefined: one second's worth. */
+  readonly burst: number | undefined;
+  readonly connection: CarrierConnection;
   readonly ids: { readonly response: UpstreamIdForm; readonly receipt: UpstreamIdForm };
   readonly longMessages: 'udh' | 'udh16' | 'sar' | 'payload';
   /** What its submit_sm has other than ours; undefined: nothing. */

@@ -1,3 +1,4 @@
+import { compileConnection } from './carrier-connection.ts';
 import { compileCarrierFaults } from './carrier-faults.ts';
 import { compileLimits, compileQuirks } from './carrier-quirks.ts';
 import type { CatalogCarrier } from './catalog.ts';
@@ -29,6 +30,8 @@ export function compileCarrier(
     binds: spec.binds,
     windowMax: spec.windowMax,
     segmentsPerSecond: spec.segmentsPerSecond,
+    burst: spec.burst,
+    connection: compileConnection(spec),
     ids: spec.ids,
     longMessages: spec.longMessages,
     quirks: compileQuirks(spec),

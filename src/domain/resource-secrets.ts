@@ -24,9 +24,7 @@ export function keepSecrets<Spec extends object>(
       binds: spec.binds.map((bind) => keepHashes(bind, before.get(bind.systemId), matches)),
     };
   }
-  return isCarrier(spec) && isCarrier(stored)
-    ? keepSeal(spec, stored.sealedPassword, matches)
-    : spec;
+  return isCarrier(spec) && isCarrier(stored) ? keepSeals(spec, stored, matches) : spec;
 }
 
 /**
@@ -67,13 +65,21 @@ export async function withHashedPasswords(
   };
 }
 
-/** A carrier as it is stored: a new password replaced by what `seal` makes of it. */
-export function withSealedPassword(
+/** A carrier as it is stored: new secrets (its password, the outbind's, the key of its certificate) replaced by what `seal` makes of them. */
+export function withSealedSecrets(
   carrier: CarrierSpec,
-  seal: (password: NewSecret) => string,
+  seal: (secret: NewSecret) => string,
 ): CarrierSpec {
-  const { password, ...rest } = carrier;
-  return password === undefined ? rest : { ...rest, sealedPassword: seal(password) };
+  const { password, tls, outbind, ...rest } = carrier;
+  return {
+    ...rest,
+    ...(password !== undefined && { sealedPassword: seal(password) }),
+    ...(tls && { tls: tls.key === undefined ? tls : sealedTls(tls, seal(tls.key)) }),
+    ...(outbind && {
+      outbind:
+        outbind.password === undefined ? outbind : sealedOutbind(outbind, seal(outbind.password)),
+    }),
+  };
 }
 
 /** Without the characters that people mix up (0 O 1 l I), 57 of them: 8 are 46 bits. */
@@ -119,15 +125,38 @@ function keepFormer(bind: BindSpec, stored: string | undefined, matches: SecretM
   return isStored(formerPassword, stored, matches) ? { ...rest, formerPasswordHash: stored } : bind;
 }
 
-function keepSeal<Spec extends CarrierSpec>(
+function keepSeals<Spec extends CarrierSpec>(
   carrier: Spec,
-  stored: string | undefined,
+  stored: CarrierSpec,
   matches: SecretMatcher,
 ): Spec {
   const { password, ...rest } = carrier;
-  return isStored(password, stored, matches)
-    ? ({ ...rest, sealedPassword: stored } as Spec)
-    : carrier;
+  const { tls, outbind } = carrier;
+  const sealed = stored.sealedPassword;
+  return {
+    ...(isStored(password, sealed, matches) ? { ...rest, sealedPassword: sealed } : carrier),
+    ...(isStored(tls?.key, stored.tls?.sealedKey, matches) && {
+      tls: sealedTls(tls, stored.tls?.sealedKey),
+    }),
+    ...(isStored(outbind?.password, stored.outbind?.sealedPassword, matches) && {
+      outbind: sealedOutbind(outbind, stored.outbind?.sealedPassword),
+    }),
+  } as Spec;
+}
+
+function sealedTls(tls: CarrierSpec['tls'], sealedKey: string | undefined): CarrierSpec['tls'] {
+  if (tls === undefined) return undefined;
+  const { key: _, ...rest } = tls;
+  return { ...rest, sealedKey };
+}
+
+function sealedOutbind(
+  outbind: CarrierSpec['outbind'],
+  sealedPassword: string | undefined,
+): CarrierSpec['outbind'] {
+  if (outbind === undefined) return undefined;
+  const { password: _, ...rest } = outbind;
+  return { ...rest, sealedPassword };
 }
 
 function isStored(

@@ -13,6 +13,8 @@ const SECRETS: ReadonlyMap<string, string> = new Map([
   ['password', 'password'],
   ['passwordHash', 'password'],
   ['sealedPassword', 'password'],
+  ['key', 'key'],
+  ['sealedKey', 'key'],
   ['formerPassword', 'formerPassword'],
   ['formerPasswordHash', 'formerPassword'],
 ]);
@@ -20,8 +22,8 @@ const SECRETS: ReadonlyMap<string, string> = new Map([
 const PERSONAL: ReadonlySet<string> = new Set(['profile']);
 /** By which key the members of a list are told apart. */
 const IDENTITIES = ['systemId', 'name'] as const;
-/** Lists whose order counts: the first rule that refuses decides. */
-const ORDERED: ReadonlySet<string> = new Set(['rules']);
+/** Lists whose order counts: the first rule that refuses decides, the first address is tried first. */
+const ORDERED: ReadonlySet<string> = new Set(['rules', 'hosts']);
 const SHOWN_CHARS = 80;
 
 /** How two specs (plain JSON) differ; lists of plain values are compared as sets, order and repeats do not count. */

@@ -97,7 +97,7 @@ export function newCarriers(parts: GatewayParts): Carriers {
     queued: parts.queued,
     receipts: () => parts.receipts,
     inbound: parts.inbound,
-    openPassword: (carrier) => sealing.openSecret(carrier.sealedPassword),
+    openSecret: (sealed) => sealing.openSecret(sealed),
     takeLease: (carrier, keys) => parts.takeLease(carrier, keys),
     giveBackScheduled: (id) => parts.scheduled.giveBack(id),
     load: (ids) => parts.loader.load(ids),

@@ -2,12 +2,14 @@ import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import type { CarrierId, MessageId } from '../domain/ids.ts';
 import type { CarrierBindStatus } from '../session/carrier-bind.ts';
 import { CarrierLink, type CarrierLinkHandler } from '../session/carrier-link.ts';
+import type { OutbindResult } from '../session/outbind-listener.ts';
 import type { Session } from '../session/session.ts';
 import { type InFlight, type SessionEndReason, sessionOptions } from '../session/session-types.ts';
 import type { PduTap, Taps } from '../session/tap.ts';
 import type { RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
 import type { BindBook } from './bind-book.ts';
+import { carrierLinkOptions, isSamePlace, needsNewLink } from './carrier-options.ts';
 import { CarrierProbe, type ProbeDeps } from './carrier-probe.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { DispatchDeps, Link } from './dispatch-spec.ts';
@@ -17,7 +19,7 @@ import type { ProbeRequest } from './probe-plan.ts';
 import { protocolWatch } from './protocol-errors.ts';
 import { smaller } from './queue.ts';
 import type { ReceiptPath } from './receipt.ts';
-import type { Job, Sending } from './sending.ts';
+import { isTemporary, type Job, type Sending } from './sending.ts';
 
 /** A carrier's own requests (receipts) that may be unanswered on one session; beyond it we stop reading. */
 const PEER_WINDOW = 10_000;
@@ -41,8 +43,8 @@ export interface CarriersDeps extends Omit<DispatchDeps, 'carrier' | 'link'> {
   readonly taps: Taps | undefined;
   readonly receipts: () => ReceiptPath;
   readonly inbound: InboundPath;
-  /** The clear password of a carrier. */
-  openPassword(carrier: CatalogCarrier): string;
+  /** Opens a sealed secret of a carrier. */
+  openSecret(sealed: string): string;
   /** A carrier's link came up or went down: the waits of its unknown outcomes begin or end. */
   onUp(carrier: CatalogCarrier): void;
   onDown(carrier: CatalogCarrier): void;
@@ -128,7 +130,7 @@ export class Carriers implements CarrierLinkHandler {
     for (const [id, running] of this.#running) {
       if (carriers.has(id)) continue;
       this.#running.delete(id);
-      this.#leave(running.link);
+      void this.#leave(running.link);
     }
     for (const carrier of carriers.values()) {
       const running = this.#running.get(carrier.id);
@@ -239,6 +241,25 @@ export class Carriers implements CarrierLinkHandler {
     });
   }
 
+  onOutbind(link: CarrierLink, result: OutbindResult, address: string): void {
+    const { carrier } = runningOf(link);
+    const { observer, bindBook } = this.#deps;
+    observer.bindEvent(
+      'carrier',
+      carrier.name,
+      result === 'accepted' ? 'outbind' : 'outbindRefused',
+    );
+    if (result === 'accepted') return;
+    bindBook.refused('carrier', carrier.name, address, `outbind ${result}`);
+    observer.note('warn', 'outbindRefused', { carrier: carrier.name, address, result });
+  }
+
+  onOutbindUnavailable(link: CarrierLink, code: string): void {
+    const { name, connection } = runningOf(link).carrier;
+    const port = connection.outbind?.port ?? 0;
+    this.#deps.observer.note('error', 'outbindPortUnavailable', { carrier: name, port, code });
+  }
+
   #onSessionBound(name: string, session: Session): void {
     this.#deps.bindBook.bound('carrier', name, session);
     this.#deps.observer.bindEvent('carrier', name, 'bound');
@@ -283,20 +304,16 @@ export class Carriers implements CarrierLinkHandler {
       }),
       tap,
     });
-    const { host, port, systemId, bindAs, binds, segmentsPerSecond } = carrier;
-    const password = this.#deps.openPassword(carrier);
-    const options = {
-      host,
-      port,
-      systemId,
-      password,
-      bindAs,
-      binds,
-      segmentsPerSecond,
-      session,
-      random: this.#deps.random,
-    };
-    const link = new CarrierLink(options, handler);
+    if (carrier.connection.tls?.verify === false)
+      this.#deps.observer.note('warn', 'carrierCertificateNotVerified', { carrier: carrier.name });
+    const link = new CarrierLink(
+      {
+        ...carrierLinkOptions(carrier, session, (sealed) => this.#deps.openSecret(sealed)),
+        random: this.#deps.random,
+        slowsDown: isTemporary,
+      },
+      handler,
+    );
     if (this.#held) link.pauseReading('storeBehind');
     return link;
   }
@@ -306,14 +323,21 @@ export class Carriers implements CarrierLinkHandler {
     if (former === carrier) return;
     running.carrier = carrier;
     if (needsNewLink(former, carrier)) {
-      this.#leave(running.link);
+      const gone = this.#leave(running.link);
       running.upSinceMs = undefined;
-      running.link = this.#newLink(carrier);
-      running.link.attachment = running;
-      running.link.start();
+      const link = this.#newLink(carrier);
+      running.link = link;
+      link.attachment = running;
+      // A carrier counts binds: those of the former link are gone before the new ones come.
+      if (!isSamePlace(former, carrier)) link.start();
+      else
+        void gone.then(() => {
+          if (running.link === link && this.#running.get(carrier.id) === running) link.start();
+        });
     } else
       running.link.reshape({
         segmentsPerSecond: carrier.segmentsPerSecond,
+        ...(carrier.burst !== undefined && { burst: carrier.burst }),
         windowMax: carrier.windowMax,
       });
     running.dispatcher.reconfigure(carrier, boundedLink(running.link, carrier));
@@ -321,9 +345,10 @@ export class Carriers implements CarrierLinkHandler {
   }
 
   /** Unbinds a link; what it has in flight comes back through its answers or onReturned. */
-  #leave(link: CarrierLink): void {
+  #leave(link: CarrierLink): Promise<void> {
     const leaving: Promise<void> = link.stop().finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
+    return leaving;
   }
 }
 
@@ -339,16 +364,4 @@ function boundedLink(link: CarrierLink, carrier: CatalogCarrier): Link {
 
 function runningOf(link: CarrierLink): RunningCarrier {
   return link.attachment as RunningCarrier;
-}
-
-/** What cannot be changed on a link that is bound. */
-function needsNewLink(now: CatalogCarrier, next: CatalogCarrier): boolean {
-  return (
-    now.host !== next.host ||
-    now.port !== next.port ||
-    now.systemId !== next.systemId ||
-    now.sealedPassword !== next.sealedPassword ||
-    now.bindAs !== next.bindAs ||
-    now.binds !== next.binds
-  );
 }

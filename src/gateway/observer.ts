@@ -46,7 +46,10 @@ export type BindEvent =
   | 'refusedBusy'
   | 'tooManyBinds'
   /** The carrier answered our bind with an error. */
-  | 'refusedByCarrier';
+  | 'refusedByCarrier'
+  /** A carrier asked us to bind; the second: not as it should. */
+  | 'outbind'
+  | 'outbindRefused';
 
 /**
  * Everything the pipeline reports, in one place, so that neither metrics nor logs bury its logic.

@@ -13,6 +13,8 @@ import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explai
 import { pendingMigrations } from '../store/migrate.ts';
 import { countWaiting } from '../store/waiting.ts';
 import { type ProbeView, probeView } from './carrier-probe.ts';
+import { carrierRateView, carrierSessionView } from './carrier-view.ts';
+import { reasonInWords } from './link-words.ts';
 import type { LiveCounts } from './live-counts.ts';
 import type {
   BanView,
@@ -287,10 +289,8 @@ export class LiveRuntime implements OpsRuntime {
 
   #carrierView(carrier: CatalogCarrier, running: RunningCarrier | undefined): CarrierView {
     const binds = running?.link.binds ?? [];
-    const bound = binds.filter((bind) => bind.state === 'bound').length;
-    const failed = binds.find(
-      (bind) => bind.state !== 'bound' && bind.reason !== undefined,
-    )?.reason;
+    const bound = binds.filter(({ state, isOutbind }) => state === 'bound' && !isOutbind).length;
+    const failed = binds.find(({ state, reason }) => state !== 'bound' && reason !== undefined);
     const state = stateOf(carrier, bound, sessionsOf(carrier));
     return {
       name: carrier.name,
@@ -298,9 +298,7 @@ export class LiveRuntime implements OpsRuntime {
       reason:
         state === 'paused'
           ? 'paused by an operator'
-          : failed === undefined
-            ? undefined
-            : `${failed.kind}${failed.detail === '' ? '' : `: ${failed.detail}`}`,
+          : failed?.reason && reasonInWords(failed.reason),
       host: carrier.host,
       port: carrier.port,
       systemId: carrier.systemId,
@@ -312,6 +310,9 @@ export class LiveRuntime implements OpsRuntime {
       queued: running === undefined ? 0 : queuedOf(running.dispatcher),
       segmentsPerSecond: this.#options.counts.segmentsPerSecondOf(carrier.name),
       demo: carrier.demo,
+      tls: carrier.connection.tls !== undefined,
+      rate: carrierRateView(carrier, running?.link.adaptiveRate),
+      sessions: binds.map(carrierSessionView),
     };
   }
 }

@@ -29,6 +29,7 @@ export const REDACTED_FIELDS = [
   'password',
   'passwordHash',
   'sealedPassword',
+  'sealedKey',
   'token',
   'authorization',
   'key',

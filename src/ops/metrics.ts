@@ -277,6 +277,16 @@ function registerLiveGauges(registry: Registry, source: GaugeSource): void {
   });
   gauge(
     registry,
+    'carrier_rate',
+    'Segments a second that a carrier is sent at most; +Inf: no limit',
+    ['carrier'],
+    (g) => {
+      for (const { name, rate } of source.runtime?.carriers() ?? [])
+        g.set({ carrier: name }, rate.perSecond);
+    },
+  );
+  gauge(
+    registry,
     'queue_messages',
     'Messages that wait for a carrier',
     ['carrier', 'class'],

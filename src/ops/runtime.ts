@@ -2,6 +2,7 @@ import type { ParkedReceipts, ParkedReceiptView } from '../gateway/parked-receip
 import type { ProbeRequest } from '../gateway/probe-plan.ts';
 import type { CarrierQuality } from '../gateway/quality.ts';
 import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
+import type { CarrierBindState } from '../session/carrier-bind.ts';
 import type { ProbeView } from './carrier-probe.ts';
 
 /** Which unmatched receipts are wanted. */
@@ -36,6 +37,42 @@ export interface CarrierView {
   /** Segments a second over the last whole second or more. */
   readonly segmentsPerSecond: number;
   readonly demo: boolean;
+  readonly tls: boolean;
+  readonly rate: CarrierRateView;
+  readonly sessions: readonly CarrierSessionView[];
+}
+
+/** How fast a carrier is sent to. */
+export interface CarrierRateView {
+  /** Segments a second in force: the least of its resource's and of what its answers allow; Infinity: no limit. */
+  readonly perSecond: number;
+  /** Of its resource; 0: unlimited. */
+  readonly configured: number;
+  /** Why it is less than configured; undefined when it is not. */
+  readonly reason: string | undefined;
+  /** When it was slowed last. */
+  readonly slowedAtMs: number | undefined;
+}
+
+/** One bind to a carrier as it is now, bound or not. */
+export interface CarrierSessionView {
+  readonly type: 'transmitter' | 'receiver' | 'transceiver';
+  /** `outbind`: the carrier made the connection. */
+  readonly madeBy: 'us' | 'outbind';
+  readonly state: CarrierBindState;
+  /** Unix ms. */
+  readonly sinceMs: number;
+  /** In use, or tried last; undefined before the first attempt. */
+  readonly address: { readonly host: string; readonly port: number } | undefined;
+  /** Such as TLSv1.3; undefined without TLS, and while it is not connected. */
+  readonly tlsProtocol: string | undefined;
+  /** In a row. */
+  readonly failures: number;
+  /** Why the last session or attempt ended, in words; undefined if none did. */
+  readonly lastReason: string | undefined;
+  /** Until it is tried again; undefined while nothing is waited for. */
+  readonly nextAttemptSeconds: number | undefined;
+  readonly windowInUse: number;
 }
 
 /** One bound session, of a customer or to a carrier. */

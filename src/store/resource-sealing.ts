@@ -1,7 +1,7 @@
 import {
   type NewSecret,
   withHashedPasswords,
-  withSealedPassword,
+  withSealedSecrets,
 } from '../domain/resource-secrets.ts';
 import type { AccountSpec, CarrierSpec, ResourceKind, SpecOf } from '../domain/resources.ts';
 
@@ -56,7 +56,7 @@ function sealed(
   secrets: SecretKeeper,
   generated: GeneratedSecret[],
 ): CarrierSpec {
-  return withSealedPassword(carrier, (password) =>
+  return withSealedSecrets(carrier, (password) =>
     secrets.seal(clearOf(password, { kind: 'carrier', name: carrier.name }, secrets, generated)),
   );
 }

@@ -1,5 +1,5 @@
 import { parseResources } from '../../src/domain/resource-file.ts';
-import { withHashedPasswords, withSealedPassword } from '../../src/domain/resource-secrets.ts';
+import { withHashedPasswords, withSealedSecrets } from '../../src/domain/resource-secrets.ts';
 import type {
   ResourceFile,
   ResourceSet,
@@ -96,7 +96,7 @@ export async function applied(file: ResourceFile): Promise<ResourceSet> {
     }),
   );
   const carriers = [...(file.carriers ?? [])].map(
-    ([name, spec]) => [name, withSealedPassword(spec, hide)] as const,
+    ([name, spec]) => [name, withSealedSecrets(spec, hide)] as const,
   );
   return {
     ...emptyResourceSet(),

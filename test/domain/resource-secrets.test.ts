@@ -5,7 +5,7 @@ import {
   secretPairs,
   suggestSecret,
   withHashedPasswords,
-  withSealedPassword,
+  withSealedSecrets,
 } from '../../src/domain/resource-secrets.ts';
 import { emptyResourceSet, type ResourceSet } from '../../src/domain/resources.ts';
 import { applied, hide, MINIMAL, parsed } from './resource-samples.ts';
@@ -135,14 +135,14 @@ describe('a password that changes while the former one is good', () => {
   });
 });
 
-describe('withSealedPassword', () => {
+describe('withSealedSecrets', () => {
   it('replaces a clear password', () => {
     const carrier = parsed(MINIMAL).carriers?.get('sim');
     if (carrier === undefined) throw new Error('the carrier must parse');
-    const sealed = withSealedPassword(carrier, hide);
+    const sealed = withSealedSecrets(carrier, hide);
     expect(sealed).toMatchObject({ sealedPassword: hide('gw') });
     expect(Object.keys(sealed)).not.toContain('password');
-    expect(withSealedPassword(sealed, () => 'again')).toEqual(sealed);
+    expect(withSealedSecrets(sealed, () => 'again')).toEqual(sealed);
   });
 });
 

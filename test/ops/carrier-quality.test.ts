@@ -45,6 +45,14 @@ const CARRIER = {
   queued: 7,
   segmentsPerSecond: 0,
   demo: false,
+  tls: false,
+  rate: {
+    perSecond: Number.POSITIVE_INFINITY,
+    configured: 0,
+    reason: undefined,
+    slowedAtMs: undefined,
+  },
+  sessions: [],
 };
 
 async function cli(line: string): Promise<{ code: number; out: string }> {

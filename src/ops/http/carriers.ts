@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { normaliseDestination } from '../../domain/msisdn.ts';
 import { setCarrierPaused } from '../../store/resources.ts';
 import { countUnknownOutcomes } from '../../store/timeline.ts';
-import type { QueueView } from '../runtime.ts';
+import type { CarrierView, QueueView } from '../runtime.ts';
 import { type Api, type ApiDeps, actorOf, nameParams, okSchema } from './api.ts';
 import { addCarrierQuality } from './carrier-quality.ts';
 import { badRequest, notFound } from './problem.ts';
@@ -43,15 +43,63 @@ function addCarrierList(app: Api, deps: ApiDeps): void {
     async () => {
       const unknown = await countUnknownOutcomes(deps.pool);
       const queues = deps.runtime.queues();
-      const carriers = deps.runtime.carriers().map((carrier) => ({
-        ...carrier,
-        ...queuesOf(queues, carrier.name),
-        reason: carrier.reason ?? null,
-        unknownOutcomes: unknown.get(carrier.name) ?? 0,
-      }));
+      const carriers = deps.runtime
+        .carriers()
+        .map((carrier) => answerOf(carrier, queues, unknown.get(carrier.name) ?? 0));
       return { carriers };
     },
   );
+  app.get(
+    '/v1/carriers/:name',
+    {
+      schema: {
+        summary: 'One carrier with each of its binds, its rate and its queues',
+        tags: ['carriers'],
+        params: nameParams,
+        response: { 200: carrierSchema },
+      },
+    },
+    async (request) => {
+      const { name } = request.params;
+      const carrier = deps.runtime.carriers().find((one) => one.name === name);
+      if (carrier === undefined) throw notFound('carrier', name);
+      const unknown = await countUnknownOutcomes(deps.pool);
+      return answerOf(carrier, deps.runtime.queues(), unknown.get(name) ?? 0);
+    },
+  );
+}
+
+/** JSON has no Infinity and no undefined: null says that there is none. */
+function answerOf(
+  carrier: CarrierView,
+  queues: readonly QueueView[],
+  unknownOutcomes: number,
+): z.input<typeof carrierSchema> {
+  const { rate, sessions } = carrier;
+  return {
+    ...carrier,
+    ...queuesOf(queues, carrier.name),
+    reason: carrier.reason ?? null,
+    unknownOutcomes,
+    rate: {
+      perSecond: Number.isFinite(rate.perSecond) ? rate.perSecond : null,
+      configured: rate.configured,
+      reason: rate.reason ?? null,
+      slowedAt: timeOf(rate.slowedAtMs),
+    },
+    sessions: sessions.map(({ sinceMs, ...session }) => ({
+      ...session,
+      since: new Date(sinceMs).toISOString(),
+      address: session.address ?? null,
+      tlsProtocol: session.tlsProtocol ?? null,
+      lastReason: session.lastReason ?? null,
+      nextAttemptSeconds: session.nextAttemptSeconds ?? null,
+    })),
+  };
+}
+
+function timeOf(unixMs: number | undefined): string | null {
+  return unixMs === undefined ? null : new Date(unixMs).toISOString();
 }
 
 function addPausing(app: Api, deps: ApiDeps, verb: 'pause' | 'resume', paused: boolean): void {
@@ -137,6 +185,27 @@ const carrierSchema = z.object({
   unknownOutcomes: z.int(),
   segmentsPerSecond: z.number(),
   demo: z.boolean(),
+  tls: z.boolean(),
+  rate: z.object({
+    perSecond: z.number().nullable().describe('segments a second in force; null: no limit'),
+    configured: z.number().describe('of the resource; 0: unlimited'),
+    reason: z.string().nullable(),
+    slowedAt: z.string().nullable(),
+  }),
+  sessions: z.array(
+    z.object({
+      type: z.enum(['transmitter', 'receiver', 'transceiver']),
+      madeBy: z.enum(['us', 'outbind']),
+      state: z.enum(['waiting', 'connecting', 'binding', 'bound', 'closing', 'stopped']),
+      since: z.string(),
+      address: z.object({ host: z.string(), port: z.int() }).nullable(),
+      tlsProtocol: z.string().nullable(),
+      failures: z.int(),
+      lastReason: z.string().nullable(),
+      nextAttemptSeconds: z.number().nullable(),
+      windowInUse: z.int(),
+    }),
+  ),
 });
 
 const explanationSchema = z.object({

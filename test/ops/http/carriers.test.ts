@@ -23,6 +23,22 @@ beforeAll(async () => {
       queued: 7,
       segmentsPerSecond: 0,
       demo: false,
+      tls: true,
+      rate: { perSecond: 250, configured: 0, reason: 'slowed', slowedAtMs: Date.UTC(2026, 0, 1) },
+      sessions: [
+        {
+          type: 'transceiver',
+          madeBy: 'us',
+          state: 'waiting',
+          sinceMs: Date.UTC(2026, 0, 1),
+          address: { host: '127.0.0.1', port: 2785 },
+          tlsProtocol: undefined,
+          failures: 3,
+          lastReason: 'connection refused: nothing listens there',
+          nextAttemptSeconds: 1.5,
+          windowInUse: 0,
+        },
+      ],
     },
   ];
   await ops.pool.query(
@@ -44,6 +60,35 @@ describe('GET /v1/carriers', () => {
         queues: [{ class: 'otp', messages: 7, oldestSeconds: 2.5 }],
       },
     ]);
+  });
+});
+
+describe('GET /v1/carriers/{name}', () => {
+  it('shows each bind with its reason and what comes next, the rate and the queues', async () => {
+    const { json } = await ops.request('GET', '/v1/carriers/sim');
+    expect(json).toMatchObject({
+      name: 'sim',
+      tls: true,
+      unknownOutcomes: 1,
+      rate: { perSecond: 250, reason: 'slowed', slowedAt: '2026-01-01T00:00:00.000Z' },
+      sessions: [
+        {
+          state: 'waiting',
+          since: '2026-01-01T00:00:00.000Z',
+          failures: 3,
+          lastReason: 'connection refused: nothing listens there',
+          nextAttemptSeconds: 1.5,
+          tlsProtocol: null,
+        },
+      ],
+      queues: [{ class: 'otp', messages: 7, oldestSeconds: 2.5 }],
+    });
+    expect((await ops.request('GET', '/v1/carriers/none')).status).toBe(404);
+  });
+
+  it('gives the rate as a metric', async () => {
+    const { text } = await ops.request('GET', '/metrics');
+    expect(text).toContain('smppgate_carrier_rate{carrier="sim"} 250');
   });
 });
 
