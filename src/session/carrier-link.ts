@@ -242,7 +242,7 @@ export class CarrierLink {
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const bind of [...this.#binds]) bind.stop();
-    await this.#outbind?.close();
+    this.#outbind?.close();
     if (this.state !== 'stopped') {
       await new Promise<void>((resolve) => {
         this.#stopped = resolve;

@@ -78,15 +78,14 @@ export class OutbindListener {
       if (nowMs - sinceMs >= OUTBIND_MS) this.#refuse(socket, 'malformed');
   }
 
-  /** Closes the port; what was handed on is not its own any more. Resolves when the port is free. */
-  async close(): Promise<void> {
+  /** Closes the port; what was handed on is not its own any more. */
+  close(): void {
     this.#closing = true;
     for (const socket of this.#pending.keys()) socket.destroy();
     this.#pending.clear();
     const server = this.#server;
     this.#server = undefined;
-    if (server?.listening !== true) return;
-    await new Promise<void>((resolve) => server.close(() => resolve()));
+    if (server?.listening === true) server.close();
   }
 
   #open(nowMs: number): void {
@@ -98,6 +97,9 @@ export class OutbindListener {
       if (server.listening) return; // too many files and the like: it goes on listening
       if (this.#server === server) this.#server = undefined;
       this.#handler.onUnavailable(error.code ?? error.message);
+    });
+    server.once('listening', () => {
+      if (this.#server !== server) server.close(); // closed while it was opening
     });
     server.listen({ host, port });
   }

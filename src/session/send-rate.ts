@@ -21,6 +21,8 @@ export class SendRate {
   readonly #options: SendRateOptions;
   readonly #now: () => number;
   readonly #wake: () => void;
+  /** Before the session took the request: its answer must not seem to be older than it. */
+  #takenMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param wake there may be room now; only after `wakeSoon` */
@@ -45,10 +47,12 @@ export class SendRate {
   /** Takes what a request is worth; false when there is no room. Follow with `sent` or `giveBack`. */
   take(segments: number, link: { readonly windowInUse: number }): boolean {
     const { adaptive } = this;
+    const nowMs = this.#now();
+    this.#takenMs = nowMs;
     if (adaptive !== undefined && !adaptive.isFree) {
-      if (adaptive.available(this.#now(), link.windowInUse) < 1) return false;
+      if (adaptive.available(nowMs, link.windowInUse) < 1) return false;
     }
-    return this.#bucket.take(segments, this.#now());
+    return this.#bucket.take(segments, nowMs);
   }
 
   giveBack(segments: number): void {
@@ -57,7 +61,7 @@ export class SendRate {
 
   sent(segments: number): void {
     if (this.adaptive !== undefined && !this.adaptive.isFree)
-      this.adaptive.sent(segments, this.#now());
+      this.adaptive.sent(segments, this.#takenMs);
   }
 
   /** An answer of the carrier. */

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fixedWindow, type Limiter, tokenBucket } from '../session/simulated-limits.ts';
+import { eventually, TestGateway } from '../support/gateway.ts';
+import { Esme } from './esme.ts';
+import { resources } from './resources.ts';
+import { ScriptedCarrier } from './scripted-carrier.ts';
+
+const ESME_RTHROTTLED = 0x58;
+const ESME_RMSGQFUL = 0x14;
+/** What the carriers allow a second. */
+const LIMIT = 500;
+
+/** A carrier that takes what its limiter takes, and what each second saw. */
+class LimitedCarrier {
+  readonly carrier: ScriptedCarrier;
+  readonly limiter: Limiter;
+  readonly seconds: { accepted: number; refused: number }[] = [];
+  readonly #from: number;
+
+  constructor(carrier: ScriptedCarrier, limiter: Limiter, status: number) {
+    this.carrier = carrier;
+    this.limiter = limiter;
+    this.#from = performance.now();
+    carrier.onSubmit = (submit) => {
+      const atMs = performance.now() - this.#from;
+      const second = this.#second(Math.floor(atMs / 1_000));
+      if (limiter.takes(atMs)) {
+        second.accepted++;
+        carrier.accept(submit);
+      } else {
+        second.refused++;
+        carrier.refuse(submit, status);
+      }
+    };
+  }
+
+  /** Sum over seconds that are over. */
+  between(first: number, last: number): { used: number; refused: number } {
+    let accepted = 0;
+    let refused = 0;
+    for (const second of this.seconds.slice(first, last)) {
+      accepted += second.accepted;
+      refused += second.refused;
+    }
+    const used = accepted / (last - first) / this.limiter.perSecond;
+    return { used, refused: refused / (accepted + refused) };
+  }
+
+  #second(number: number): { accepted: number; refused: number } {
+    while (this.seconds.length <= number) this.seconds.push({ accepted: 0, refused: 0 });
+    return this.seconds[number] ?? { accepted: 0, refused: 0 };
+  }
+}
+
+let carriers: ScriptedCarrier[];
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  carriers = await Promise.all([ScriptedCarrier.listen(), ScriptedCarrier.listen()]);
+  const [bucket, window] = carriers;
+  const bind = { windowMax: 8_000, segmentsPerSecond: 0 };
+  gateway = await TestGateway.start(
+    resources({
+      accounts: { alice: { credit: '100000', bind } },
+      carriers: {
+        bucket: { port: bucket?.port ?? 0, prefix: '1' },
+        window: { port: window?.port ?? 0, prefix: '2' },
+      },
+    }),
+  );
+});
+
+afterAll(async () => {
+  await gateway?.close();
+  for (const carrier of carriers ?? []) await carrier.down();
+});
+
+describe('a carrier without a rate in its resource that allows 500 a second', () => {
+  it('gets 95 % of it, and refuses less than 1 %, as a token bucket and as a window of a second', async () => {
+    const [first, second] = carriers;
+    if (first === undefined || second === undefined) throw new Error('two carriers');
+    const limited = [
+      new LimitedCarrier(first, tokenBucket(LIMIT, 50), ESME_RTHROTTLED),
+      new LimitedCarrier(second, fixedWindow(LIMIT), ESME_RMSGQFUL),
+    ];
+    const esme = await Esme.bind(gateway.port, { systemId: 'alice' });
+    for (let i = 0; i < 5_600; i++)
+      for (const prefix of ['1', '2'])
+        void esme.submit({ destination_addr: `${prefix}202${5_550_000 + i}` }).catch(() => {});
+    await eventually(
+      () => expect(Math.min(...limited.map(({ seconds }) => seconds.length))).toBeGreaterThan(10),
+      20_000,
+    );
+    for (const one of limited) {
+      const { used, refused } = one.between(5, 10);
+      expect(used).toBeGreaterThan(0.95);
+      expect(refused).toBeLessThan(0.01);
+    }
+    const [link] = [...gateway.node.gateway.carriers.running.values()].map((one) => one.link);
+    expect(link?.adaptiveRate?.phase).toBe('paced');
+    await esme.cut();
+  }, 30_000);
+});
