@@ -52,6 +52,7 @@ describe('createMetrics', () => {
       store_batch_size: 'lane',
       messages_ended_total: 'carrier,state,fault,cause,origin',
       carrier_delivery_ratio: 'carrier,prefix',
+      carrier_rate: 'carrier',
       carrier_receipt_ratio: 'carrier,prefix',
       carrier_receipt_seconds_mean: 'carrier,prefix',
       carrier_submit_seconds_mean: 'carrier,prefix',

@@ -120,6 +120,7 @@ describe('GET /docs', () => {
       '/v1/carrier-profiles',
       '/v1/carrier-profiles/{name}',
       '/v1/carriers',
+      '/v1/carriers/{name}',
       '/v1/carriers/{name}/pause',
       '/v1/carriers/{name}/probe',
       '/v1/carriers/{name}/quality',
