@@ -69,7 +69,7 @@ const CEILINGS = {
   met: { creep: 0.005, searchMs: 1_500, roundTrips: 12 },
 } as const;
 /** Lateness of our own timers that may be made up for, in ms; less for a carrier that minds the gaps. */
-const SLACK_MOST_MS = 20;
+const SLACK_MOST_MS = 50;
 const SLACK_LEAST_MS = 1;
 /** When less than this part was taken, the gaps may have been the reason. */
 const BUNCHED = 0.7;
