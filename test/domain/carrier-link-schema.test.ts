@@ -29,7 +29,7 @@ function changes(stored: ResourceSet, next: ResourceFile): string[] {
 }
 
 const FULL = {
-  addresses: [{ host: 'b.example', port: 2776 }],
+  hosts: [{ host: 'b.example', port: 2776 }],
   tls: { ca: other.cert, serverName: 'smsc.example', cert: own.cert, key: own.key },
   systemType: 'SMPP',
   interfaceVersion: 3.4,

@@ -87,7 +87,7 @@ describe('addresses of a carrier', () => {
     const [first, second] = [await carrier(), await carrier()];
     await first.down();
     await apply({
-      two: { port: first.port, binds: 2, addresses: [{ host: '127.0.0.1', port: second.port }] },
+      two: { port: first.port, binds: 2, hosts: [{ host: '127.0.0.1', port: second.port }] },
     });
     await bound('two', second.port);
     await esme.accepted(to('two'));
@@ -106,7 +106,7 @@ describe('addresses of a carrier', () => {
         port: first.port,
         binds: 3,
         connectSeconds: 5,
-        addresses: [{ host: '127.0.0.1', port: second.port }],
+        hosts: [{ host: '127.0.0.1', port: second.port }],
       },
     });
     // The first bind tries it for 5 s; the others have gone on after one.
