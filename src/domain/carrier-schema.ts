@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { carrierFailoverShape } from './carrier-failover-schema.ts';
 import { carrierLinkShape, mayOutbind } from './carrier-link-schema.ts';
 import { carrierQualityShape } from './carrier-quality-schema.ts';
 import { carrierQuirks } from './carrier-quirks-schema.ts';
 import { carrierReceiptShape } from './carrier-receipt-schema.ts';
 import { receiptDialect } from './receipt-dialect-schema.ts';
-import { count, fault, graceHours, name, password, rate, systemId, whole } from './schema-parts.ts';
+import { count, graceHours, name, password, rate, systemId, whole } from './schema-parts.ts';
 
 /** An upstream SMSC. */
 export const carrierSchema = z
@@ -30,35 +31,12 @@ export const carrierSchema = z
     ...receiptDialect,
     receipts: z.boolean().default(true),
     receiptGraceHours: graceHours.default(24),
-    onUnknownOutcome: z
-      .strictObject({
-        waitSeconds: z
-          .number()
-          .min(0, 'must not be negative')
-          .max(86_400, 'must be at most 86400')
-          .default(30),
-        then: z.enum(['resend', 'expire']).default('resend'),
-      })
-      .default({ waitSeconds: 30, then: 'resend' }),
+    ...carrierFailoverShape,
     finalStates: z.array(z.enum(['ENROUTE', 'ACCEPTD'])).default([]),
     matchDestination: z.boolean().default(true),
     echoesUserMessageReference: z.boolean().default(false),
     ...carrierQualityShape,
     ...carrierReceiptShape,
-    faults: z
-      .strictObject({
-        byState: z
-          .partialRecord(z.enum(['UNDELIV', 'REJECTD', 'EXPIRED', 'DELETED', 'UNKNOWN']), fault)
-          .default({}),
-        byErr: z.record(z.string().min(1).max(8), fault).default({}),
-        byStatus: z
-          .record(
-            z.string().regex(/^(0x[0-9a-fA-F]{1,8}|[0-9]{1,10})$/, 'must be a command_status'),
-            fault,
-          )
-          .default({}),
-      })
-      .default({ byState: {}, byErr: {}, byStatus: {} }),
   })
   .refine(
     (carrier) => (carrier.password === undefined) !== (carrier.sealedPassword === undefined),

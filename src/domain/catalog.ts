@@ -144,7 +144,14 @@ export interface CatalogCarrier {
   /** False: this carrier sends no receipts, its submit_sm_resp is the last word. */
   readonly receipts: boolean;
   readonly receiptGraceMs: number;
-  readonly onUnknownOutcome: { readonly waitMs: number; readonly then: 'resend' | 'expire' };
+  readonly onUnknownOutcome: {
+    readonly waitMs: number;
+    readonly then: 'resend' | 'expire';
+    /** What is unknown for so long at a carrier that is not back is resolved without it; undefined: it waits. */
+    readonly giveUpMs: number | undefined;
+  };
+  /** Its link is down for so long before what it has queued goes to other carriers of the route. */
+  readonly failoverAfterMs: number;
   /** Non-final states that end a message at this carrier (ENROUTE or ACCEPTD). */
   readonly finalStates: readonly MessageState[];
   /** Whether a receipt must agree with its message in the last 7 digits of the destination. */
@@ -166,10 +173,32 @@ export interface CatalogCarrier {
   readonly demo: boolean;
 }
 
-/** On whose side a failure at this carrier is. */
+/** On whose side a failure at this carrier is, and what is tried before it counts. */
 export interface CarrierFaults {
   /** By a failed receipt: its `err:` first, then its state (default recipient / carrier / recipient). */
   ofReceipt(state: MessageState, err: string | undefined): FaultClass;
   /** By a permanent command_status of its submit_sm_resp (default carrier). */
   ofStatus(commandStatus: number): FaultClass;
+  /** Whether the next carrier is to be tried upon such a receipt, before it ends anything. */
+  nextAfter(state: MessageState, err: string | undefined): boolean;
+  /** What to do upon a command_status that is not ESME_ROK. */
+  onStatus(commandStatus: number): StatusAction;
+  /** Whether the carrier says by it that it gets too much: the link goes slower. */
+  slowsDown(commandStatus: number): boolean;
 }
+
+/** What a command_status other than ESME_ROK brings about. */
+export type StatusAction =
+  /** The segment ends REJECTD. */
+  | { readonly kind: 'fault' }
+  /** The next carrier is tried; REJECTD where there is none. */
+  | { readonly kind: 'next' }
+  /**
+   * The same carrier is tried again, `retries` times at most (undefined: as long as it is valid), then the next one;
+   * where there is none, the same again. `afterMs` undefined: a second, doubled each time up to a minute.
+   */
+  | {
+      readonly kind: 'retry';
+      readonly afterMs: number | undefined;
+      readonly retries: number | undefined;
+    };

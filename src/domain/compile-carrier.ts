@@ -42,7 +42,12 @@ export function compileCarrier(
     onUnknownOutcome: {
       waitMs: Math.round(spec.onUnknownOutcome.waitSeconds * 1000),
       then: spec.onUnknownOutcome.then,
+      giveUpMs:
+        spec.onUnknownOutcome.giveUpAfterSeconds === undefined
+          ? undefined
+          : Math.round(spec.onUnknownOutcome.giveUpAfterSeconds * 1000),
     },
+    failoverAfterMs: Math.round(spec.failoverAfterSeconds * 1000),
     finalStates: spec.finalStates,
     matchDestination: spec.matchDestination,
     echoesUserMessageReference: spec.echoesUserMessageReference,

@@ -1,6 +1,10 @@
+import type { CarrierId, MessageId } from '../domain/ids.ts';
+import { attemptsOf, triedCarriers } from '../store/attempts.ts';
 import type { EpochProgress } from '../store/epoch.ts';
+import { withClient } from '../store/pool.ts';
 import { Carriers } from './carriers.ts';
 import { Corrections } from './corrections.ts';
+import { Failover } from './failover.ts';
 import { type InboundItem, InboundPath } from './inbound.ts';
 import { Janitor } from './janitor.ts';
 import { LateOrphans } from './late-orphans.ts';
@@ -9,7 +13,6 @@ import { ReceiptPath } from './receipt.ts';
 import { Recovery } from './recovery.ts';
 import { Requeue } from './requeue.ts';
 import { ScheduledMessages } from './scheduled.ts';
-import { isTemporary } from './sending.ts';
 import { UnknownOutcomes } from './unknown.ts';
 import { unknownStore } from './unknown-store.ts';
 import { UpstreamAnswers } from './upstream-answers.ts';
@@ -35,6 +38,7 @@ export function newReceiptPath(parts: GatewayParts): ReceiptPath {
     returnToCustomer: (end) => parts.outbox.offerSettled(end, parts.oldestSettlingDbMs()),
     lateWord: (settlement) => parts.corrections.onWord(settlement),
     lateSegment: (end) => parts.corrections.onSegment(end),
+    giveUp: (sending, end, answer) => parts.failover.onReceipt(sending, end, answer),
     learnClock: (carrier, fields, sentAtMs) => parts.clocks.learn(carrier, fields, sentAtMs),
     clockOffsetMs: (carrier) => parts.clocks.offsetMs(carrier.id),
   });
@@ -54,6 +58,7 @@ export function newUpstreamAnswers(parts: GatewayParts): UpstreamAnswers {
     ...parts.common,
     receipts: parts.receipts,
     orphans: parts.orphans,
+    failover: () => parts.failover,
     book: (sending) => parts.lanes.sent.push(sending),
   });
 }
@@ -78,7 +83,8 @@ export function newUnknownOutcomes(parts: GatewayParts): UnknownOutcomes {
     clocks: parts.clocks,
     store: unknownStore(pool, keeper.epoch, parts.loader, parts.orphans),
     carrierUp: (id) => parts.carriers.running.get(id)?.upSinceMs !== undefined,
-    resend: (job) => parts.resend(job),
+    resend: (job, from) => parts.resend(job, from),
+    mayGoElsewhere: (message, from) => parts.elsewhere(message, from) !== undefined,
     expire: (message, committed) => parts.endings.givenUp(message, committed),
     settleByOrphan: (sending, arrival) => parts.answers.settledByOrphan(sending, arrival),
   });
@@ -105,6 +111,9 @@ export function newCarriers(parts: GatewayParts): Carriers {
     behind: () => parts.lanes.sent.depth() > SENT_MAX,
     accepted: (sending) => parts.answers.accepted(sending),
     refused: (sending) => parts.answers.refused(sending),
+    elsewhere: (sending, none) => parts.answers.elsewhere(sending, none),
+    next: parts.next,
+    tried: (ids) => triedOf(parts, ids),
     expired: (message, told) => parts.endings.neverSent(message, told),
     unknown: (sendings) => parts.unknown.onLost(sendings),
     onUp: (carrier) => void parts.unknown.onUp(carrier),
@@ -112,15 +121,44 @@ export function newCarriers(parts: GatewayParts): Carriers {
   });
 }
 
+export function newFailover(parts: GatewayParts): Failover {
+  const { pool } = parts.options;
+  return new Failover({
+    ...parts.common,
+    book: (sending) => parts.lanes.sent.push(sending),
+    lane: parts.lanes.giveUp,
+    attempts: (ids) => withClient(pool, (client) => attemptsOf(client, ids)),
+    load: (ids) => parts.loader.load(ids),
+    next: parts.next,
+    isUsable: (id) => parts.carriers.isUsable(id),
+    carrier: (id) => parts.common.catalog().carriers.get(id),
+    enqueueJobs: (carrier, jobs) => {
+      parts.carriers.enqueueJobs(carrier, jobs);
+      parts.carriers.pump();
+    },
+    beginScheduled: (id) => parts.scheduled.begin(id),
+    end: (failed) => parts.answers.noneLeft(failed),
+    settle: (item) => parts.receipts.endPart(item.sending, item, 'receipt', item.answer),
+    repeated: (item) => parts.receipts.noteGivenUp(item.sending, item, item.answer),
+  });
+}
+
+/** The carriers that each of these was tried at. */
+async function triedOf(
+  { options }: GatewayParts,
+  ids: readonly MessageId[],
+): Promise<ReadonlyMap<MessageId, ReadonlySet<CarrierId>>> {
+  const attempts = await withClient(options.pool, (client) => attemptsOf(client, ids));
+  return new Map([...attempts].map(([id, of]) => [id, triedCarriers(of)]));
+}
+
 export function newRequeue(parts: GatewayParts): Requeue {
   return new Requeue({
     rejected: (message) => parts.endings.rejected(message),
-    sendsWhole: (id) => parts.common.catalog().carriers.get(id)?.longMessages === 'payload',
+    styleOf: (id) => parts.styleOf(id),
     queueId: (carrier, lane, id) => parts.carriers.queueId(carrier, lane, id),
     enqueueJobs: (carrier, jobs) => parts.carriers.enqueueJobs(carrier, jobs),
-    refusedBefore: (message, segment, status) =>
-      parts.answers.refusedBefore(message, segment, status),
-    isPermanent: (commandStatus) => commandStatus !== 0 && !isTemporary(commandStatus),
+    failedBefore: (message, failed) => parts.answers.failedBefore(message, failed),
   });
 }
 
@@ -148,6 +186,7 @@ export function newScheduled(parts: GatewayParts, requeue: Requeue): ScheduledMe
     ...parts.common,
     epoch,
     load: (ids) => parts.loader.load(ids),
+    isGivingUp: (id) => parts.failover.isGivingUp(id),
     requeue,
   });
 }

@@ -11,15 +11,18 @@ import * as status from '../smpp/status.ts';
 import type { BindBook } from './bind-book.ts';
 import { carrierLinkOptions, isSamePlace, needsNewLink } from './carrier-options.ts';
 import { CarrierProbe, type ProbeDeps } from './carrier-probe.ts';
+import { DeadLinks } from './dead-links.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { DispatchDeps, Link } from './dispatch-spec.ts';
 import type { InboundPath } from './inbound.ts';
 import type { Message } from './message.ts';
+import type { FailoverReason } from './observer.ts';
 import type { ProbeRequest } from './probe-plan.ts';
 import { protocolWatch } from './protocol-errors.ts';
 import { smaller } from './queue.ts';
 import type { ReceiptPath } from './receipt.ts';
-import { isTemporary, type Job, type Sending } from './sending.ts';
+import { type Destination, Reroute, type Rerouted, type Waiting } from './reroute.ts';
+import type { Job, Sending } from './sending.ts';
 
 /** A carrier's own requests (receipts) that may be unanswered on one session; beyond it we stop reading. */
 const PEER_WINDOW = 10_000;
@@ -31,6 +34,10 @@ export interface RunningCarrier {
   readonly dispatcher: Dispatcher;
   /** Unix ms since which the link is up; undefined while it is down. */
   upSinceMs: number | undefined;
+  /** Unix ms since which it is down, while it is. */
+  downSinceMs: number;
+  /** Whether it was ever up. */
+  wasUp: boolean;
 }
 
 export interface CarriersDeps extends Omit<DispatchDeps, 'carrier' | 'link'> {
@@ -48,6 +55,10 @@ export interface CarriersDeps extends Omit<DispatchDeps, 'carrier' | 'link'> {
   /** A carrier's link came up or went down: the waits of its unknown outcomes begin or end. */
   onUp(carrier: CatalogCarrier): void;
   onDown(carrier: CatalogCarrier): void;
+  /** A usable carrier of the message's route as it now stands that is not among those tried. */
+  readonly next: Destination;
+  /** Carriers that each of these was tried at. */
+  tried(ids: readonly MessageId[]): Promise<ReadonlyMap<MessageId, ReadonlySet<CarrierId>>>;
 }
 
 /** All carriers of the catalog: a link and a dispatcher each, kept in step with the catalog. */
@@ -55,12 +66,32 @@ export class Carriers implements CarrierLinkHandler {
   readonly #deps: CarriersDeps;
   readonly #running = new Map<CarrierId, RunningCarrier>();
   readonly #leaving = new Set<Promise<void>>();
+  readonly #rerouting: Reroute;
+  readonly #deadLinks: DeadLinks;
+  /** Whether messages were ever moved: then one need not wait where it was first queued. */
+  #moves = false;
   #held = false;
   /** Probes under way, which are shown what their carrier delivers; see ProbeDeps.watch. */
   readonly #watches = new Map<CarrierId, Parameters<ProbeDeps['watch']>[0]>();
 
   constructor(deps: CarriersDeps) {
     this.#deps = deps;
+    this.#rerouting = new Reroute({
+      dispatcherOf: (id) => this.#running.get(id)?.dispatcher,
+      styleOf: (id) => this.#running.get(id)?.carrier.longMessages,
+      load: deps.load,
+      tried: deps.tried,
+      left: (message) => deps.queued.remove(message.bind),
+    });
+    this.#deadLinks = new DeadLinks({
+      catalog: deps.catalog,
+      now: deps.now,
+      running: () => this.#running,
+      isUsable: this.isUsable,
+      next: deps.next,
+      reroute: (from, waiting, to) => this.#rerouting.run(from, waiting, to),
+      moved: (from, rerouted, reason) => this.#noteMoved(from, rerouted, reason),
+    });
   }
 
   get running(): ReadonlyMap<CarrierId, RunningCarrier> {
@@ -78,26 +109,46 @@ export class Carriers implements CarrierLinkHandler {
     for (const message of messages) {
       const running = this.#running.get(message.carrier);
       if (running !== undefined) running.dispatcher.enqueue(message);
-      // Its carrier was removed since it was routed: the janitor ends it at its validity, refunded.
-      else this.#deps.observer.note('warn', 'carrierGone', { message: message.id.toString() });
+      else {
+        // Its carrier was removed since it was routed: it goes to another of its route.
+        this.#deadLinks.strayOf(message.carrier).queue.push(message);
+        this.#deps.queued.add(message.bind);
+      }
     }
     this.pump();
   }
 
+  /**
+   * Takes what waits for a carrier where `to` says (undefined: it stays). Leased and unanswered submits are left alone.
+   * In the background: it settles when all that waited was looked at, a second for each 10,000 or so.
+   */
+  async reroute(from: CarrierId, to: Destination): Promise<Rerouted> {
+    const waiting = this.#running.get(from)?.dispatcher ?? this.#deadLinks.strayOf(from);
+    const rerouted = await this.#rerouting.run(from, waiting, to);
+    if (rerouted.moved.size > 0) this.#noteMoved(from, rerouted, 'requeue');
+    return rerouted;
+  }
+
   /** A message of which only the id is at hand: at the end of its lane. */
   queueId(carrier: CarrierId, lane: number, id: MessageId): void {
-    this.#running.get(carrier)?.dispatcher.queue.pushId(lane, id);
+    this.#waitingFor(carrier).queue.pushId(lane, id);
   }
 
   /** A queued message has ended. */
   forget(message: Message): void {
-    this.#running.get(message.carrier)?.dispatcher.forget(message);
+    if (this.#running.get(message.carrier)?.dispatcher.forget(message) || !this.#moves) return;
+    for (const { dispatcher } of this.#running.values()) if (dispatcher.forget(message)) return;
   }
 
   /** Segments to be sent before the queue. */
   enqueueJobs(carrier: CarrierId, jobs: readonly Job[]): void {
-    const dispatcher = this.#running.get(carrier)?.dispatcher;
-    for (const job of jobs) dispatcher?.enqueueJob(job);
+    const waiting = this.#waitingFor(carrier);
+    for (const job of jobs) waiting.jobs.push(job);
+  }
+
+  /** The next attempt at the same carrier, in a while (see Jobs.retry). */
+  retryJob(carrier: CarrierId, job: Job, afterMs: number | undefined): void {
+    this.#waitingFor(carrier).jobs.retry(job, this.#deps.now(), afterMs);
   }
 
   pump(): void {
@@ -106,11 +157,12 @@ export class Carriers implements CarrierLinkHandler {
 
   tick(nowMs: number): void {
     for (const { dispatcher } of this.#running.values()) dispatcher.tick(nowMs);
+    this.#deadLinks.tick(nowMs);
   }
 
   /** An id not above any that waits here without a lease. */
   floor(): MessageId | undefined {
-    let floor: MessageId | undefined;
+    let floor = smaller(this.#rerouting.floor(), this.#deadLinks.floor());
     for (const { dispatcher } of this.#running.values()) floor = smaller(floor, dispatcher.floor());
     return floor;
   }
@@ -130,8 +182,11 @@ export class Carriers implements CarrierLinkHandler {
     for (const [id, running] of this.#running) {
       if (carriers.has(id)) continue;
       this.#running.delete(id);
+      running.dispatcher.setPaused(true);
+      this.#deadLinks.onRemoved(id, running.dispatcher);
       void this.#leave(running.link);
     }
+    this.#deadLinks.onChange();
     for (const carrier of carriers.values()) {
       const running = this.#running.get(carrier.id);
       if (running === undefined) this.#start(carrier);
@@ -160,6 +215,8 @@ export class Carriers implements CarrierLinkHandler {
 
   /** Stops sending on all links (drain): what is in flight may finish. */
   pauseAll(): void {
+    this.#deadLinks.stop();
+    this.#rerouting.stop();
     for (const { dispatcher } of this.#running.values()) dispatcher.setPaused(true);
   }
 
@@ -202,6 +259,8 @@ export class Carriers implements CarrierLinkHandler {
     const running = runningOf(link);
     if (running.link !== link) return; // a former link, on its way out
     running.upSinceMs = this.#deps.now();
+    running.wasUp = true;
+    this.#deadLinks.onChange();
     this.#deps.onUp(running.carrier);
     running.dispatcher.pump();
   }
@@ -210,6 +269,7 @@ export class Carriers implements CarrierLinkHandler {
     const running = runningOf(link);
     if (running.link !== link) return;
     running.upSinceMs = undefined;
+    running.downSinceMs = this.#deps.now();
     this.#deps.observer.note('warn', 'carrierDown', {
       carrier: running.carrier.name,
       reason: reason.kind,
@@ -260,6 +320,22 @@ export class Carriers implements CarrierLinkHandler {
     this.#deps.observer.note('error', 'outbindPortUnavailable', { carrier: name, port, code });
   }
 
+  /** Where what goes to a carrier waits. */
+  #waitingFor(carrier: CarrierId): Waiting {
+    return this.#running.get(carrier)?.dispatcher ?? this.#deadLinks.strayOf(carrier);
+  }
+
+  #noteMoved(from: CarrierId, { moved, stayed }: Rerouted, reason: FailoverReason): void {
+    this.#moves = true;
+    // One that was removed has no name any more.
+    const nameOf = (id: CarrierId) => this.#running.get(id)?.carrier.name ?? '-';
+    for (const [to, count] of moved) {
+      const fields = { from: nameOf(from), to: nameOf(to), reason, count, stayed };
+      this.#deps.observer.failover(fields.from, fields.to, reason, count);
+      this.#deps.observer.note('warn', 'failedOver', fields);
+    }
+  }
+
   #onSessionBound(name: string, session: Session): void {
     this.#deps.bindBook.bound('carrier', name, session);
     this.#deps.observer.bindEvent('carrier', name, 'bound');
@@ -280,7 +356,9 @@ export class Carriers implements CarrierLinkHandler {
   #start(carrier: CatalogCarrier): void {
     const link = this.#newLink(carrier);
     const dispatcher = new Dispatcher({ ...this.#deps, carrier, link: boundedLink(link, carrier) });
-    const running: RunningCarrier = { carrier, link, dispatcher, upSinceMs: undefined };
+    const downSinceMs = this.#deps.now();
+    const upSinceMs = undefined;
+    const running = { carrier, link, dispatcher, upSinceMs, downSinceMs, wasUp: false };
     link.attachment = running;
     this.#running.set(carrier.id, running);
     if (carrier.paused) dispatcher.setPaused(true);
@@ -310,7 +388,8 @@ export class Carriers implements CarrierLinkHandler {
       {
         ...carrierLinkOptions(carrier, session, (sealed) => this.#deps.openSecret(sealed)),
         random: this.#deps.random,
-        slowsDown: isTemporary,
+        slowsDown: (commandStatus) =>
+          (this.#running.get(carrier.id)?.carrier ?? carrier).faults.slowsDown(commandStatus),
       },
       handler,
     );
@@ -325,6 +404,7 @@ export class Carriers implements CarrierLinkHandler {
     if (needsNewLink(former, carrier)) {
       const gone = this.#leave(running.link);
       running.upSinceMs = undefined;
+      running.downSinceMs = this.#deps.now();
       const link = this.#newLink(carrier);
       running.link = link;
       link.attachment = running;

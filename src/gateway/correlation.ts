@@ -94,7 +94,7 @@ export class Correlation {
   }
 
   /** A dispatch is settled: forget it. */
-  remove(carrier: CatalogCarrier, sending: Sending): void {
+  remove(carrier: CatalogCarrier, sending: Pick<Sending, 'upstreamId'>): void {
     const open = this.#byCarrier.get(carrier.id);
     if (open === undefined || sending.upstreamId === null) return;
     this.#size -= removeFrom(open, responseKey(sending.upstreamId, carrier.ids), sending);
@@ -158,7 +158,11 @@ function cutAfter(first: Open, most: number): number {
 }
 
 /** Takes a sending out of the list under a key. @returns how many entries went, 0 or 1 */
-function removeFrom(open: Map<string, Open>, key: string, sending: Sending): number {
+function removeFrom(
+  open: Map<string, Open>,
+  key: string,
+  sending: Pick<Sending, 'upstreamId'>,
+): number {
   const first = open.get(key);
   if (first === undefined) return 0;
   if (first.sending === sending) {

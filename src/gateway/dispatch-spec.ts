@@ -40,6 +40,11 @@ export interface DispatchDeps {
   accepted(sending: Sending): void;
   /** The carrier refused it for good; whoever takes it books it as well, once its end is committed. */
   refused(sending: Sending): void;
+  /**
+   * It refused it, and its `faults` say that the next carrier is to be tried; whoever takes it books it.
+   * @param none what to do where no carrier is left; undefined: it was refused for good
+   */
+  elsewhere(sending: Sending, none: (() => void) | undefined): void;
   /** Its validity is over before it was sent; `told` hears what came of its end. */
   expired(message: Message, told: (verdict: SettleVerdict) => void): void;
   /** Written, and never answered: the outcome is unknown. */

@@ -9,11 +9,11 @@ import { NO_LEASE } from './lease-book.ts';
 import type { Message } from './message.ts';
 import { referenceOf, setReference } from './message-reference.ts';
 import { CarrierQueue, smaller } from './queue.ts';
-import { isTemporary, type Job, type Sending } from './sending.ts';
+import type { Job, Sending } from './sending.ts';
 import { upstreamParts } from './upstream-pdu.ts';
 
 /** Messages of one lane of one carrier that are held with their content; about 1.5 KB each. */
-const HOT_MESSAGES = 4_000;
+export const HOT_MESSAGES = 4_000;
 /** Messages read from the store at once when memory runs low. */
 const PAGE_MESSAGES = 500;
 /** A few messages wait this long for company before they are leased: each lease is a commit. */
@@ -43,7 +43,7 @@ export class Dispatcher {
   /** Leased, waiting for the window. */
   #leased: Sending[] = [];
   #leasedHead = 0;
-  readonly #jobs = new Jobs();
+  readonly jobs = new Jobs();
   /** Whose lease is being committed; empty when none is. */
   #leasing: readonly Sending[] = [];
   /** Whose content is being read; empty when none is. */
@@ -75,9 +75,14 @@ export class Dispatcher {
     this.#deps.queued.add(message.bind);
   }
 
+  /** Whether a lease is being committed or content being read: what that brings is in no queue yet. */
+  get isBusy(): boolean {
+    return this.#leasing.length + this.#paging.length + this.#rereading.size > 0;
+  }
+
   /** Queues a job that goes before the queue (recovery, resending). */
   enqueueJob(job: Job): void {
-    this.#jobs.push(job);
+    this.jobs.push(job);
   }
 
   /** Stops sending (the queue is kept) or goes on. */
@@ -91,7 +96,7 @@ export class Dispatcher {
     const waits = new LaneWaits();
     waits.addQueue(this.queue);
     waits.addIds(this.#pagingLane, this.#paging);
-    waits.addAll(this.#jobs.all());
+    waits.addAll(this.jobs.all());
     waits.addAll(this.#leasing);
     waits.addAll(this.#leased.slice(this.#leasedHead));
     waits.addAll(this.#rereading.values());
@@ -103,7 +108,7 @@ export class Dispatcher {
    * not count: an adopter finds them in their table.
    */
   floor(): MessageId | undefined {
-    let floor = smaller(this.queue.floor(), this.#jobs.floor());
+    let floor = smaller(this.queue.floor(), this.jobs.floor());
     for (const sending of this.#leasing) floor = floorWith(floor, sending.message);
     for (const id of this.#paging) floor = smaller(floor, id);
     for (const id of this.#rereading.keys()) floor = smaller(floor, id);
@@ -111,10 +116,14 @@ export class Dispatcher {
     return floor;
   }
 
-  /** A message ended while it was queued: its copy here, if any, is let go of (a lease would refuse it anyway). */
-  forget({ id, bind }: Message): void {
-    if (this.queue.forget(id)) this.#deps.queued.remove(bind);
-    this.#jobs.takeOf(new Set([id]));
+  /**
+   * A message ended while it was queued: its copy here, if any, is let go of (a lease would refuse it anyway).
+   * @returns whether there was one
+   */
+  forget({ id, bind }: Message): boolean {
+    const wasQueued = this.queue.forget(id);
+    if (wasQueued) this.#deps.queued.remove(bind);
+    return this.jobs.takeOf(new Set([id])).length > 0 || wasQueued;
   }
 
   /** Moves what can move. Cheap when nothing can; called after each batch, answer turn and tick. */
@@ -127,7 +136,7 @@ export class Dispatcher {
 
   /** Due retries, and what time alone can free. Called about ten times a second. */
   tick(nowMs: number): void {
-    this.#jobs.tick(nowMs);
+    this.jobs.tick(nowMs);
     this.pump();
   }
 
@@ -144,11 +153,27 @@ export class Dispatcher {
       (nowMs - sending.sentAtMs) / 1_000,
       sending.message.destination,
     );
-    if (commandStatus !== status.ESME_ROK && !isTemporary(commandStatus))
-      return this.#deps.refused(sending);
+    if (commandStatus !== status.ESME_ROK) return this.#refused(sending, nowMs);
     this.#deps.book(sending);
-    if (commandStatus === status.ESME_ROK) this.#deps.accepted(sending);
-    else this.#tryLater(sending, nowMs);
+    this.#deps.accepted(sending);
+  }
+
+  /** What the carrier's `faults` say of the status: it ends the segment, is tried again here, or elsewhere. */
+  #refused(sending: Sending, nowMs: number): void {
+    const action = this.#deps.carrier.faults.onStatus(sending.status);
+    if (action.kind === 'fault') return this.#deps.refused(sending);
+    if (action.kind === 'next') return this.#deps.elsewhere(sending, undefined);
+    this.#deps.observer.throttled('carrier', this.#deps.carrier.name);
+    const { retries = Number.POSITIVE_INFINITY, afterMs } = action;
+    if (sending.attempt - sending.firstHere >= retries)
+      return this.#deps.elsewhere(sending, () => this.tryLater(sending, afterMs));
+    this.#deps.book(sending);
+    this.jobs.retry(sending, nowMs, afterMs);
+  }
+
+  /** The next attempt here, in a while (see Jobs.retry). */
+  tryLater(job: Job, afterMs: number | undefined): void {
+    this.jobs.retry(job, this.#deps.now(), afterMs);
   }
 
   /**
@@ -162,11 +187,6 @@ export class Dispatcher {
       else this.#leased.push(sending); // its lease still stands
     }
     if (unknown.length > 0) this.#deps.unknown(unknown);
-  }
-
-  #tryLater(sending: Sending, nowMs: number): void {
-    this.#deps.observer.throttled('carrier', this.#deps.carrier.name);
-    this.#jobs.retry(sending, nowMs);
   }
 
   #sendLeased(): void {
@@ -229,12 +249,12 @@ export class Dispatcher {
   /** Leased, never written: its key is free, and it goes before the queue. */
   #giveBack(sending: Sending): void {
     this.#deps.leases.settle(sending.lease);
-    this.#jobs.push(sending);
+    this.jobs.push(sending);
   }
 
   /** Messages that could be leased now. */
   #queued(): number {
-    return this.queue.length + this.#jobs.ready;
+    return this.queue.length + this.jobs.ready;
   }
 
   #linger(): void {
@@ -267,6 +287,7 @@ export class Dispatcher {
             id: message.id,
             segment,
             attempt: job.attempt,
+            firstHere: job.firstHere,
             carrier: carrier.id,
             lease: NO_LEASE,
             pdu,
@@ -285,7 +306,7 @@ export class Dispatcher {
     const { message } = job;
     const { id } = message;
     // Its other segments, if some were tried, are as old.
-    const jobs = job.segment === 0 ? [job] : [job, ...this.#jobs.takeOf(new Set([id]))];
+    const jobs = job.segment === 0 ? [job] : [job, ...this.jobs.takeOf(new Set([id]))];
     this.#expiring.add(id);
     this.#deps.expired(message, (verdict) => {
       this.#expiring.delete(id);
@@ -294,13 +315,13 @@ export class Dispatcher {
   }
 
   #next(): Job | undefined {
-    const again = this.#jobs.shift();
+    const again = this.jobs.shift();
     if (again !== undefined) return again;
-    if (this.#jobs.isFull) return undefined;
+    if (this.jobs.isFull) return undefined;
     const message = this.queue.shift();
     if (message === undefined) return undefined;
     this.#deps.queued.remove(message.bind);
-    return { message, segment: 0, attempt: 1 };
+    return { message, segment: 0, attempt: 1, firstHere: 1 };
   }
 
   #onLease(sendings: readonly Sending[], { lease: id, refused, replaced }: TakenLease): void {
@@ -328,7 +349,7 @@ export class Dispatcher {
    */
   #reread(sendings: readonly Job[]): void {
     const replaced = new Set(sendings.map((sending) => sending.message.id));
-    const all = [...sendings, ...this.#jobs.takeOf(replaced)];
+    const all = [...sendings, ...this.jobs.takeOf(replaced)];
     const old = all.filter(({ message }) => message.releaseAtMs === 0);
     for (const { message } of all)
       if (message.releaseAtMs !== 0) this.#deps.giveBackScheduled(message.id);
@@ -348,7 +369,8 @@ export class Dispatcher {
           message.carrier = this.#deps.carrier.id;
           const attempt = attempts.get(message.id) ?? 1;
           const isNewer = message.version > (versions.get(message.id) ?? 0);
-          if (isNewer && isForQueue(message)) this.#jobs.push({ message, segment: 0, attempt });
+          if (isNewer && isForQueue(message))
+            this.jobs.push({ message, segment: 0, attempt, firstHere: attempt });
         }
         this.pump();
       },
@@ -356,7 +378,7 @@ export class Dispatcher {
         for (const id of ids) this.#rereading.delete(id);
         this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
         // The old copies are refused again, and read then.
-        for (const job of old) this.#jobs.push(job);
+        for (const job of old) this.jobs.push(job);
       },
     );
   }
@@ -365,11 +387,13 @@ export class Dispatcher {
   #onNoLease(sendings: readonly Sending[]): void {
     this.#leasing = [];
     this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
-    for (const sending of sendings) this.#jobs.push(sending);
+    for (const sending of sendings) this.jobs.push(sending);
   }
 
   #pageIn(): void {
-    const lane = this.#paging.length > 0 ? undefined : this.queue.coldLane();
+    // With its link down nothing is sent from here, and may yet go elsewhere.
+    const lane =
+      this.#paging.length > 0 || !this.#deps.link.isUp() ? undefined : this.queue.coldLane();
     if (lane === undefined || this.#deps.now() < this.#storeRetryAtMs) return;
     const ids = this.queue.takeCold(lane, PAGE_MESSAGES);
     this.#paging = ids;

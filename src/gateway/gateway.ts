@@ -86,6 +86,7 @@ export class Gateway {
       this.carriers.floor(),
       this.#parts.leases.floor(),
       this.#parts.unknown.floor(),
+      this.#parts.failover.floor(),
       adopted?.queueFloor,
     ];
     const checkpoints = [
@@ -119,12 +120,13 @@ export class Gateway {
     const stored = performance.now() + DRAIN_LANES_MS;
     const { accept, replace, lease, sent, settle, endUnsent, segments, notes, inbound } =
       this.lanes;
-    const { returned, deferred } = this.lanes;
+    const { giveUp, returned, deferred } = this.lanes;
     for (const lane of [
       accept,
       replace,
       lease,
       sent,
+      giveUp,
       endUnsent,
       segments,
       settle,
@@ -175,6 +177,7 @@ export class Gateway {
 
   #everyTick(): void {
     this.carriers.tick(Date.now());
+    this.#parts.failover.tick(Date.now());
     this.outbox.tick();
   }
 
@@ -184,6 +187,7 @@ export class Gateway {
     void this.#parts.orphans.sweep();
     void this.#parts.waiting.tick();
     this.#parts.inbound.tick();
+    this.#parts.failover.report();
     this.#parts.expiry.tick();
     void this.#parts.janitor.tick();
     this.bindBook.tick();

@@ -9,10 +9,16 @@ const RETRIES_MAX = 5_000;
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MOST_MS = 60_000;
 
+/** A job and its time, unix ms; 0: at once. */
+export interface WaitingJob {
+  readonly job: Job;
+  readonly dueMs: number;
+}
+
 /** What goes to a carrier before its queue: put back by a lost link, to be sent again, or due after a "try again later". */
 export class Jobs {
   #ready: Job[] = [];
-  #later: { readonly job: Job; readonly dueMs: number }[] = [];
+  #later: WaitingJob[] = [];
 
   /** Jobs that could go now. */
   get ready(): number {
@@ -28,18 +34,23 @@ export class Jobs {
     return this.#later.length >= RETRIES_MAX;
   }
 
-  push({ message, segment, attempt }: Job): void {
-    this.#ready.push({ message, segment, attempt });
+  push({ message, segment, attempt, firstHere }: Job): void {
+    this.#ready.push({ message, segment, attempt, firstHere });
   }
 
   shift(): Job | undefined {
     return this.#ready.shift();
   }
 
-  /** The next attempt, when its time has come. */
-  retry({ message, segment, attempt }: Job, nowMs: number): void {
-    const wait = Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt - 1, 10));
-    this.#later.push({ job: { message, segment, attempt: attempt + 1 }, dueMs: nowMs + wait });
+  /**
+   * The next attempt, when its time has come.
+   * @param afterMs undefined: a second, doubled with each attempt up to a minute
+   */
+  retry({ message, segment, attempt, firstHere }: Job, nowMs: number, afterMs?: number): void {
+    const doublings = Math.min(attempt - firstHere, 10);
+    const wait = afterMs ?? Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** doublings);
+    const job = { message, segment, attempt: attempt + 1, firstHere };
+    this.#later.push({ job, dueMs: nowMs + wait });
   }
 
   /** Moves what is due. */
@@ -53,6 +64,21 @@ export class Jobs {
   *all(): Iterable<Job> {
     yield* this.#ready;
     for (const { job } of this.#later) yield job;
+  }
+
+  /** Takes out all, those due now first; `dueMs` says since when or from when on. */
+  takeAll(): WaitingJob[] {
+    const taken = [...this.#ready.map((job) => ({ job, dueMs: 0 })), ...this.#later];
+    this.#ready = [];
+    this.#later = [];
+    return taken;
+  }
+
+  /** Puts some back where they were, before what came since. */
+  putBack(taken: readonly WaitingJob[]): void {
+    const isReady = ({ dueMs }: WaitingJob) => dueMs === 0;
+    this.#ready = [...taken.filter(isReady).map(({ job }) => job), ...this.#ready];
+    this.#later = [...taken.filter((one) => !isReady(one)), ...this.#later];
   }
 
   /** Takes out the jobs of some messages. */

@@ -3,6 +3,7 @@ import type { BatchId, CarrierId, EpochId } from '../domain/ids.ts';
 import { type AcceptVerdict, writeAccept } from '../store/accept.ts';
 import { noteDue } from '../store/due.ts';
 import type { DependencyError } from '../store/errors.ts';
+import { type GiveUpVerdict, writeGiveUp } from '../store/give-up.ts';
 import { type InboundVerdict, writeInbound } from '../store/inbound.ts';
 import { Lane, type LaneSpec } from '../store/lane.ts';
 import { type TakenLease, takeLease } from '../store/lease.ts';
@@ -14,6 +15,7 @@ import { writeSent } from '../store/sent.ts';
 import { type SettleVerdict, writeEndUnsent, writeSettle } from '../store/settle.ts';
 import { strikeOff, writeDeferred } from '../store/waiting.ts';
 import { type Deferral, type Delivery, FINAL_RECEIPT } from './delivery.ts';
+import type { GiveUp } from './failover.ts';
 import type { InboundItem } from './inbound.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { GatewayObserver } from './observer.ts';
@@ -47,6 +49,7 @@ export interface LaneHandlers {
   onEndedUnsent(items: Settlement[], verdicts: SettleVerdict[]): void;
   onSegments(items: SegmentEnd[], verdicts: (0 | 1)[]): void;
   onNotes(items: ReceiptNote[]): void;
+  onGivenUp(items: GiveUp[], verdicts: GiveUpVerdict[]): void;
   onInbound(items: InboundItem[], verdicts: InboundVerdict[]): void;
   onReturned(items: readonly Delivery[]): void;
   onDeferred(items: readonly Deferral[]): void;
@@ -76,6 +79,7 @@ export interface Lanes {
   readonly replace: Lane<Replacement, ReplaceVerdict>;
   readonly segments: Lane<SegmentEnd, 0 | 1>;
   readonly notes: Lane<ReceiptNote, never>;
+  readonly giveUp: Lane<GiveUp, GiveUpVerdict>;
   readonly inbound: Lane<InboundItem, InboundVerdict>;
   readonly returned: Lane<Delivery, never>;
   readonly deferred: Lane<Deferral, never>;
@@ -157,6 +161,10 @@ function receiptLanes(spec: LanesSpec): Omit<Lanes, 'accept' | 'lease' | 'sent'>
     notes: open<ReceiptNote, never>(spec, 'notes', {
       write: (client, batch, items) => writeNotes(client, epoch, batch, items),
       onCommitted: handlers.onNotes,
+    }),
+    giveUp: open<GiveUp, GiveUpVerdict>(spec, 'giveUp', {
+      write: (client, batch, items) => writeGiveUp(client, epoch, batch, items),
+      onCommitted: handlers.onGivenUp,
     }),
     inbound: open<InboundItem, InboundVerdict>(spec, 'inbound', {
       write: (client, batch, items) => writeInbound(client, epoch, batch, items),

@@ -18,6 +18,20 @@ export type UnmatchedReason =
   | 'unreadable'
   | 'matchedLater';
 
+/**
+ * Why messages went to another carrier than they were queued for: the `reason` label of `smppgate_failovers_total`.
+ * The link is down, the carrier was removed; its submit_sm_resp or receipt says `next`, its retries are used up; what
+ * became of it stayed unknown; an operator asked.
+ */
+export type FailoverReason =
+  | 'linkDown'
+  | 'removed'
+  | 'status'
+  | 'retries'
+  | 'receipt'
+  | 'unknown'
+  | 'requeue';
+
 /** What became of what a carrier sent beside receipts: the `result` label of `smppgate_inbound_total`. */
 export type InboundResult =
   | 'stored'
@@ -93,6 +107,8 @@ export interface GatewayObserver {
   receiptUnmatched(carrier: CatalogCarrier, reason: UnmatchedReason, destination: string): void;
   /** Submits whose outcome was unknown and no longer is. */
   unknownResolved(carrier: CatalogCarrier, resolution: UnknownResolution, count: number): void;
+  /** Messages or segments went from one carrier to another. A carrier that is no more is '-'. */
+  failover(from: string, to: string, reason: FailoverReason, count: number): void;
   bindEvent(side: 'customer' | 'carrier', peer: string, event: BindEvent): void;
   throttled(side: 'customer' | 'carrier', peer: string): void;
   policyDecision(rule: string, action: string): void;

@@ -16,6 +16,7 @@ import type { BindBook } from './bind-book.ts';
 import {
   newCarriers,
   newCorrections,
+  newFailover,
   newInboundPath,
   newJanitor,
   newLateOrphans,
@@ -43,6 +44,7 @@ import {
 import type { Customers } from './customers.ts';
 import { Endings } from './endings.ts';
 import { Expiry } from './expiry.ts';
+import { type Failover, fitParts } from './failover.ts';
 import { IdLearning } from './id-learning.ts';
 import type { InboundItem, InboundPath } from './inbound.ts';
 import type { Janitor } from './janitor.ts';
@@ -52,6 +54,7 @@ import { LeaseBook } from './lease-book.ts';
 import { MessageLoader } from './loader.ts';
 import { Lookups } from './lookups.ts';
 import type { Manage } from './manage.ts';
+import type { Message } from './message.ts';
 import { NodeIds } from './node-ids.ts';
 import type { GatewayObserver } from './observer.ts';
 import type { OptOuts } from './opt-outs.ts';
@@ -66,6 +69,7 @@ import { ReceiptSearch } from './receipt-search.ts';
 import type { Recovery } from './recovery.ts';
 import type { Replacer } from './replace.ts';
 import { ReplayBrake } from './replay-brake.ts';
+import type { Destination } from './reroute.ts';
 import { Router } from './router.ts';
 import type { ScheduledMessages } from './scheduled.ts';
 import type { Job, Sending } from './sending.ts';
@@ -135,6 +139,7 @@ export class GatewayParts {
   readonly late: LateOrphans;
   readonly answers: UpstreamAnswers;
   readonly unknown: UnknownOutcomes;
+  readonly failover: Failover;
   readonly endings: Endings;
   readonly recovery: Recovery;
   readonly scheduled: ScheduledMessages;
@@ -190,6 +195,7 @@ export class GatewayParts {
     this.late = newLateOrphans(this);
     this.answers = newUpstreamAnswers(this);
     this.unknown = newUnknownOutcomes(this);
+    this.failover = newFailover(this);
     this.carriers = newCarriers(this);
     this.lookups = new Lookups({ pool, loader: this.loader });
     this.replacer = newReplacer(this);
@@ -219,7 +225,10 @@ export class GatewayParts {
         onNotAccepted: (items) => this.submit.onNotCommitted(items),
         onAcceptInDoubt: (items) => this.submit.onLongDoubt(items),
         onSent: (items) => {
-          for (const sending of items) this.leases.settle(sending.lease);
+          for (const sending of items) {
+            this.leases.settle(sending.lease);
+            if (sending.status !== 0) this.failover.onBooked(sending);
+          }
           this.orphans.onStored(items);
           this.carriers.pump();
         },
@@ -227,6 +236,7 @@ export class GatewayParts {
         onEndedUnsent: (items, verdicts) => this.#onSettled(this.ending, items, verdicts),
         onSegments: (items, verdicts) => this.receipts.onSegments(items, verdicts),
         onNotes: (items) => this.receipts.onNotes(items),
+        onGivenUp: (items, verdicts) => this.failover.onGivenUp(items, verdicts),
         onInbound: (items, verdicts) => this.#onInbound(items, verdicts),
         onReturned: (items) => this.outbox.onReturned(items),
         onDeferred: (items) => this.outbox.onDeferred(items),
@@ -286,16 +296,39 @@ export class GatewayParts {
     this.backpressure.check();
   }
 
-  /** Sends a submit_sm again, by the route as it stands now. */
-  resend(job: Job): void {
+  /** A usable carrier for a message, by the route as it stands now, that is not in `without`; undefined: there is none. */
+  readonly next: Destination = (message, without) => {
+    const { destination, echo, owner, unitPrice } = message;
+    return this.router.next({ destination, sender: echo.source_addr, owner, unitPrice }, without);
+  };
+
+  /**
+   * Sends a submit_sm again whose outcome at `from` stayed unknown, by the route as it stands now. Segments of one
+   * message stay with one carrier, which puts them together, unless that is gone.
+   */
+  resend(job: Job, from: CarrierId): void {
     const { message } = job;
-    // Segments of one message stay with one carrier: it puts them together.
-    if (message.parts === undefined) {
-      const { destination, echo, owner, unitPrice } = message;
-      const routable = { destination, sender: echo.source_addr, owner, unitPrice };
-      message.carrier = this.router.next(routable, NONE) ?? message.carrier;
+    fitParts(message, this.styleOf(from));
+    const stays = message.parts !== undefined && this.carriers.isUsable(from);
+    message.carrier = (stays ? undefined : this.elsewhere(message, from)) ?? from;
+    const segment = message.parts === undefined ? 0 : job.segment;
+    this.carriers.enqueueJobs(message.carrier, [{ ...job, segment }]);
+  }
+
+  styleOf(carrier: CarrierId): string | undefined {
+    return this.common.catalog().carriers.get(carrier)?.longMessages;
+  }
+
+  /** The same for what went to a carrier before: segments only go where long messages are sent the same way. */
+  elsewhere(message: Message, from: CarrierId): CarrierId | undefined {
+    const style = this.styleOf(from);
+    const without = new Set<CarrierId>();
+    for (;;) {
+      const carrier = this.next(message, without);
+      if (carrier === undefined || message.parts === undefined) return carrier;
+      if (this.styleOf(carrier) === style) return carrier;
+      without.add(carrier);
     }
-    this.carriers.enqueueJobs(message.carrier, [job]);
   }
 
   takeLease(carrier: CarrierId, keys: readonly Sending[]): Promise<TakenLease> {
@@ -315,5 +348,3 @@ export class GatewayParts {
     this.backpressure.check();
   }
 }
-
-const NONE: ReadonlySet<CarrierId> = new Set();

@@ -133,6 +133,37 @@ export class CarrierQueue {
     for (const message of messages) q.hotOctets += octetsOf(message);
   }
 
+  /** Messages of a lane whose content is at hand. */
+  hotDepth(lane: number): number {
+    const q = this.#laneOf(lane);
+    return q.hot.length - q.hotHead;
+  }
+
+  /** Messages of a lane of which only the id is at hand. */
+  coldDepth(lane: number): number {
+    return this.#laneOf(lane).cold.length;
+  }
+
+  /** Takes up to `most` messages of a lane whose content is at hand, first in first out. */
+  takeHot(lane: number, most: number): Message[] {
+    const taken: Message[] = [];
+    while (taken.length < most) {
+      const message = this.#shiftLane(lane);
+      if (message === undefined) break;
+      taken.push(message);
+    }
+    return taken;
+  }
+
+  /** Puts some of those back in front of their lane. */
+  putBackHot(lane: number, messages: readonly Message[]): void {
+    if (messages.length === 0) return;
+    const q = this.#laneOf(lane);
+    q.hot.splice(0, q.hotHead, ...messages);
+    q.hotHead = 0;
+    for (const message of messages) q.hotOctets += octetsOf(message);
+  }
+
   /**
    * Lets go of a message that has ended, if its content is at hand; one of which only the id is here stays.
    * @returns whether it was here

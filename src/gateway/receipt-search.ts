@@ -194,6 +194,7 @@ export class ReceiptSearch {
       id: message.id,
       segment: taken.segment,
       attempt: taken.attempt,
+      firstHere: taken.attempt,
       carrier: taken.carrier.id,
       lease: NO_LEASE,
       pdu: undefined,

@@ -46,6 +46,12 @@ export interface Arrival {
   readonly answer: () => void;
 }
 
+/** What of a submit_sm its end needs. */
+export type SentPart = Pick<
+  Sending,
+  'message' | 'id' | 'segment' | 'attempt' | 'carrier' | 'atMs' | 'upstreamId'
+>;
+
 /** How one segment of a message of several ended: the row of the segment lane. */
 export interface SegmentEnd extends PartEnd {
   readonly id: MessageId;
@@ -92,6 +98,8 @@ export interface ReceiptDeps {
   lateWord(settlement: Settlement): void;
   /** The same of one segment of several, once that is stored. */
   lateSegment(end: SegmentEnd): void;
+  /** It names an end after which the next carrier is to be tried; `answer` is called when that is stored. */
+  giveUp(sending: Sending, end: PartEnd, answer: () => void): void;
   /** What a matched receipt tells of the carrier's clock. */
   learnClock(carrier: CatalogCarrier, fields: ReceiptFields, sentAtMs: number): void;
   /** The carrier's clock minus ours, zone included; undefined while nothing was learnt. */
@@ -178,7 +186,13 @@ export class ReceiptPath {
       err: errorNumber(fields),
       doneAtMs: this.#doneAtMs(arrival),
     };
-    this.#endPart(sending, end, 'receipt', arrival.answer, arrival.receivedAtMs);
+    if (sending.givenUp !== undefined)
+      return this.#noteEnd(sending.message, carrier.id, sending.givenUp, end, arrival.answer);
+    if (carrier.faults.nextAfter(state, fields.err) && sending.message.ended === undefined) {
+      this.#forget(sending);
+      return this.#deps.giveUp(sending, end, arrival.answer);
+    }
+    this.endPart(sending, end, 'receipt', arrival.answer, arrival.receivedAtMs);
   }
 
   /** When the carrier says that it ended; by its own clock, where the zone of that is learnt. */
@@ -200,13 +214,13 @@ export class ReceiptPath {
   /** The carrier refused a segment for good in its submit_sm_resp; `committed` is called when that is stored. */
   onRefused(carrier: CatalogCarrier, sending: Sending, committed: () => void): void {
     const end = refusedPart(carrier, sending.status, this.#deps.now());
-    this.#endPart(sending, end, 'carrierRefused', committed);
+    this.endPart(sending, end, 'carrierRefused', committed);
   }
 
   /** The carrier has a segment: its receipt is awaited, or there will be none and this is its end. */
   onAccepted(carrier: CatalogCarrier, sending: Sending): void {
     if (carrier.receipts) this.#deps.correlation.add(carrier, sending);
-    else this.#endPart(sending, acceptedPart(sending.atMs), 'carrierAccepted', undefined);
+    else this.endPart(sending, acceptedPart(sending.atMs), 'carrierAccepted', undefined);
   }
 
   /** A message ends whole without a receipt (expired, refused later, never answered). */
@@ -250,8 +264,14 @@ export class ReceiptPath {
     for (const note of notes) note.answer?.();
   }
 
-  #endPart(
-    sending: Sending,
+  /** A receipt of an attempt that had been given up: it is kept as a note. */
+  noteGivenUp(sending: Sending, end: PartEnd, answer: () => void): void {
+    this.#noteEnd(sending.message, sending.carrier, sending.givenUp, end, answer);
+  }
+
+  /** One submit_sm has ended; `answer` is called when that is stored. */
+  endPart(
+    sending: SentPart,
     end: PartEnd,
     cause: 'receipt' | 'carrierRefused' | 'carrierAccepted',
     answer: (() => void) | undefined,
@@ -302,7 +322,7 @@ export class ReceiptPath {
     return this.#deps.catalog().accounts.get(message.account) ?? message.owner;
   }
 
-  #forget(sending: Sending): void {
+  #forget(sending: Pick<Sending, 'carrier' | 'upstreamId'>): void {
     const carrier = this.#deps.catalog().carriers.get(sending.carrier);
     if (carrier !== undefined) this.#deps.correlation.remove(carrier, sending);
   }

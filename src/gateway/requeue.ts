@@ -1,5 +1,7 @@
 import type { CarrierId, MessageId } from '../domain/ids.ts';
-import type { QueuedMessage } from '../store/recovery.ts';
+import type { FailedAttempt } from '../store/attempts.ts';
+import type { MissingSegment, QueuedMessage } from '../store/recovery.ts';
+import { fitParts } from './failover.ts';
 import type { Message } from './message.ts';
 import type { Job } from './sending.ts';
 
@@ -8,11 +10,10 @@ export interface RequeueDeps {
   queueId(carrier: CarrierId, lane: number, id: MessageId): void;
   /** Segments that are to be sent (again), before the queue. */
   enqueueJobs(carrier: CarrierId, jobs: readonly Job[]): void;
-  /** The carrier had refused it for good, and that was not settled. */
-  refusedBefore(message: Message, segment: number, commandStatus: number): void;
-  isPermanent(commandStatus: number): boolean;
-  /** Whether a carrier gets a long message as one submit_sm. */
-  sendsWhole(carrier: CarrierId): boolean;
+  /** The carrier had refused it, or failed it by receipt, and nothing had come of that: true, something does now. */
+  failedBefore(message: Message, failed: FailedAttempt): boolean;
+  /** How a carrier gets long messages; undefined: it is no more. */
+  styleOf(carrier: CarrierId): string | undefined;
   /** It was accepted only to be refused by a receipt. */
   rejected(message: Message): void;
 }
@@ -36,12 +37,24 @@ export class Requeue {
 
   /** Its missing segments go before the queue. */
   takeSegments({ carrier, missing, nextAttempt }: QueuedMessage, message: Message): void {
-    for (const { segment, lastStatus } of missing) {
+    const style = this.#deps.styleOf(carrier);
+    message.carrier = carrier;
+    fitParts(message, style);
+    for (const one of missing) {
       // A message that goes as one submit_sm has one segment to send, however many it is on the air.
-      if (segment > 1 && this.#deps.sendsWhole(carrier)) break;
-      if (this.#deps.isPermanent(lastStatus))
-        this.#deps.refusedBefore(message, segment, lastStatus);
-      else this.#deps.enqueueJobs(carrier, [{ message, segment, attempt: nextAttempt }]);
+      if (one.segment > 1 && style === 'payload') break;
+      this.#takeOne(one, carrier, nextAttempt, message);
     }
+  }
+
+  #takeOne(
+    { segment, last }: MissingSegment,
+    carrier: CarrierId,
+    attempt: number,
+    message: Message,
+  ): void {
+    if (last !== undefined && this.#deps.failedBefore(message, last)) return;
+    const firstHere = last?.carrier === carrier ? last.firstHere : attempt;
+    this.#deps.enqueueJobs(carrier, [{ message, segment, attempt, firstHere }]);
   }
 }

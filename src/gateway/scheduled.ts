@@ -17,6 +17,8 @@ export interface ScheduledDeps {
   readonly now: () => number;
   readonly observer: GatewayObserver;
   load(ids: readonly MessageId[]): Promise<Message[]>;
+  /** Whether it got its place in the table a moment ago by a failover, which brings it on its way itself. */
+  isGivingUp(id: MessageId): boolean;
   readonly requeue: Requeue;
 }
 
@@ -58,6 +60,16 @@ export class ScheduledMessages {
     this.#underWay.delete(id);
   }
 
+  /**
+   * It has got its place in the table by a failover, and is under way from here on.
+   * @returns false when too many are: it is brought later
+   */
+  begin(id: MessageId): boolean {
+    if (this.#underWay.size >= UNDER_WAY_MAX && !this.#underWay.has(id)) return false;
+    this.#underWay.add(id);
+    return true;
+  }
+
   async #work(): Promise<void> {
     const { pool, epoch } = this.#deps;
     const underWay = [...this.#underWay];
@@ -70,7 +82,8 @@ export class ScheduledMessages {
     // Nothing is awaited between these, so that a message is brought on its way once.
     for (const message of messages) {
       const queued = left.get(message.id);
-      if (queued === undefined) continue;
+      if (queued === undefined || this.#underWay.has(message.id)) continue;
+      if (this.#deps.isGivingUp(message.id)) continue;
       this.#underWay.add(message.id);
       // Marks it as having its place in the table.
       message.releaseAtMs = this.#deps.now();

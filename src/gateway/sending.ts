@@ -1,6 +1,6 @@
 import type { CarrierId, MessageId } from '../domain/ids.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
-import * as status from '../smpp/status.ts';
+import type { AttemptEnd } from '../store/attempts.ts';
 import type { Lease } from './lease-book.ts';
 import type { Message } from './message.ts';
 
@@ -10,6 +10,8 @@ export interface Job {
   /** 1 and up; 0: every segment. */
   readonly segment: number;
   readonly attempt: number;
+  /** The first attempt at the carrier that it waits for: how often that said "later" is counted from it. */
+  readonly firstHere: number;
 }
 
 /** One submit_sm from its lease on. It is the row that the sent lane writes (`SentRow`). */
@@ -18,6 +20,8 @@ export interface Sending {
   readonly id: MessageId;
   readonly segment: number;
   readonly attempt: number;
+  /** See Job. */
+  readonly firstHere: number;
   readonly carrier: CarrierId;
   lease: Lease;
   /** Until it was answered. */
@@ -28,13 +32,6 @@ export interface Sending {
   upstreamId: string | null;
   status: number;
   atMs: number;
-}
-
-/** Answers that say "later": queue full, throttled, temporary application error (SMPP 3.4 §5.1.3). */
-export function isTemporary(commandStatus: number): boolean {
-  return (
-    commandStatus === status.ESME_RMSGQFUL ||
-    commandStatus === status.ESME_RTHROTTLED ||
-    commandStatus === status.ESME_RX_T_APPN
-  );
+  /** Read from the store: it was given up with this end, and another carrier has had its turn since. */
+  readonly givenUp?: AttemptEnd | undefined;
 }

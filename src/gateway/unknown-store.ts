@@ -25,6 +25,8 @@ export function unknownStore(
       withClient(pool, (client) => store.dueUnknown(client, epoch, nowMs, limit)),
     open: (carriers, limit) =>
       withClient(pool, (client) => store.openUnknown(client, carriers, limit)),
+    forsaken: (known, limit) =>
+      withClient(pool, (client) => store.forsakenUnknown(client, epoch, known, limit)),
     resolve: (keys, resolution) =>
       withClient(pool, (client) => store.resolveUnknown(client, keys, resolution)),
     load: (ids) => loader.load(ids),

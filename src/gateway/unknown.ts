@@ -2,6 +2,7 @@ import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import type { CarrierId, MessageId } from '../domain/ids.ts';
 import type { UnknownOutcome, UnknownResolution } from '../store/unknown.ts';
 import type { ClockOffsets } from './clock-offsets.ts';
+import { fitParts } from './failover.ts';
 import { type LeaseBook, NO_LEASE } from './lease-book.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
@@ -15,6 +16,12 @@ import type { Job, Sending } from './sending.ts';
 const OPEN_MAX = 5_000;
 /** Resent by one statement: one batch of the carrier's lane. */
 const RESEND_PAGE = 500;
+/** An unknown outcome with its message. */
+interface Lost {
+  readonly unknown: UnknownOutcome;
+  readonly message: Message;
+}
+
 /** A receipt that fits no dispatch, as the store keeps it. */
 export interface Orphan {
   readonly parked: bigint;
@@ -29,6 +36,8 @@ export interface UnknownStore {
   oldestOpen(): Promise<MessageId | undefined>;
   due(nowMs: number, limit: number): Promise<UnknownOutcome[]>;
   open(carriers: readonly CarrierId[], limit: number): Promise<UnknownOutcome[]>;
+  /** Those at carriers that are not among these, or that are unknown since before a time (unix ms). */
+  forsaken(known: ReadonlyMap<CarrierId, number>, limit: number): Promise<UnknownOutcome[]>;
   resolve(
     keys: readonly UnknownOutcome[],
     resolution: UnknownResolution,
@@ -46,8 +55,10 @@ export interface UnknownDeps {
   readonly store: UnknownStore;
   readonly clocks: ClockOffsets;
   carrierUp(carrier: CarrierId): boolean;
-  /** Sends it again, by the route as it now stands. */
-  resend(job: Job): void;
+  /** Sends it again, by the route as it now stands: where it was, or elsewhere. */
+  resend(job: Job, from: CarrierId): void;
+  /** Whether another carrier of its route could take it now. */
+  mayGoElsewhere(message: Message, from: CarrierId): boolean;
   /** Ends the message: the carrier's resource says `expire`. */
   expire(message: Message, committed: () => void): void;
   /** An orphan receipt is this submit_sm's: book its id and weigh it as if it had been matched. */
@@ -64,6 +75,7 @@ export interface UnknownDeps {
  *                                                                             │ and it alone fits that receipt
  *                                           settled by that receipt <─────────┤
  *                                  resent or expired (carrier's resource) <───┘ else
+ *   carrier removed, or not bound again for giveUpAfterSeconds ─────^
  * ```
  */
 export class UnknownOutcomes {
@@ -117,6 +129,7 @@ export class UnknownOutcomes {
       const due = await this.#deps.store.due(this.#deps.now(), OPEN_MAX);
       for (const [carrierId, ofCarrier] of Map.groupBy(due, (unknown) => unknown.carrier))
         await this.#resolve(carrierId, ofCarrier);
+      if (this.#openFloor !== undefined) await this.#resolveForsaken();
     } catch (error) {
       this.#deps.observer.note('warn', 'unknownOutcomesWait', { reason: String(error) });
     } finally {
@@ -176,51 +189,70 @@ export class UnknownOutcomes {
     const pairs = this.#pair(carrier, open, messages, orphans);
     const byKey = new Map([...pairs].map(([unknown, orphan]) => [keyOf(unknown), orphan]));
     const ended: UnknownOutcome[] = [];
-    const again: { unknown: UnknownOutcome; message: Message }[] = [];
+    const again: Lost[] = [];
     for (const unknown of due) {
       if (this.#ending.has(keyOf(unknown))) continue;
       const message = messages.get(unknown.id);
       const orphan = byKey.get(keyOf(unknown));
+      if (message !== undefined) fitParts(message, carrier.longMessages);
       if (message === undefined || message.ended !== undefined) ended.push(unknown);
-      else if (orphan !== undefined) this.#settle(carrier, unknown, message, orphan);
-      else if (this.#mayResend(carrier, message)) again.push({ unknown, message });
-      else this.#expire(carrier, unknown, message);
+      else if (orphan !== undefined) this.#settle(unknown, message, orphan);
+      else if (carrier.onUnknownOutcome.then === 'resend' && this.#mayResend(message))
+        again.push({ unknown, message });
+      else this.#expire(unknown, message);
     }
-    if (ended.length > 0) {
-      const closed = await this.#deps.store.resolve(ended, 'ended');
-      this.#deps.observer.unknownResolved(carrier, 'ended', closed.length);
-    }
+    await this.#closed(ended, 'ended');
     for (let i = 0; i < again.length; i += RESEND_PAGE)
-      await this.#resend(carrier, again.slice(i, i + RESEND_PAGE));
+      await this.#resend(again.slice(i, i + RESEND_PAGE));
+  }
+
+  /**
+   * Those whose carrier was removed, or is not back within `onUnknownOutcome.giveUpAfterSeconds`: no receipt is waited
+   * for. To be resent they need another carrier that is up; until there is one they stay unknown.
+   */
+  async #resolveForsaken(): Promise<void> {
+    const nowMs = this.#deps.now();
+    const known = new Map<CarrierId, number>();
+    for (const { id, onUnknownOutcome } of this.#deps.catalog().carriers.values()) {
+      const { giveUpMs } = onUnknownOutcome;
+      known.set(id, giveUpMs === undefined || this.#deps.carrierUp(id) ? 0 : nowMs - giveUpMs);
+    }
+    const forsaken = await this.#deps.store.forsaken(known, RESEND_PAGE);
+    if (forsaken.length === 0) return;
+    const loaded = await this.#deps.store.load(idsOf(forsaken));
+    const messages = new Map(loaded.map((message) => [message.id, message]));
+    const again: Lost[] = [];
+    const ended: UnknownOutcome[] = [];
+    for (const unknown of forsaken) {
+      const message = messages.get(unknown.id);
+      const carrier = this.#deps.catalog().carriers.get(unknown.carrier);
+      if (this.#ending.has(keyOf(unknown))) continue;
+      if (message === undefined || message.ended !== undefined) ended.push(unknown);
+      else if (carrier?.onUnknownOutcome.then === 'expire') this.#expire(unknown, message);
+      else if (this.#mayResend(message) && this.#deps.mayGoElsewhere(message, unknown.carrier))
+        again.push({ unknown, message });
+    }
+    await this.#closed(ended, 'ended');
+    if (again.length > 0) await this.#resend(again);
   }
 
   /** The receipt is weighed first; only when its outcome is committed is the unknown one resolved. */
-  #settle(
-    carrier: CatalogCarrier,
-    unknown: UnknownOutcome,
-    message: Message,
-    orphan: Orphan,
-  ): void {
+  #settle(unknown: UnknownOutcome, message: Message, orphan: Orphan): void {
     const answer = (): void => {
       void this.#deps.store.markMatched(orphan.parked, message.id);
-      void this.#resolved(carrier, unknown, 'receipt');
+      void this.#resolved(unknown, 'receipt');
     };
     this.#ending.add(keyOf(unknown));
-    this.#note('unknownOutcomeSettled', carrier, unknown);
+    this.#note('unknownOutcomeSettled', unknown);
     this.#deps.settleByOrphan(sendingOf(unknown, message, this.#deps.now()), {
       ...orphan.arrival,
       answer,
     });
   }
 
-  async #resolved(
-    carrier: CatalogCarrier,
-    unknown: UnknownOutcome,
-    resolution: UnknownResolution,
-  ): Promise<void> {
+  async #resolved(unknown: UnknownOutcome, resolution: UnknownResolution): Promise<void> {
     try {
-      const closed = await this.#deps.store.resolve([unknown], resolution);
-      if (closed.length > 0) this.#deps.observer.unknownResolved(carrier, resolution, 1);
+      await this.#closed([unknown], resolution);
     } catch {
       // Its message has ended: the next look at it says so.
     } finally {
@@ -228,39 +260,51 @@ export class UnknownOutcomes {
     }
   }
 
-  #mayResend(carrier: CatalogCarrier, message: Message): boolean {
-    const { then } = carrier.onUnknownOutcome;
-    const isValid = message.validUntilMs > this.#deps.now();
-    return then === 'resend' && message.submit !== undefined && isValid;
+  /** Writes down how they came out and counts it. @returns those that were still open */
+  async #closed(
+    unknowns: readonly UnknownOutcome[],
+    resolution: UnknownResolution,
+  ): Promise<ReadonlySet<string>> {
+    if (unknowns.length === 0) return new Set();
+    const keys = new Set((await this.#deps.store.resolve(unknowns, resolution)).map(keyOf));
+    const { carriers } = this.#deps.catalog();
+    const closed = unknowns.filter((unknown) => keys.has(keyOf(unknown)));
+    for (const [id, ofCarrier] of Map.groupBy(closed, (unknown) => unknown.carrier)) {
+      const carrier = carriers.get(id);
+      if (carrier !== undefined)
+        this.#deps.observer.unknownResolved(carrier, resolution, ofCarrier.length);
+    }
+    return keys;
+  }
+
+  #mayResend(message: Message): boolean {
+    return message.submit !== undefined && message.validUntilMs > this.#deps.now();
   }
 
   /** Before they are sent again they must stand as resent; a crash in between is covered by the floor. */
-  async #resend(
-    carrier: CatalogCarrier,
-    lost: readonly { unknown: UnknownOutcome; message: Message }[],
-  ): Promise<void> {
-    const taken = await this.#deps.store.resolve(
+  async #resend(lost: readonly Lost[]): Promise<void> {
+    const keys = await this.#closed(
       lost.map(({ unknown }) => unknown),
       'resent',
     );
-    if (taken.length > 0) this.#deps.observer.unknownResolved(carrier, 'resent', taken.length);
-    const keys = new Set(taken.map(keyOf));
     for (const { unknown, message } of lost) {
       if (!keys.has(keyOf(unknown))) continue;
-      this.#note('unknownOutcomeResent', carrier, unknown);
+      this.#note('unknownOutcomeResent', unknown);
       const { segment, attempt } = unknown;
-      this.#deps.resend({ message, segment, attempt: attempt + 1 });
+      const next = attempt + 1;
+      this.#deps.resend({ message, segment, attempt: next, firstHere: next }, unknown.carrier);
     }
   }
 
-  #expire(carrier: CatalogCarrier, unknown: UnknownOutcome, message: Message): void {
+  #expire(unknown: UnknownOutcome, message: Message): void {
     this.#ending.add(keyOf(unknown));
-    this.#note('unknownOutcomeExpired', carrier, unknown);
-    this.#deps.expire(message, () => void this.#resolved(carrier, unknown, 'expired'));
+    this.#note('unknownOutcomeExpired', unknown);
+    this.#deps.expire(message, () => void this.#resolved(unknown, 'expired'));
   }
 
-  #note(event: string, carrier: CatalogCarrier, { id, segment, attempt }: UnknownOutcome): void {
-    const fields = { message: id.toString(), carrier: carrier.name, segment, attempt };
+  #note(event: string, { id, carrier, segment, attempt }: UnknownOutcome): void {
+    const name = this.#deps.catalog().carriers.get(carrier)?.name ?? '-';
+    const fields = { message: id.toString(), carrier: name, segment, attempt };
     this.#deps.observer.note('warn', event, fields);
   }
 
@@ -309,6 +353,7 @@ export function sendingOf(unknown: UnknownOutcome, message: Message, nowMs: numb
     id,
     segment,
     attempt,
+    firstHere: attempt,
     carrier,
     lease: NO_LEASE,
     pdu: undefined,

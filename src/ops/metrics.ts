@@ -42,6 +42,7 @@ export interface Metrics {
   readonly receiptsUnmatched: HotCounter;
   /** carrier, resolution (answered receipt resent expired ended). */
   readonly unknownResolved: HotCounter;
+  readonly failovers: HotCounter;
   /** carrier, result: mobile-originated messages, notifications and alerts. */
   readonly inbound: HotCounter;
   /** account, kind (receipt notification message). */
@@ -135,6 +136,7 @@ type Counters = Pick<
   | 'messagesEnded'
   | 'receiptsUnmatched'
   | 'unknownResolved'
+  | 'failovers'
   | 'inbound'
   | 'deliveriesExpired'
   | 'policyDecisions'
@@ -176,6 +178,11 @@ function counters(registry: Registry): Counters {
       'submit_sm whose outcome was unknown and no longer is',
       ['carrier', 'resolution'],
     ),
+    failovers: counter('failovers_total', 'Messages that went from one carrier to another', [
+      'from',
+      'to',
+      'reason',
+    ]),
     inbound: counter('inbound_total', 'Messages of subscribers, notifications and alerts', [
       'carrier',
       'result',

@@ -3,6 +3,7 @@ import { type EndCause, endOrigin } from '../domain/message-state.ts';
 import type {
   BindEvent,
   DeliveryKind,
+  FailoverReason,
   GatewayObserver,
   InboundResult,
   MoneyKind,
@@ -107,6 +108,10 @@ export class MetricsObserver implements GatewayObserver {
 
   unknownResolved(carrier: CatalogCarrier, resolution: UnknownResolution, count: number): void {
     this.#metrics.unknownResolved.child(carrier.name, resolution).inc(count);
+  }
+
+  failover(from: string, to: string, reason: FailoverReason, count: number): void {
+    this.#metrics.failovers.child(from, to, reason).inc(count);
   }
 
   bindEvent(side: 'customer' | 'carrier', peer: string, event: BindEvent): void {

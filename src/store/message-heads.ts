@@ -116,7 +116,7 @@ export const HEADS = `select m.id::text, coalesce(m.customer_id, m.id::text) as 
     m.segments as first_segments, m.unit_price::text, m.charge_on, m.tariff_version,
     coalesce(v.policy_version, m.policy_version) as policy_version,
     m.terms_version, (select json_build_array(o.state, o.fault, o.cause) from outcome o where o.id = m.id) as ended,
-    exists (select from dispatch d where d.id = m.id and d.status = 0) as sent,
+    exists (select from dispatch d where d.id = m.id and d.status = 0 and stands(d.id, d.segment, d.attempt)) as sent,
     (select e.id::text from ledger_entry e where e.batch = m.batch and e.account = m.account and e.side = 0
        and e.kind = case m.charge_on when 0 then 'charge' else 'reserve' end) as entry
   from message m join account a on a.id = m.account left join bind b on b.id = m.bind

@@ -15,7 +15,8 @@ export async function queuedOfAccount(
     `select m.id from message m
      where m.account = $1 and m.id > $2
        and not exists (select from outcome o where o.id = m.id)
-       and not exists (select from dispatch d where d.id = m.id and d.status = 0)
+       and not exists (select from dispatch d where d.id = m.id and d.status = 0
+         and stands(d.id, d.segment, d.attempt))
      order by m.id limit $3`,
     [account, after, limit],
   );

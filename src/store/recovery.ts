@@ -9,6 +9,7 @@ import {
   type MessageId,
   messageId,
 } from '../domain/ids.ts';
+import { type AttemptColumns, attemptOf, type FailedAttempt, standOf } from './attempts.ts';
 import type { AdoptedEpoch } from './epoch.ts';
 
 /*
@@ -43,15 +44,24 @@ export async function unknownOf(client: ClientBase, dead: EpochId, by: EpochId):
 export interface QueuedMessage {
   readonly id: MessageId;
   readonly account: AccountId;
-  /** As routed at accept. */
+  /** Where it was tried last; where it was first queued if it never was. */
   readonly carrier: CarrierId;
   readonly lane: number;
   readonly segments: number;
   readonly validUntilMs: number;
-  /** Segments (from 1) that no carrier has accepted and whose outcome is not unknown, with the last refusal's command_status (0: none). */
-  readonly missing: readonly { readonly segment: number; readonly lastStatus: number }[];
+  /** Segments (from 1) that are with no carrier and whose outcome is not unknown. */
+  readonly missing: readonly MissingSegment[];
+  /** Segments that a carrier has, or may have; of a message sent as one submit_sm that is the first. */
+  readonly sent: number;
   /** Higher than any attempt before, of whatever segment. */
   readonly nextAttempt: number;
+}
+
+/** A segment to be sent. */
+export interface MissingSegment {
+  readonly segment: number;
+  /** How its last attempt failed; undefined: it had none, or one whose outcome is unknown for good. */
+  readonly last: FailedAttempt | undefined;
 }
 
 /** Messages looked at in one step, whatever is found among them. */
@@ -92,30 +102,27 @@ export interface QueuedColumns {
   readonly lane: number;
   readonly segments: number;
   readonly valid_until: Date;
-  readonly next_attempt: number;
-  readonly answered_segments: number[] | null;
-  readonly answered_statuses: number[] | null;
-  readonly unknown_segments: number[] | null;
+  /** In order; null: it was never tried. */
+  readonly attempts: readonly AttemptColumns[] | null;
 }
 
 /** What such a row says. */
 export function queuedMessage(row: QueuedColumns): QueuedMessage {
-  const missing = new Map(Array.from({ length: row.segments }, (_, i) => [i + 1, 0]));
-  for (const [i, segment] of (row.answered_segments ?? []).entries()) {
-    const status = row.answered_statuses?.[i] ?? 0;
-    if (status === 0) missing.delete(segment);
-    else if (missing.has(segment)) missing.set(segment, status);
-  }
-  for (const segment of row.unknown_segments ?? []) missing.delete(segment);
+  const attempts = (row.attempts ?? []).map(attemptOf);
+  const { held, failed } = standOf(attempts);
+  const segments = Array.from({ length: row.segments }, (_, i) => i + 1);
   return {
     id: messageId(row.id),
     account: accountId(row.account),
-    carrier: carrierId(row.carrier),
+    carrier: attempts.at(-1)?.carrier ?? carrierId(row.carrier),
     lane: row.lane,
     segments: row.segments,
     validUntilMs: row.valid_until.getTime(),
-    missing: [...missing].map(([segment, lastStatus]) => ({ segment, lastStatus })),
-    nextAttempt: row.next_attempt,
+    missing: segments
+      .filter((segment) => !held.has(segment))
+      .map((segment) => ({ segment, last: failed.get(segment) })),
+    sent: held.size,
+    nextAttempt: (attempts.at(-1)?.attempt ?? 0) + 1,
   };
 }
 

@@ -91,6 +91,27 @@ export async function dueUnknown(
   return rows.map(unknownOutcome);
 }
 
+/**
+ * This node's open unknown outcomes at carriers that are not among `known`, or that are unknown since before the time
+ * (unix ms) that stands there, oldest first.
+ */
+export async function forsakenUnknown(
+  client: ClientBase,
+  epoch: EpochId,
+  known: ReadonlyMap<CarrierId, number>,
+  limit: number,
+): Promise<UnknownOutcome[]> {
+  const { rows } = await client.query<UnknownColumns>(
+    `select u.id, u.segment, u.attempt, u.carrier, u.since from unknown_outcome u
+       left join unnest($2::int[], $3::float8[]) as k (carrier, before) on k.carrier = u.carrier
+     where u.epoch = $1 and u.resolved_at is null
+       and (k.carrier is null or u.since <= to_timestamp(k.before / 1000))
+     order by u.since, u.id limit $4`,
+    [epoch, [...known.keys()], [...known.values()], limit],
+  );
+  return rows.map(unknownOutcome);
+}
+
 /** The open ones of carriers, of whatever node: what an orphan receipt can fit. By age, in pages. */
 export async function openUnknown(
   client: ClientBase,

@@ -88,6 +88,7 @@ export function sendingOf(
     id: message.id,
     segment: 1,
     attempt: 1,
+    firstHere: 1,
     carrier: message.carrier,
     lease: NO_LEASE,
     pdu: undefined,

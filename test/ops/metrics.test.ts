@@ -35,6 +35,7 @@ describe('createMetrics', () => {
       receipts_total: 'carrier,state,fault',
       receipt_seconds: 'carrier',
       receipts_unmatched_total: 'carrier,reason',
+      failovers_total: 'from,to,reason',
       receipts_waiting: 'account',
       unknown_outcomes: 'carrier',
       unknown_outcomes_resolved_total: 'carrier,resolution',

@@ -76,6 +76,10 @@ async function allUnreturned(adopted: AdoptedEpoch): Promise<bigint[]> {
   return ids;
 }
 
+/** What is missing of a message, with the status of the last answer. */
+const statuses = ({ missing }: QueuedMessage) =>
+  missing.map(({ segment, last }) => [segment, last?.status]);
+
 const keysOf = (rows: readonly AcceptRow[], attempt = 1) =>
   rows.map((row) => ({ id: row.id, segment: 1, attempt }));
 
@@ -145,9 +149,9 @@ describe('queuedOf', () => {
     const adopted = await bury(lost);
     await unknownOf(node.client, lost.epoch, node.epoch);
     const queued = await allQueued(adopted);
-    expect(queued.map((one) => [one.id, one.missing, one.nextAttempt])).toEqual([
-      [fresh.id, [{ segment: 1, lastStatus: 0 }], 1],
-      [throttled.id, [{ segment: 1, lastStatus: 0x58 }], 2],
+    expect(queued.map((one) => [one.id, statuses(one), one.nextAttempt])).toEqual([
+      [fresh.id, [[1, undefined]], 1],
+      [throttled.id, [[1, 0x58]], 2],
     ]);
     expect(queued[0]).toMatchObject({
       account: fresh.account,
@@ -177,8 +181,8 @@ describe('queuedOf', () => {
       {
         id: row.id,
         missing: [
-          { segment: 2, lastStatus: 0x14 },
-          { segment: 3, lastStatus: 0 },
+          { segment: 2, last: { status: 0x14, attempt: 2, firstHere: 1 } },
+          { segment: 3, last: undefined },
         ],
         nextAttempt: 3,
       },
@@ -200,7 +204,7 @@ describe('queuedOf', () => {
     expect(await resolveUnknown(node.client, keysOf(rows), 'resent')).toEqual(keysOf(rows));
     expect(await resolveUnknown(node.client, keysOf(rows), 'resent')).toEqual([]);
     expect(await allQueued(adopted)).toMatchObject([
-      { id: rows[0]?.id, missing: [{ segment: 1, lastStatus: 0 }], nextAttempt: 2 },
+      { id: rows[0]?.id, missing: [{ segment: 1, last: undefined }], nextAttempt: 2 },
     ]);
   });
 

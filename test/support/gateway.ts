@@ -340,6 +340,7 @@ function recorder(reports: Report[]): GatewayObserver {
     messageEnded: note('messageEnded'),
     receiptUnmatched: note('receiptUnmatched'),
     unknownResolved: note('unknownResolved'),
+    failover: note('failover'),
     bindEvent: note('bindEvent'),
     throttled: note('throttled'),
     policyDecision: note('policyDecision'),
