@@ -84,7 +84,6 @@ export class Carriers implements CarrierLinkHandler {
       left: (message) => deps.queued.remove(message.bind),
     });
     this.#deadLinks = new DeadLinks({
-      catalog: deps.catalog,
       now: deps.now,
       running: () => this.#running,
       isUsable: this.isUsable,

@@ -1,6 +1,5 @@
-import type { Catalog } from '../domain/catalog.ts';
 import type { CarrierId, MessageId } from '../domain/ids.ts';
-import { type Dispatcher, HOT_MESSAGES } from './dispatch.ts';
+import { HOT_MESSAGES } from './dispatch.ts';
 import { Jobs } from './jobs.ts';
 import type { FailoverReason } from './observer.ts';
 import { CarrierQueue, LANES, smaller } from './queue.ts';
@@ -18,7 +17,7 @@ const AGAIN_MOST_MS = 60_000;
 /** What is looked at of a running carrier. */
 export interface WatchedCarrier {
   readonly carrier: { readonly failoverAfterMs: number; readonly paused: boolean };
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: Waiting;
   readonly upSinceMs: number | undefined;
   /** Unix ms since which its link is down. */
   readonly downSinceMs: number;
@@ -27,7 +26,6 @@ export interface WatchedCarrier {
 }
 
 export interface DeadLinksDeps {
-  catalog(): Catalog;
   readonly now: () => number;
   running(): ReadonlyMap<CarrierId, WatchedCarrier>;
   isUsable(carrier: CarrierId): boolean;
@@ -154,8 +152,8 @@ interface Look {
   againAtMs: number;
 }
 
-function handOver({ queue, jobs }: Waiting, dispatcher: Dispatcher): void {
-  for (const { job } of jobs.takeAll()) dispatcher.enqueueJob(job);
+function handOver({ queue, jobs }: Waiting, dispatcher: Waiting): void {
+  for (const { job } of jobs.takeAll()) dispatcher.jobs.push(job);
   for (let lane = 0; lane < LANES; lane++) {
     for (const message of queue.takeHot(lane, queue.hotDepth(lane))) dispatcher.queue.push(message);
     for (const id of queue.takeCold(lane, queue.coldDepth(lane))) dispatcher.queue.pushId(lane, id);

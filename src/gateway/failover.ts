@@ -13,6 +13,12 @@ export const CARRIERS_MAX = 8;
 const BATCH = 500;
 /** A segment that was refused waits so long for the answers to the others: if all are, the message goes as a whole. */
 const SIBLINGS_MS = 2_000;
+/**
+ * After a start no carrier is bound yet: until then what a dead node left is looked at again each second, in place of
+ * being ended because no carrier is up.
+ */
+const START_MS = 5_000;
+const EARLY_MS = 1_000;
 /** Pause after the store failed. */
 const RETRY_MS = 500;
 
@@ -83,11 +89,16 @@ export class Failover {
   #deciding: readonly FailedSend[] = [];
   /** Segments that wait for the answers to their sisters. */
   readonly #sisters = new Map<MessageId, { readonly sinceMs: number; failed: FailedSend[] }>();
+  /** No carrier is up for these, but some may be soon: we have just started. */
+  #early: FailedSend[] = [];
+  #earlyAgainMs = 0;
+  readonly #startedMs: number;
   readonly #counts = new Map<string, { fields: MovedFields; count: number }>();
   #running = false;
 
   constructor(deps: FailoverDeps) {
     this.#deps = deps;
+    this.#startedMs = deps.now();
   }
 
   /** The carrier refused it; `none` is done where no other is left (undefined: it ends). */
@@ -144,6 +155,11 @@ export class Failover {
       this.#sisters.delete(id);
       this.#toDecide.push(...failed);
     }
+    if (this.#early.length > 0 && nowMs >= this.#earlyAgainMs) {
+      this.#earlyAgainMs = nowMs + EARLY_MS;
+      this.#toDecide.push(...this.#early);
+      this.#early = [];
+    }
     void this.#run();
   }
 
@@ -158,6 +174,7 @@ export class Failover {
   floor(): MessageId | undefined {
     let floor: MessageId | undefined;
     for (const { message } of this.#toDecide) floor = floorWith(floor, message);
+    for (const { message } of this.#early) floor = floorWith(floor, message);
     for (const { message } of this.#deciding) floor = floorWith(floor, message);
     for (const { failed } of this.#sisters.values())
       for (const { message } of failed) floor = floorWith(floor, message);
@@ -249,19 +266,22 @@ export class Failover {
     const tried = triedCarriers(attempts, isWhole ? undefined : first.segment);
     for (const { carrier } of failed) tried.add(carrier);
     const to = message.submit === undefined ? undefined : this.#choose(first, tried, isWhole);
-    if (to === undefined) {
-      for (const one of failed) {
-        if (one.none === undefined) this.#deps.end(one);
-        else one.none();
-      }
-      return;
-    }
+    if (to === undefined) return this.#noneLeft(failed);
     const last = [...attempts, ...failed].reduce((n, { attempt }) => Math.max(n, attempt), 0);
     message.carrier = to;
     if (isWhole) message.parts = undefined;
     const segment = isWhole ? 0 : first.segment;
     this.#deps.enqueueJobs(to, [{ message, segment, attempt: last + 1, firstHere: last + 1 }]);
     this.#count(from, to, first.reason);
+  }
+
+  #noneLeft(failed: readonly FailedSend[]): void {
+    const isEarly = this.#deps.now() - this.#startedMs < START_MS;
+    for (const one of failed) {
+      if (one.none !== undefined) one.none();
+      else if (isEarly) this.#early.push(one);
+      else this.#deps.end(one);
+    }
   }
 
   #choose(

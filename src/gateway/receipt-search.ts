@@ -3,6 +3,7 @@ import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import type { MessageId } from '../domain/ids.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
 import { type IdReading, readId, spellings } from '../smpp/message-ids.ts';
+import { markGivenUp } from '../store/attempts.ts';
 import { type DispatchCandidate, findDispatch } from '../store/find-dispatch.ts';
 import { withClient } from '../store/pool.ts';
 import type { Sealing } from '../store/sealing.ts';
@@ -67,6 +68,8 @@ export class ReceiptSearch {
    */
   async find(arrivals: readonly Arrival[]): Promise<Finding[]> {
     const findings = await this.#search(arrivals, false);
+    const sendings = findings.map(({ sending }) => sending);
+    await withClient(this.#deps.pool, (client) => markGivenUp(client, sendings));
     for (const [i, { choice }] of findings.entries()) this.#learn(arrivals[i], choice);
     return findings;
   }

@@ -7,7 +7,10 @@ import type { Job } from './sending.ts';
 
 /** Messages moved in one turn of the event loop: some 5 ms. */
 const SLICE = 500;
-/** After a page from the store it rests for so many times as long: a backlog of a million moves in the background. */
+/**
+ * After a page from the store it rests for so many times as long, once those that it goes to have a page to send: a
+ * backlog of a million moves in the background.
+ */
 const REST = 3;
 const REST_LEAST_MS = 5;
 /** A page that is being read, or a lease that is being committed, is waited for in steps of this. */
@@ -159,7 +162,8 @@ export class Reroute {
         for (const id of ids) this.#inHand.delete(id);
       }
       turn.pump();
-      await sleep(Math.max(REST_LEAST_MS, REST * (performance.now() - began)));
+      const rest = turn.isFed(lane) ? REST : 0;
+      await sleep(Math.max(REST_LEAST_MS, rest * (performance.now() - began)));
     }
   }
 }
@@ -184,6 +188,15 @@ class Turn {
 
   pump(): void {
     for (const carrier of this.#moved.keys()) this.#deps.dispatcherOf(carrier)?.pump();
+  }
+
+  /** Whether each of the others has a page to send in this lane. */
+  isFed(lane: number): boolean {
+    for (const carrier of this.#moved.keys()) {
+      const queue = this.#deps.dispatcherOf(carrier)?.queue;
+      if (queue !== undefined && queue.hotDepth(lane) < SLICE) return false;
+    }
+    return true;
   }
 
   /** One that was never tried: to the end of its lane elsewhere. @returns whether it moved */

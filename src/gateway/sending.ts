@@ -33,5 +33,5 @@ export interface Sending {
   status: number;
   atMs: number;
   /** Read from the store: it was given up with this end, and another carrier has had its turn since. */
-  readonly givenUp?: AttemptEnd | undefined;
+  givenUp?: AttemptEnd;
 }

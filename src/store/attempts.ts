@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import { type CarrierId, carrierId, type MessageId, messageId } from '../domain/ids.ts';
+import type { SendKey } from './lease.ts';
 
 /** One attempt to send a segment, of which the store knows more than its lease. */
 export interface Attempt {
@@ -75,6 +76,31 @@ export async function attemptsOf(
     else of.push(attemptOf(row));
   }
   return attempts;
+}
+
+/** Says of each attempt that was given up how; the others are left as they are. */
+export async function markGivenUp<Key extends SendKey & { givenUp?: AttemptEnd }>(
+  client: ClientBase,
+  sendings: readonly (Key | undefined)[],
+): Promise<void> {
+  const found = sendings.filter((sending) => sending !== undefined);
+  if (found.length === 0) return;
+  const { rows } = await client.query<AttemptEnd & { nth: number }>({
+    name: 'given-up',
+    text: `select k.nth::int, f.state, f.fault, f.err, (extract(epoch from f.done_at) * 1000)::float8 as "doneAtMs"
+      from unnest($1::int8[], $2::int2[], $3::int2[]) with ordinality as k (id, segment, attempt, nth)
+      cross join lateral (select * from failover x
+        where x.id = k.id and x.segment = k.segment and x.attempt = k.attempt offset 0) f`,
+    values: [
+      found.map(({ id }) => id),
+      found.map(({ segment }) => segment),
+      found.map(({ attempt }) => attempt),
+    ],
+  });
+  for (const { nth, ...end } of rows) {
+    const sending = found[nth - 1];
+    if (sending !== undefined) sending.givenUp = end;
+  }
 }
 
 /** A row as an attempt. */

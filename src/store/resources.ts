@@ -127,7 +127,10 @@ function pairKey(clear: string, stored: string): string {
   return `${clear}\0${stored}`;
 }
 
-/** A carrier that may still answer for a submit_sm cannot be removed: its answers would have nowhere to go. */
+/**
+ * A carrier that may still answer for a submit_sm cannot be removed: its answers would have nowhere to go. What only
+ * waits for it goes to other carriers of its route.
+ */
 async function carriersInUse(client: ClientBase, diff: ResourceDiff): Promise<DiffError[]> {
   const removed = diff.changes.flatMap((change) =>
     change.kind === 'carriers' && change.action === 'remove' ? [change.name] : [],
@@ -137,16 +140,18 @@ async function carriersInUse(client: ClientBase, diff: ResourceDiff): Promise<Di
     `select name from carrier c where name = any ($1) and (
        exists (select from lease l where l.carrier = c.id)
        or exists (select from unknown_outcome u where u.carrier = c.id and u.resolved_at is null)
-       or exists (select from message m where m.carrier = c.id and m.valid_until > now()
+       or exists (select from message m where m.valid_until > now()
          and m.id >= (select min(queue_floor) from node_epoch where adopted_by is null)
-         and not exists (select from outcome o where o.id = m.id)))`,
+         and not exists (select from outcome o where o.id = m.id)
+         and exists (select from dispatch d where d.id = m.id and d.carrier = c.id and d.status = 0
+           and stands(d.id, d.segment, d.attempt))))`,
     [removed],
   );
   return rows.map(({ name }) => ({
     path: ['carriers', name],
     key: `carriers[${name}]`,
     message:
-      'cannot be removed while messages wait for it or it may still answer for some: let them go out or end first',
+      'cannot be removed while it may still answer for some messages: pause it, and let them end first',
   }));
 }
 

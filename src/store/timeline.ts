@@ -33,7 +33,8 @@ export type TimelineEventKind =
   | 'released'
   | 'corrected'
   | 'returned'
-  | 'receiptNoted';
+  | 'receiptNoted'
+  | 'givenUp';
 
 /** One line of a timeline. Fields that the event has nothing to say about are undefined. */
 export interface TimelineEvent {
@@ -159,6 +160,9 @@ const EVENTS = `
     select 7, greatest(s.done_at, (select max(at) from dispatch where id = $1 and segment = s.segment)),
       'segmentReceipt', s.state, null, null, null, s.segment, s.attempt, s.fault, null, s.err, s.done_at, null
       from segment_receipt s where s.id = $1
+    union all
+    select 7, at, 'givenUp', state, carrier, null, null, segment, attempt, fault, null, err, done_at, null
+      from failover where id = $1
     union all
     select 8, settled_at, 'delivered', state, carrier, null, null, null, null, null, null, null, done_at, null
       from outcome where id = $1 and state = 2

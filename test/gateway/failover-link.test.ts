@@ -5,7 +5,17 @@ import { resources } from './resources.ts';
 import { ScriptedCarrier } from './scripted-carrier.ts';
 
 /** Each case has a pair of carriers, an account and a prefix of its own. */
-const CASES = ['load', 'alone', 'both', 'brief', 'paused'] as const;
+const CASES = [
+  'load',
+  'alone',
+  'both',
+  'brief',
+  'paused',
+  'cold',
+  'removed',
+  'forsaken',
+  'answers',
+] as const;
 type Case = (typeof CASES)[number];
 
 let first: Record<Case, ScriptedCarrier>;
@@ -19,40 +29,49 @@ beforeAll(async () => {
     ) as Record<Case, ScriptedCarrier>;
   first = await listen();
   second = await listen();
-  const own: Partial<Record<Case, object>> = {
-    brief: { failoverAfterSeconds: 5 },
-    load: { windowMax: 10, onUnknownOutcome: { waitSeconds: 0.1, then: 'resend' } },
-  };
-  gateway = await TestGateway.start(
-    resources({
-      tariffs: { standard: { '*': '0.001' } },
-      accounts: Object.fromEntries(
-        CASES.map((name) => [
-          name,
-          { credit: '100', bind: { windowMax: 5000, segmentsPerSecond: 0 } },
-        ]),
-      ),
-      carriers: Object.fromEntries(
-        CASES.flatMap((name) => [
-          [`${name}-1`, { port: first[name].port, ...own[name] }],
-          [`${name}-2`, { port: second[name].port, failoverAfterSeconds: 0, ...own[name] }],
-        ]),
-      ),
-      routes: CASES.map((name) => ({
-        prefix: prefixOf(name),
-        carriers: [
-          { name: `${name}-1`, priority: 1 },
-          ...(name === 'alone' ? [] : [{ name: `${name}-2`, priority: 2 }]),
-        ],
-      })),
-    }),
-  );
+  gateway = await TestGateway.start(configured(CASES));
   await eventually(() => {
-    for (const name of CASES)
-      for (const carrier of [first[name], second[name]])
-        expect(carrier.sessions.size).toBeGreaterThan(0);
+    for (const { upSinceMs } of gateway.node.gateway.carriers.running.values())
+      expect(upSinceMs).toBeDefined();
   });
 });
+
+/** Keys of both carriers of a case. */
+const OWN: Partial<Record<Case, object>> = {
+  brief: { failoverAfterSeconds: 5 },
+  load: { windowMax: 10, onUnknownOutcome: { waitSeconds: 0.1, then: 'resend' } },
+  removed: { windowMax: 10, binds: 1, failoverAfterSeconds: 3_600 },
+  forsaken: {
+    windowMax: 10,
+    binds: 1,
+    onUnknownOutcome: { waitSeconds: 30, then: 'resend', giveUpAfterSeconds: 0.5 },
+  },
+};
+
+/** Resources with the second carrier of each case, and the first of some. */
+function configured(firsts: readonly Case[]): string {
+  const routed = (name: Case) => [
+    ...(firsts.includes(name) ? [`${name}-1`] : []),
+    ...(name === 'alone' ? [] : [`${name}-2`]),
+  ];
+  return resources({
+    tariffs: { standard: { '*': '0.001' } },
+    accounts: Object.fromEntries(
+      CASES.map((name) => [
+        name,
+        { credit: '100', bind: { windowMax: 5000, segmentsPerSecond: 0 } },
+      ]),
+    ),
+    carriers: Object.fromEntries([
+      ...firsts.map((name) => [`${name}-1`, { port: first[name].port, ...OWN[name] }]),
+      ...CASES.map((name) => [`${name}-2`, { port: second[name].port, ...OWN[name] }]),
+    ]),
+    routes: CASES.map((name) => ({
+      prefix: prefixOf(name),
+      carriers: routed(name).map((carrier, i) => ({ name: carrier, priority: i + 1 })),
+    })),
+  });
+}
 
 afterAll(async () => {
   await gateway?.close();
@@ -87,6 +106,16 @@ async function takers(name: Case): Promise<Map<string, string[]>> {
   return new Map(rows.map(({ id, carriers }) => [id, carriers]));
 }
 
+/** How each unknown outcome of an account's messages was resolved. */
+async function unknownOf(name: Case): Promise<(string | null)[]> {
+  const rows = await gateway.sql<{ resolution: string | null }>(
+    `select u.resolution from unknown_outcome u join message m on m.id = u.id
+     join account a on a.id = m.account where a.name = $1`,
+    [name],
+  );
+  return rows.map(({ resolution }) => resolution);
+}
+
 describe('a link that dies', () => {
   it('loses nothing and doubles nothing but what was listed as unknown: the rest goes to the second carrier', async () => {
     const esme = await Esme.bind(gateway.port, { systemId: 'load' });
@@ -105,7 +134,8 @@ describe('a link that dies', () => {
     a.onSubmit = (submit) => a.accept(submit);
     await a.up();
     await eventually(async () => expect((await takers('load')).size).toBe(1000));
-    for (const id of ids) expect((await takers('load')).get(id)).toHaveLength(1);
+    const taken = await takers('load');
+    for (const id of ids) expect(taken.get(id)).toHaveLength(1);
     const unknown = await gateway.sql<{ id: string; resolution: string }>(
       `select u.id::text, u.resolution from unknown_outcome u join message m on m.id = u.id
        join account a on a.id = m.account where a.name = 'load'`,
@@ -186,4 +216,54 @@ describe('a paused carrier', () => {
     for (let n = 1; n < 6; n++) await a.taken(1, numberOf('paused', n));
     await esme.close();
   });
+});
+
+describe('a carrier that is removed', () => {
+  it('leaves its queue to the other of the route', async () => {
+    const esme = await Esme.bind(gateway.port, { systemId: 'removed' });
+    const [a, b] = [first.removed, second.removed];
+    await a.down();
+    await b.down();
+    await submitMany(esme, 'removed', 0, 100);
+    await b.up();
+    const running = [...gateway.node.gateway.carriers.running.values()];
+    const other = running.find(({ carrier }) => carrier.name === 'removed-2');
+    await eventually(() => expect(other?.upSinceMs).toBeDefined());
+    // Its link is down, but for an hour nothing goes elsewhere.
+    await submitMany(esme, 'removed', 100, 1);
+    await b.taken(1, numberOf('removed', 100));
+    expect(b.submits).toHaveLength(1);
+    await gateway.apply(configured(CASES.filter((name) => name !== 'removed')));
+    await b.taken(101);
+    await eventually(async () => expect((await takers('removed')).size).toBe(101));
+    expect(b.submits).toHaveLength(101);
+    await esme.close();
+  });
+
+  it('cannot be while it may still answer', async () => {
+    const esme = await Esme.bind(gateway.port, { systemId: 'answers' });
+    const [id] = await submitMany(esme, 'answers', 0, 1);
+    await eventually(async () => expect((await takers('answers')).get(id ?? '')).toHaveLength(1));
+    const without = CASES.filter((name) => name !== 'removed' && name !== 'answers');
+    await expect(gateway.apply(configured(without))).rejects.toThrow('may still answer');
+    await esme.close();
+  });
+});
+
+describe('a carrier that is not bound again for giveUpAfterSeconds', () => {
+  it('is not waited for: what became unknown at it is resent by another of the route', async () => {
+    const esme = await Esme.bind(gateway.port, { systemId: 'forsaken' });
+    const [a, b] = [first.forsaken, second.forsaken];
+    a.onSubmit = () => {};
+    await submitMany(esme, 'forsaken', 0, 3);
+    await a.taken(3);
+    await a.down();
+    await b.taken(3);
+    expect(await unknownOf('forsaken')).toEqual(new Array(3).fill('resent'));
+    await esme.close();
+  });
+});
+
+describe('the books', () => {
+  it('agree after all this', () => gateway.reconciled());
 });
