@@ -265,7 +265,9 @@ export class Failover {
     const { message, carrier: from } = first;
     const tried = triedCarriers(attempts, isWhole ? undefined : first.segment);
     for (const { carrier } of failed) tried.add(carrier);
-    const to = message.submit === undefined ? undefined : this.#choose(first, tried, isWhole);
+    // One whose validity is over meanwhile ends as the status or receipt says, not as one that was never sent.
+    const mayGo = message.submit !== undefined && message.validUntilMs > this.#deps.now();
+    const to = mayGo ? this.#choose(first, tried, isWhole) : undefined;
     if (to === undefined) return this.#noneLeft(failed);
     const last = [...attempts, ...failed].reduce((n, { attempt }) => Math.max(n, attempt), 0);
     message.carrier = to;

@@ -311,6 +311,10 @@ export class GatewayParts {
     fitParts(message, this.styleOf(from));
     const stays = message.parts !== undefined && this.carriers.isUsable(from);
     message.carrier = (stays ? undefined : this.elsewhere(message, from)) ?? from;
+    if (message.carrier !== from) {
+      const nameOf = (id: CarrierId) => this.common.catalog().carriers.get(id)?.name ?? '-';
+      this.common.observer.failover(nameOf(from), nameOf(message.carrier), 'unknown', 1);
+    }
     const segment = message.parts === undefined ? 0 : job.segment;
     this.carriers.enqueueJobs(message.carrier, [{ ...job, segment }]);
   }

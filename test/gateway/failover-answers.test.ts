@@ -30,7 +30,6 @@ const CASES: Record<string, readonly object[]> = {
   receiptPlain: [{}, {}],
   receiptOne: [{ faults: NEXT }],
   loop: [{ faults: NEXT }, { faults: NEXT }],
-  restart: [{ faults: NEXT }, {}],
   cancel: [{ faults: NEXT }, { windowMax: 1, binds: 1 }],
   replace: [{ faults: NEXT }, { windowMax: 1, binds: 1 }],
   long: [{ faults: NEXT }, { longMessages: 'payload' }],
