@@ -38,7 +38,8 @@ export function newReceiptPath(parts: GatewayParts): ReceiptPath {
     returnToCustomer: (end) => parts.outbox.offerSettled(end, parts.oldestSettlingDbMs()),
     lateWord: (settlement) => parts.corrections.onWord(settlement),
     lateSegment: (end) => parts.corrections.onSegment(end),
-    giveUp: (sending, end, answer) => parts.failover.onReceipt(sending, end, answer),
+    giveUp: (sending, end, answer, receivedAtMs) =>
+      parts.failover.onReceipt(sending, end, answer, receivedAtMs),
     learnClock: (carrier, fields, sentAtMs) => parts.clocks.learn(carrier, fields, sentAtMs),
     clockOffsetMs: (carrier) => parts.clocks.offsetMs(carrier.id),
   });
@@ -138,7 +139,9 @@ export function newFailover(parts: GatewayParts): Failover {
     },
     beginScheduled: (id) => parts.scheduled.begin(id),
     end: (failed) => parts.answers.noneLeft(failed),
-    settle: (item) => parts.receipts.endPart(item.sending, item, 'receipt', item.answer),
+    settle: (item) =>
+      parts.receipts.endPart(item.sending, item, 'receipt', item.answer, item.receivedAtMs),
+    receipted: (item) => parts.receipts.countGivenUp(item, item.sending),
     repeated: (item) => parts.receipts.noteGivenUp(item.sending, item, item.answer),
   });
 }

@@ -40,6 +40,9 @@ export interface FailedSend {
 export interface GiveUp extends GiveUpRow {
   readonly sending: Sending;
   readonly answer: () => void;
+  /** Unix ms of the carrier's answer (0: not known) and of the receipt: what its quality is judged by. */
+  readonly sentAtMs: number;
+  readonly receivedAtMs: number;
 }
 
 export interface FailoverDeps {
@@ -62,6 +65,8 @@ export interface FailoverDeps {
   end(failed: FailedSend): void;
   /** The receipt of a segment that has ended, or whose message has: as any other. */
   settle(item: GiveUp): void;
+  /** It was given up: the receipt counts for its carrier's quality. */
+  receipted(item: GiveUp): void;
   /** A receipt of an attempt that was given up before: noted, and nothing changes. */
   repeated(item: GiveUp): void;
 }
@@ -119,10 +124,11 @@ export class Failover {
   }
 
   /** Its receipt names an end after which the next carrier is to be tried. */
-  onReceipt(sending: Sending, end: PartEnd, answer: () => void): void {
-    const { id, segment, attempt, carrier } = sending;
+  onReceipt(sending: Sending, end: PartEnd, answer: () => void, receivedAtMs: number): void {
+    const { id, segment, attempt, carrier, atMs: sentAtMs } = sending;
     this.#givingUp.set(id, (this.#givingUp.get(id) ?? 0) + 1);
-    this.#deps.lane.push({ ...end, id, segment, attempt, carrier, sending, answer });
+    const key = { id, segment, attempt, carrier };
+    this.#deps.lane.push({ ...end, ...key, sending, answer, sentAtMs, receivedAtMs });
   }
 
   /** Whether a message got its place in the table `scheduled` a moment ago: it is brought on its way from here. */
@@ -181,8 +187,10 @@ export class Failover {
     return floor;
   }
 
-  #takeUp({ sending, answer, ...row }: GiveUp): void {
+  #takeUp(item: GiveUp): void {
+    const { sending, answer, ...row } = item;
     answer();
+    this.#deps.receipted(item);
     const { message } = sending;
     if (!this.#deps.beginScheduled(row.id)) return;
     // Marks it as having its place in the table.

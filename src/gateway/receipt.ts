@@ -67,6 +67,9 @@ export interface SegmentEnd extends PartEnd {
   readonly receivedAtMs: number;
 }
 
+/** What of an end its carrier's quality is judged by. */
+type ReceiptedEnd = Pick<Settlement, 'carrier' | 'state' | 'message' | 'sentAtMs' | 'receivedAtMs'>;
+
 /** A receipt that changed nothing: the row of the note lane. */
 export interface ReceiptNote {
   readonly message: MessageId;
@@ -99,7 +102,7 @@ export interface ReceiptDeps {
   /** The same of one segment of several, once that is stored. */
   lateSegment(end: SegmentEnd): void;
   /** It names an end after which the next carrier is to be tried; `answer` is called when that is stored. */
-  giveUp(sending: Sending, end: PartEnd, answer: () => void): void;
+  giveUp(sending: Sending, end: PartEnd, answer: () => void, receivedAtMs: number): void;
   /** What a matched receipt tells of the carrier's clock. */
   learnClock(carrier: CatalogCarrier, fields: ReceiptFields, sentAtMs: number): void;
   /** The carrier's clock minus ours, zone included; undefined while nothing was learnt. */
@@ -190,7 +193,7 @@ export class ReceiptPath {
       return this.#noteEnd(sending.message, carrier.id, sending.givenUp, end, arrival.answer);
     if (carrier.faults.nextAfter(state, fields.err) && sending.message.ended === undefined) {
       this.#forget(sending);
-      return this.#deps.giveUp(sending, end, arrival.answer);
+      return this.#deps.giveUp(sending, end, arrival.answer, arrival.receivedAtMs);
     }
     this.endPart(sending, end, 'receipt', arrival.answer, arrival.receivedAtMs);
   }
@@ -264,6 +267,11 @@ export class ReceiptPath {
     for (const note of notes) note.answer?.();
   }
 
+  /** The first final receipt of an attempt, upon which that was given up. */
+  countGivenUp(end: Omit<ReceiptedEnd, 'message'>, { message }: Sending): void {
+    this.#countReceipt({ ...end, message });
+  }
+
   /** A receipt of an attempt that had been given up: it is kept as a note. */
   noteGivenUp(sending: Sending, end: PartEnd, answer: () => void): void {
     this.#noteEnd(sending.message, sending.carrier, sending.givenUp, end, answer);
@@ -328,7 +336,7 @@ export class ReceiptPath {
   }
 
   /** A segment's first final receipt, which is committed: it says how good its carrier is. */
-  #countReceipt(end: Settlement | SegmentEnd): void {
+  #countReceipt(end: ReceiptedEnd): void {
     if (end.receivedAtMs === 0 || end.carrier === null) return;
     const carrier = this.#deps.catalog().carriers.get(end.carrier);
     if (carrier === undefined) return;
@@ -395,7 +403,7 @@ export class ReceiptPath {
 }
 
 /** From a carrier's answer to its receipt; one that came before the answer took none. Undefined: not known. */
-function secondsToReceipt({ sentAtMs, receivedAtMs }: SegmentEnd | Settlement): number | undefined {
+function secondsToReceipt({ sentAtMs, receivedAtMs }: ReceiptedEnd): number | undefined {
   if (sentAtMs === 0 || receivedAtMs === 0) return undefined;
   return Math.max(0, receivedAtMs - sentAtMs) / 1_000;
 }

@@ -78,7 +78,7 @@ describe('a long queue', () => {
     const late = numbers.filter((number, i) => number < (numbers[i - 1] ?? ''));
     expect(late.length).toBeLessThan(MESSAGES / 100);
     expect(first.submits).toEqual([]);
-    expect(running('first').dispatcher.depth()).toBe(0);
+    expect(running('first').dispatcher.queue.length).toBe(0);
     await gateway.reconciled();
     await esme.close();
   }, 60_000);
