@@ -75,8 +75,10 @@ export async function completedMessages(
        from unnest($1::int8[], $2::int[], $3::bool[]) as u (id, segments, one)) t
      where t.ended >= t.segments or t.one and t.ended > 0
        and exists (select from segment_receipt s join dispatch d
-         on d.id = s.id and d.segment = s.segment and d.attempt = s.attempt and d.status = 0 where s.id = t.id)
+         on d.id = s.id and d.segment = s.segment and d.attempt = s.attempt and d.status = 0
+           and stands(d.id, d.segment, d.attempt) where s.id = t.id)
        and (select count(*) from (select d.segment from dispatch d where d.id = t.id and d.status = 0
+           and stands(d.id, d.segment, d.attempt)
          union select s.segment from segment_receipt s where s.id = t.id) k) >= t.segments`,
     [
       messages.map((message) => message.id),
