@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { carrierCostShape } from './carrier-cost-schema.ts';
 import { carrierFailoverShape } from './carrier-failover-schema.ts';
 import { carrierLinkShape, mayOutbind } from './carrier-link-schema.ts';
 import { carrierQualityShape } from './carrier-quality-schema.ts';
@@ -31,6 +32,7 @@ export const carrierSchema = z
     ...receiptDialect,
     receipts: z.boolean().default(true),
     receiptGraceHours: graceHours.default(24),
+    ...carrierCostShape,
     ...carrierFailoverShape,
     finalStates: z.array(z.enum(['ENROUTE', 'ACCEPTD'])).default([]),
     matchDestination: z.boolean().default(true),

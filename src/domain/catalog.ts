@@ -4,6 +4,7 @@ import type { CidrList } from './cidr.ts';
 import type { AccountId, BindId, CarrierId } from './ids.ts';
 import type { InboundTable } from './inbound.ts';
 import type { FaultClass, MessageState } from './message-state.ts';
+import type { Networks } from './networks.ts';
 import type { CompiledPolicy } from './policy.ts';
 import type { ReceiptDialect } from './receipt-dialect.ts';
 import type { StatusFor } from './refusal.ts';
@@ -23,6 +24,10 @@ export interface Catalog {
   readonly routes: RouteTable;
   /** By what numbers traffic is counted. */
   readonly prefixes: TrafficPrefixes;
+  /** Whose a number is by its prefix. */
+  readonly networks: Networks;
+  /** The traffic classes of binds that have one of their own; the others have their account's. */
+  readonly bindClasses: ReadonlyMap<BindId, string>;
   /** Whose what subscribers send is. */
   readonly inbound: InboundTable;
 }

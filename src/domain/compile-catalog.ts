@@ -8,22 +8,23 @@ import type {
 } from './catalog.ts';
 import { parseCidrs } from './cidr.ts';
 import { compileCarrier, sharingReceipts } from './compile-carrier.ts';
-import { type AccountId, accountId, bindId, type CarrierId } from './ids.ts';
+import { type AccountId, accountId, type BindId, bindId, type CarrierId } from './ids.ts';
 import { compileInbound, type InboundSpec, type InboundTable } from './inbound.ts';
 import { type Credits, parseCredits } from './money.ts';
+import { compileNetworks } from './networks.ts';
 import { compilePolicy } from './policy.ts';
 import {
   type BindSpec,
   BUILT_IN_CLASSES,
   BUILT_IN_POLICIES,
   type ClassSpec,
-  type RouteSpec,
   type StoredAccount,
   type StoredResource,
   type StoredResources,
   type TariffSpec,
   type TermsSpec,
 } from './resources.ts';
+import { hoursCompiler } from './route-hours.ts';
 import { compileRoutes, type RouteTable } from './routing.ts';
 import { type CompiledTariff, compileTariff } from './tariff.ts';
 import type { CompiledTerms } from './terms.ts';
@@ -49,14 +50,18 @@ export function compileCatalog(stored: StoredResources): Catalog {
     ),
   };
   const binds = new Map<string, CatalogBind>();
+  const bindClasses = new Map<BindId, string>();
   const accounts = new Map<AccountId, CatalogAccount>();
   const accountsByName = new Map<string, CatalogAccount>();
   for (const each of stored.accounts) {
     const account = accountOf(each, parts);
     accounts.set(account.id, account);
     accountsByName.set(account.name, account);
-    for (const bind of each.spec.binds)
-      binds.set(bind.systemId, bindOf(bind, each, account, parts));
+    for (const spec of each.spec.binds) {
+      const bind = bindOf(spec, each, account, parts);
+      binds.set(bind.systemId, bind);
+      if (spec.trafficClass !== undefined) bindClasses.set(bind.id, spec.trafficClass);
+    }
   }
   const carriers = new Map<CarrierId, CatalogCarrier>();
   const carriersByName = new Map<string, CatalogCarrier>();
@@ -65,13 +70,24 @@ export function compileCatalog(stored: StoredResources): Catalog {
     carriers.set(carrier.id, carrier);
     carriersByName.set(carrier.name, carrier);
   }
-  const routes = routesOf(stored.routes, carriersByName);
+  const routes = routesOf(stored, { accounts: accountsByName, carriers: carriersByName, ...parts });
   const inbound = inboundOf(stored.inbound, accountsByName, carriersByName);
+  const networks = compileNetworks(stored.networks.map(({ name, spec }) => [name, spec]));
   const prefixes = compileTrafficPrefixes(
     stored.routes.flatMap((route) => route.spec.prefix ?? []),
   );
-  const { version } = stored;
-  return { version, binds, accounts, accountsByName, carriers, routes, prefixes, inbound };
+  return {
+    version: stored.version,
+    binds,
+    bindClasses,
+    accounts,
+    accountsByName,
+    carriers,
+    routes,
+    prefixes,
+    networks,
+    inbound,
+  };
 }
 
 interface AccountParts {
@@ -193,19 +209,41 @@ function formerOf({ formerPasswordHash, formerPasswordUntil }: BindSpec): Catalo
   return { passwordHash: formerPasswordHash, untilMs: Date.parse(formerPasswordUntil) };
 }
 
+interface RouteParts extends Pick<AccountParts, 'tariffs'> {
+  readonly accounts: ReadonlyMap<string, CatalogAccount>;
+  readonly carriers: ReadonlyMap<string, CatalogCarrier>;
+}
+
 function routesOf(
-  routes: readonly StoredResource<RouteSpec>[],
-  carriers: ReadonlyMap<string, CatalogCarrier>,
+  stored: StoredResources,
+  { tariffs, accounts, carriers }: RouteParts,
 ): RouteTable {
+  const costs = new Map<string, CompiledTariff>();
+  for (const { name, spec } of stored.carriers)
+    if (spec.cost !== undefined) costs.set(name, found(tariffs, spec.cost, `carrier ${name}`));
+  const hoursOf = hoursCompiler();
   return compileRoutes(
-    routes.map(({ spec }) => [
-      spec.prefix,
-      spec.carriers.map(({ name, weight, priority }) => ({
-        carrier: found(carriers, name, `route "${spec.prefix}"`).id,
-        weight,
-        priority,
-      })),
-    ]),
+    stored.routes.map(({ name, spec }) => {
+      const used = `route "${name}"`;
+      const { prefix, network, account, sender, hours, select } = spec;
+      return {
+        name,
+        prefix,
+        network,
+        account: account === undefined ? undefined : found(accounts, account, used).id,
+        sender,
+        trafficClass: spec.class,
+        hours: hours && hoursOf(hours),
+        select,
+        candidates: spec.carriers.map(({ name: carrier, weight, priority, allowLoss }) => ({
+          carrier: found(carriers, carrier, used).id,
+          weight,
+          priority,
+          allowLoss,
+          cost: costs.get(carrier),
+        })),
+      };
+    }),
   );
 }
 

@@ -10,6 +10,7 @@ import {
   type ResourceSet,
   type SpecOf,
 } from './resources.ts';
+import { uncostedCarriers } from './route-name.ts';
 import { type FieldChange, fieldChangeText, specChanges } from './spec-changes.ts';
 import { type DataPath, keyText } from './yaml-document.ts';
 
@@ -19,7 +20,7 @@ export type ResourceChange = { readonly [K in ResourceKind]: ChangeOf<K> }[Resou
 /** A change of one kind. */
 export type ChangeOf<K extends ResourceKind> = {
   readonly kind: K;
-  /** A route's is its prefix. */
+  /** A route's is what it fits: see routeName. */
   readonly name: string;
 } & (
   | {
@@ -68,6 +69,7 @@ export function diffResources(
     ...danglingErrors(current, result),
     ...systemIdErrors(result.accounts),
     ...saltErrors(next, result),
+    ...costErrors(result),
   ];
   if (errors.length > 0) return { errors };
   return {
@@ -178,6 +180,15 @@ function saltErrors(next: ResourceFile, result: ResourceSet): DiffError[] {
     }
   }
   return errors;
+}
+
+/** What is chosen by cost must have one. */
+function costErrors({ routes, carriers }: ResourceSet): DiffError[] {
+  return uncostedCarriers(routes, (name) => carriers.get(name)?.cost).map(({ route, index }) => {
+    const path = ['routes', route, 'carriers', index, 'name'];
+    const message = 'has no cost: the route selects by leastCost';
+    return { path, key: keyText(path), message };
+  });
 }
 
 /** Removals last and in reverse, so that a reference never dangles on the way; carriers come before routes already. */

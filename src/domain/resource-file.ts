@@ -2,9 +2,11 @@ import { stringify } from 'yaml';
 import type { z } from 'zod';
 import { type CarrierProfiles, withProfiles } from './carrier-profile.ts';
 import { inboundName, overlaps } from './inbound.ts';
+import { sharedPrefixes } from './networks.ts';
 import { referenceErrors } from './resource-references.ts';
 import { fileSchema } from './resource-schema.ts';
 import type { ResourceFile, ResourceSet } from './resources.ts';
+import { routeConflicts, routeName } from './route-name.ts';
 import {
   type DataPath,
   type FileError,
@@ -80,6 +82,7 @@ export function exportResources(set: ResourceSet): string {
       policies: Object.fromEntries(set.policies),
       accounts: [...set.accounts.values()].map(({ credit: _, ...account }) => account),
       carriers: [...set.carriers.values()],
+      networks: Object.fromEntries(set.networks),
       routes: [...set.routes.values()],
       inbound: [...set.inbound.values()],
     },
@@ -96,6 +99,11 @@ const TEXT_KEYS: ReadonlySet<string | number> = new Set([
   'credit',
   'topUpMinimum',
   'prefix',
+  'network',
+  'sender',
+  'class',
+  'cost',
+  'operator',
   'systemId',
   'password',
   'formerPassword',
@@ -124,6 +132,7 @@ const TEXT_LISTS: ReadonlySet<string | number | undefined> = new Set([
   'words',
   'certificates',
   'allowed',
+  'prefixes',
 ]);
 
 function keepsSource(path: DataPath): boolean {
@@ -193,9 +202,10 @@ function duplicateErrors(data: FileData, document: YamlDocument): FileError[] {
   const carriers = new Set<string>();
   for (const [i, carrier] of (data.carriers ?? []).entries())
     check(carriers, carrier.name, ['carriers', i, 'name']);
-  const prefixes = new Set<string>();
+  const routes = new Set<string>();
   for (const [i, route] of (data.routes ?? []).entries()) {
-    check(prefixes, route.prefix, ['routes', i, 'prefix']);
+    const name = routeName(route);
+    check(routes, name, ['routes', i, ...(name === route.prefix ? ['prefix'] : [])]);
     const names = new Set<string>();
     for (const [j, { name }] of route.carriers.entries())
       check(names, name, ['routes', i, 'carriers', j, 'name']);
@@ -203,7 +213,33 @@ function duplicateErrors(data: FileData, document: YamlDocument): FileError[] {
   const inbound = new Set<string>();
   for (const [i, route] of (data.inbound ?? []).entries())
     check(inbound, inboundName(route), ['inbound', i]);
-  return [...errors, ...overlapErrors(data.inbound ?? [], document)];
+  return [
+    ...errors,
+    ...overlapErrors(data.inbound ?? [], document),
+    ...networkErrors(data.networks ?? {}, document),
+    ...routeErrors(data.routes ?? [], document),
+  ];
+}
+
+/** A prefix that two networks have. */
+function networkErrors(
+  networks: NonNullable<FileData['networks']>,
+  document: YamlDocument,
+): FileError[] {
+  return sharedPrefixes(Object.entries(networks)).map(({ network, first, index }) => {
+    const path = ['networks', network, 'prefixes', index];
+    return errorAt(path, `is a prefix of network ${first}`, document);
+  });
+}
+
+/** Two routes of which none is the more exact: the later one's line is told. */
+function routeErrors(routes: NonNullable<FileData['routes']>, document: YamlDocument): FileError[] {
+  return routeConflicts(routes).flatMap(({ first, second, why }) => {
+    const [one, other] = [routes[first], routes[second]];
+    if (one === undefined || other === undefined) return [];
+    const message = `${routeName(other)} ${why} ${routeName(one)}`;
+    return errorAt(['routes', second, 'hours'], message, document);
+  });
 }
 
 /** Two ranges that both have a number: the later one's line is told. */
@@ -228,7 +264,8 @@ function fileOf(data: FileData): ResourceFile {
     ...(data.policies && { policies: new Map(Object.entries(data.policies)) }),
     ...(data.accounts && { accounts: new Map(data.accounts.map((each) => [each.name, each])) }),
     ...(data.carriers && { carriers: new Map(data.carriers.map((each) => [each.name, each])) }),
-    ...(data.routes && { routes: new Map(data.routes.map((each) => [each.prefix, each])) }),
+    ...(data.networks && { networks: new Map(Object.entries(data.networks)) }),
+    ...(data.routes && { routes: new Map(data.routes.map((each) => [routeName(each), each])) }),
     ...(data.inbound && {
       inbound: new Map(data.inbound.map((each) => [inboundName(each), each])),
     }),
@@ -242,8 +279,12 @@ function indexed(path: DataPath, data: FileData): DataPath {
     const at = (data.inbound ?? []).findIndex((each) => inboundName(each) === name);
     return at === -1 ? path : [kind, at, ...rest];
   }
-  if (kind !== 'accounts' && kind !== 'carriers' && kind !== 'routes') return path;
-  const items: readonly { name?: string; prefix?: string }[] = data[kind] ?? [];
-  const index = items.findIndex((item) => (item.prefix ?? item.name) === name);
+  if (kind === 'routes') {
+    const at = (data.routes ?? []).findIndex((each) => routeName(each) === name);
+    return at === -1 ? path : [kind, at, ...rest];
+  }
+  if (kind !== 'accounts' && kind !== 'carriers') return path;
+  const items: readonly { readonly name: string }[] = data[kind] ?? [];
+  const index = items.findIndex((item) => item.name === name);
   return index === -1 ? path : [kind, index, ...rest];
 }

@@ -33,10 +33,14 @@ export function referenceErrors(set: ResourceFile, complete: boolean): Reference
       if (trafficClass !== undefined) refer('classes', trafficClass, path);
     }
   }
-  for (const [prefix, route] of set.routes ?? []) {
-    for (const [index, carrier] of route.carriers.entries()) {
-      refer('carriers', carrier.name, ['routes', prefix, 'carriers', index, 'name']);
-    }
+  for (const [name, { cost }] of set.carriers ?? [])
+    if (cost !== undefined) refer('tariffs', cost, ['carriers', name, 'cost']);
+  for (const [name, route] of set.routes ?? []) {
+    if (complete && route.account !== undefined)
+      refer('accounts', route.account, ['routes', name, 'account']);
+    if (route.class !== undefined) refer('classes', route.class, ['routes', name, 'class']);
+    for (const [index, carrier] of route.carriers.entries())
+      refer('carriers', carrier.name, ['routes', name, 'carriers', index, 'name']);
   }
   for (const [name, { receiptsWith }] of set.carriers ?? [])
     for (const [index, other] of receiptsWith.entries())

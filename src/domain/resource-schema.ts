@@ -3,7 +3,7 @@ import { carrierSchema } from './carrier-schema.ts';
 import { isCidr } from './cidr.ts';
 import { policySchema } from './policy-schema.ts';
 import { REFUSAL_KEYS } from './refusal.ts';
-import { inboundSchema, routeSchema } from './route-schema.ts';
+import { inboundSchema, networkCode, networkSchema, routeSchema } from './route-schema.ts';
 import {
   COUNT_MAX,
   clearPassword,
@@ -171,6 +171,7 @@ export const fileSchema = z.strictObject({
   policies: z.record(name, policySchema).optional(),
   accounts: z.array(accountSchema).optional(),
   carriers: z.array(carrierSchema).optional(),
+  networks: z.record(networkCode, networkSchema).optional(),
   routes: z.array(routeSchema).optional(),
   inbound: z.array(inboundSchema).optional(),
 });

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { carrierSchema } from './carrier-schema.ts';
 import type { AccountStatus } from './catalog.ts';
 import type { InboundSpec } from './inbound.ts';
+import type { NetworkSpec } from './networks.ts';
 import type { PolicySpec } from './policy-schema.ts';
 import { policySchema } from './policy-schema.ts';
 import {
@@ -11,7 +12,8 @@ import {
   tariffSchema,
   termsSchema,
 } from './resource-schema.ts';
-import { inboundSchema, routeSchema } from './route-schema.ts';
+import type { RouteSpec } from './route-name.ts';
+import { inboundSchema, networkSchema, routeSchema } from './route-schema.ts';
 
 /** Prices by prefix, as data. */
 export type TariffSpec = z.output<typeof tariffSchema>;
@@ -25,8 +27,6 @@ export type AccountSpec = z.output<typeof accountSchema>;
 export type BindSpec = z.output<typeof bindSchema>;
 /** An upstream SMSC as data. */
 export type CarrierSpec = z.output<typeof carrierSchema>;
-/** A route as data. */
-export type RouteSpec = z.output<typeof routeSchema>;
 
 /** The spec of each kind. All of them are plain JSON: money is a decimal string. */
 export interface SpecOf {
@@ -36,6 +36,7 @@ export interface SpecOf {
   policies: PolicySpec;
   accounts: AccountSpec;
   carriers: CarrierSpec;
+  networks: NetworkSpec;
   routes: RouteSpec;
   inbound: InboundSpec;
 }
@@ -43,7 +44,7 @@ export interface SpecOf {
 /** A kind of resource: a top-level key of the file. */
 export type ResourceKind = keyof SpecOf;
 
-/** Every kind, in the order of the file; what a kind refers to comes before it, but for routes' carriers. */
+/** Every kind, in the order of the file; what a kind refers to comes before it. */
 export const RESOURCE_KINDS = [
   'tariffs',
   'terms',
@@ -51,11 +52,12 @@ export const RESOURCE_KINDS = [
   'policies',
   'accounts',
   'carriers',
+  'networks',
   'routes',
   'inbound',
 ] as const satisfies readonly ResourceKind[];
 
-/** Resources of every kind by name (a route's name is its prefix, an inbound route's see inboundName). */
+/** Resources of every kind by name (of routes see routeName and inboundName). */
 export type ResourceSet = { readonly [K in ResourceKind]: ReadonlyMap<string, SpecOf[K]> };
 
 /** What a file holds: only the kinds that it names. */
@@ -94,6 +96,7 @@ export interface StoredResources {
   readonly policies: readonly StoredResource<PolicySpec>[];
   readonly accounts: readonly StoredAccount[];
   readonly carriers: readonly StoredCarrier[];
+  readonly networks: readonly StoredResource<NetworkSpec>[];
   readonly routes: readonly StoredResource<RouteSpec>[];
   readonly inbound: readonly StoredResource<InboundSpec>[];
 }
@@ -118,6 +121,7 @@ const SCHEMAS: { readonly [K in ResourceKind]: z.ZodType<SpecOf[K]> } = {
   policies: policySchema,
   accounts: accountSchema,
   carriers: carrierSchema,
+  networks: networkSchema,
   routes: routeSchema,
   inbound: inboundSchema,
 };
@@ -139,6 +143,7 @@ export function resourceSetOf(stored: StoredResources): ResourceSet {
     policies: byName(stored.policies),
     accounts: byName(stored.accounts),
     carriers: byName(stored.carriers),
+    networks: byName(stored.networks),
     routes: byName(stored.routes),
     inbound: byName(stored.inbound),
   };
@@ -153,6 +158,7 @@ export function emptyResourceSet(): ResourceSet {
     policies: new Map(),
     accounts: new Map(),
     carriers: new Map(),
+    networks: new Map(),
     routes: new Map(),
     inbound: new Map(),
   };

@@ -1,18 +1,83 @@
 import { z } from 'zod';
+import { DAYS, isTimeZone, WHOLE_DAY } from './route-hours.ts';
 import { name, whole } from './schema-parts.ts';
 
-/** Which carriers numbers of a prefix go to. */
-export const routeSchema = z.strictObject({
-  prefix: z.string().regex(/^[0-9]{0,15}$/, 'must be digits, or "" for every number'),
-  carriers: z
-    .array(
-      z.strictObject({
-        name,
-        weight: whole(0, 1000).default(1),
-        priority: whole(0, 1000).default(1),
-      }),
-    )
-    .min(1, 'must name at least one carrier'),
+/** Carriers of one route: more than any destination has. */
+const CARRIERS_MAX = 100;
+/** Ranges of time of one route. */
+const TIMES_MAX = 24;
+
+/** An operator (MCC and MNC) or a country (MCC) by ITU-T E.212. */
+export const networkCode = z
+  .string()
+  .regex(/^[0-9]{3}([0-9]{2,3})?$/, 'must be an MCC (3 digits) or MCC and MNC (5 or 6 digits)');
+
+/** A range of the clock; one that ends before it begins ends on the day after. */
+const timeRange = z
+  .string()
+  .regex(
+    /^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$/,
+    'must be a range such as "08:00-22:00"',
+  )
+  .refine((range) => range.slice(0, 5) !== range.slice(6), 'must not end when it begins');
+
+/** When a route is open, by the clock of a time zone. Lists are kept in order, so that the same hours are one text. */
+export const routeHoursSchema = z.strictObject({
+  timeZone: z.string().max(64).refine(isTimeZone, 'must be a time zone such as Asia/Riyadh or UTC'),
+  days: z
+    .array(z.enum(DAYS))
+    .min(1, 'must name at least one day')
+    .default([...DAYS])
+    .transform((days) => DAYS.filter((day) => days.includes(day))),
+  times: z
+    .array(timeRange)
+    .min(1, 'must have at least one range')
+    .max(TIMES_MAX)
+    .default([WHOLE_DAY])
+    .transform((times) => [...new Set(times)].sort()),
+});
+
+/** Which carriers messages of a destination go to, for all or for some senders, accounts, classes and hours. */
+export const routeSchema = z
+  .strictObject({
+    prefix: z
+      .string()
+      .regex(/^[0-9]{0,15}$/, 'must be digits, or "" for every number')
+      .optional(),
+    network: networkCode.optional(),
+    account: name.optional(),
+    sender: z
+      .string()
+      .regex(/^[^*]{0,20}\*?$/, 'must be a sender, or its beginning and "*"')
+      .min(1)
+      .transform((sender) => sender.replace(/^\+(?=[0-9])/, ''))
+      .optional(),
+    class: name.optional(),
+    hours: routeHoursSchema.optional(),
+    select: z.enum(['priority', 'leastCost']).default('priority'),
+    carriers: z
+      .array(
+        z.strictObject({
+          name,
+          weight: whole(0, 1000).default(1),
+          priority: whole(0, 1000).default(1),
+          allowLoss: z.boolean().default(false),
+        }),
+      )
+      .min(1, 'must name at least one carrier')
+      .max(CARRIERS_MAX),
+  })
+  .refine(({ prefix, network }) => (prefix === undefined) !== (network === undefined), {
+    path: ['prefix'],
+    error: 'stands in each route that has no network, and in no other',
+  });
+
+/** The numbers of an operator or a country, but for those that are known one by one. */
+export const networkSchema = z.strictObject({
+  operator: z.string().min(1).max(64).optional(),
+  prefixes: z
+    .array(z.string().regex(/^[0-9]{1,15}$/, 'must be 1 to 15 digits'))
+    .transform((prefixes) => [...new Set(prefixes)].sort()),
 });
 
 /** Digits of a number or short code that subscribers write to. */

@@ -12,6 +12,7 @@ import type { ParkedReceipts } from './parked-receipts.ts';
 import { type GatewayOptions, GatewayParts } from './parts.ts';
 import { smaller } from './queue.ts';
 import type { ReceiptExplainer } from './receipt-explain.ts';
+import type { Router } from './router.ts';
 
 /** accept refuses ids over 20 s old, so nothing below this age is still being accepted. */
 const ACCEPT_AGE_MS = 30_000;
@@ -36,6 +37,10 @@ export class Gateway {
 
   get carriers(): Carriers {
     return this.#parts.carriers;
+  }
+
+  get router(): Router {
+    return this.#parts.router;
   }
 
   get outbox(): Outbox {

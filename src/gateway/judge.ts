@@ -104,9 +104,9 @@ export class Judge {
     const unitPrice = account.tariff.priceFor(destination.msisdn);
     if (unitPrice === undefined) return refuse('noRoute', 'no price for this number');
     const { msisdn } = destination;
-    const routable = { destination: msisdn, sender: pdu.source_addr, owner: account, unitPrice };
+    const routable = { destination: msisdn, echo: pdu, owner: account, bind: bind.id, unitPrice };
     const carrier = this.#deps.router.choose(routable);
-    if (carrier === undefined) return refuse('noRoute', 'no route to this number');
+    if (typeof carrier === 'object') return refuse('noRoute', carrier.noRoute);
     const segments = segmentsOf(pdu, DEFAULT_ALPHABET);
     const fitting = this.#fitting(routable, carrier, pdu, segments);
     if (typeof fitting !== 'number') return { refusal: fitting };

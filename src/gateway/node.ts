@@ -14,6 +14,7 @@ import { EpochKeeper } from '../store/epoch-keeper.ts';
 import type { Sealing } from '../store/sealing.ts';
 import type { Authenticator } from './authenticate.ts';
 import { Gateway } from './gateway.ts';
+import { NumberNetworks } from './number-networks.ts';
 import type { GatewayObserver } from './observer.ts';
 import { OptOuts } from './opt-outs.ts';
 import { protocolWatch } from './protocol-errors.ts';
@@ -59,6 +60,7 @@ export class GatewayNode {
   readonly #keeper: EpochKeeper;
   readonly #limits: Limits;
   readonly #optOuts: OptOuts;
+  readonly #numbers: NumberNetworks;
   readonly #liveNodes: NodeJS.Timeout;
 
   /** Takes an epoch, starts the pipeline, opens the doors. @throws when a port is taken or the database is away */
@@ -93,14 +95,28 @@ export class GatewayNode {
     limits.onCatalog(options.catalog());
     const { responseTimeoutMs = SESSION_DEFAULTS.responseTimeoutMs } = options;
     const optOuts = await OptOuts.open({ ...options, connect: () => options.connect('opt-outs') });
+    const numbers = await NumberNetworks.open({
+      ...options,
+      connect: () => options.connect('number-networks'),
+    });
     gateway = new Gateway({
       optOuts,
+      numbers,
       ...options,
       responseTimeoutMs,
       keeper,
       limits,
     });
-    const node = new GatewayNode({ options, gateway, keeper, limits, optOuts, lost, live });
+    const node = new GatewayNode({
+      options,
+      gateway,
+      keeper,
+      limits,
+      optOuts,
+      numbers,
+      lost,
+      live,
+    });
     try {
       gateway.start();
       for (const [i, listener] of node.listeners.entries())
@@ -118,15 +134,17 @@ export class GatewayNode {
     readonly keeper: EpochKeeper;
     readonly limits: Limits;
     readonly optOuts: OptOuts;
+    readonly numbers: NumberNetworks;
     readonly lost: Promise<void>;
     readonly live: { nodes: number };
   }) {
-    const { options, gateway, keeper, limits, optOuts, lost, live } = parts;
+    const { options, gateway, keeper, limits, optOuts, numbers, lost, live } = parts;
     this.gateway = gateway;
     this.lost = lost;
     this.#keeper = keeper;
     this.#limits = limits;
     this.#optOuts = optOuts;
+    this.#numbers = numbers;
     this.listeners = options.doors.map((door) => openDoor(door, options, gateway));
     const count = () =>
       void countLiveNodes(options.pool).then(
@@ -172,6 +190,7 @@ export class GatewayNode {
     clearInterval(this.#liveNodes);
     await this.#limits.close();
     await this.#optOuts.close();
+    await this.#numbers.close();
   }
 }
 

@@ -2,11 +2,10 @@ import type { Client, Pool } from 'pg';
 import type { AccountId } from '../domain/ids.ts';
 import { OPT_OUT_CHANNEL, readOptOutChanges } from '../store/opt-outs.ts';
 import type { Sealing } from '../store/sealing.ts';
+import { ChangeFeed } from './change-feed.ts';
 import type { GatewayObserver } from './observer.ts';
 import { OptOutSet } from './opt-out-set.ts';
 
-/** A change whose notification was lost is seen after this. */
-const POLL_MS = 5_000;
 /** Rows read at once: a million take some seconds at the start. */
 const PAGE = 20_000;
 
@@ -22,17 +21,18 @@ export class OptOuts {
   readonly #options: OptOutsOptions;
   readonly #set = new OptOutSet();
   #change = 0;
-  #client: Client | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #reading: Promise<void> = Promise.resolve();
-  #closed = false;
+  #feed: ChangeFeed | undefined;
 
   /** Reads all of them, then listens. @throws DependencyError */
   static async open(options: OptOutsOptions): Promise<OptOuts> {
     const optOuts = new OptOuts(options);
-    await optOuts.#read();
-    optOuts.#timer = setInterval(() => void optOuts.#poll(), POLL_MS);
-    void optOuts.#poll();
+    optOuts.#feed = await ChangeFeed.open({
+      channel: OPT_OUT_CHANNEL,
+      connect: () => options.connect(),
+      read: () => optOuts.#read(),
+      onFailed: (error) =>
+        options.observer.note('warn', 'optOutsNotRead', { reason: String(error) }),
+    });
     return optOuts;
   }
 
@@ -54,17 +54,7 @@ export class OptOuts {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearInterval(this.#timer);
-    await this.#reading.catch(() => {});
-    await this.#client?.end().catch(() => {});
-    this.#client = undefined;
-  }
-
-  /** Reads what changed since the last time; settles when it is in force. */
-  #readOn(): Promise<void> {
-    this.#reading = this.#reading.catch(() => {}).then(() => this.#read());
-    return this.#reading;
+    await this.#feed?.close();
   }
 
   async #read(): Promise<void> {
@@ -79,26 +69,5 @@ export class OptOuts {
       this.#change = changes.at(-1)?.change ?? this.#change;
       if (changes.length < PAGE) return;
     }
-  }
-
-  async #poll(): Promise<void> {
-    try {
-      if (this.#client === undefined) await this.#listen();
-      await this.#readOn();
-    } catch (error) {
-      this.#options.observer.note('warn', 'optOutsNotRead', { reason: String(error) });
-    }
-  }
-
-  async #listen(): Promise<void> {
-    const client = await this.#options.connect();
-    client.on('notification', () => void this.#readOn().catch(() => {}));
-    client.on('end', () => {
-      if (this.#client === client) this.#client = undefined;
-    });
-    client.on('error', () => {}); // its end follows
-    if (this.#closed) return client.end();
-    this.#client = client;
-    await client.query(`listen ${OPT_OUT_CHANNEL}`);
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Client, Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
 import type { CarrierId } from '../domain/ids.ts';
+import type { NumberLookup } from '../domain/networks.ts';
 import type { Taps } from '../session/tap.ts';
 import { ContentKeys } from '../store/content-keys.ts';
 import type { EpochProgress } from '../store/epoch.ts';
@@ -86,6 +87,8 @@ export interface GatewayOptions {
   readonly authenticator: Authenticator;
   readonly limits: { readonly rates: RateLimits; readonly binds: BindLimits };
   readonly optOuts: OptOuts;
+  /** Whose ported numbers are. */
+  readonly numbers: NumberLookup;
   readonly maxPduOctets: number;
   /** A customer waits this long for an answer of ours; then his session is closed. */
   readonly responseTimeoutMs: number;
@@ -158,6 +161,8 @@ export class GatewayParts {
     this.router = new Router({
       catalog: this.common.catalog,
       random: Math.random,
+      now: Date.now,
+      numbers: options.numbers,
       isUsable: (carrier) => this.carriers.isUsable(carrier),
     });
     this.keys = new ContentKeys({ pool, sealing, random: randomBytes });
@@ -297,10 +302,7 @@ export class GatewayParts {
   }
 
   /** A usable carrier for a message, by the route as it stands now, that is not in `without`; undefined: there is none. */
-  readonly next: Destination = (message, without) => {
-    const { destination, echo, owner, unitPrice } = message;
-    return this.router.next({ destination, sender: echo.source_addr, owner, unitPrice }, without);
-  };
+  readonly next: Destination = (message, without) => this.router.next(message, without);
 
   /**
    * Sends a submit_sm again whose outcome at `from` stayed unknown, by the route as it stands now. Segments of one

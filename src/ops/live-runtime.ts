@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Catalog, CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
-import { formatCredits } from '../domain/money.ts';
+import { messageIdMs } from '../domain/ids.ts';
 import type { Bans } from '../gateway/bans.ts';
 import type { LiveBind } from '../gateway/bind-book.ts';
 import type { RunningCarrier } from '../gateway/carriers.ts';
@@ -16,6 +16,7 @@ import { type ProbeView, probeView } from './carrier-probe.ts';
 import { carrierRateView, carrierSessionView } from './carrier-view.ts';
 import { reasonInWords } from './link-words.ts';
 import type { LiveCounts } from './live-counts.ts';
+import { explainRoute } from './route-explanation.ts';
 import type {
   BanView,
   BindsLimitView,
@@ -28,7 +29,7 @@ import type {
   ParkedReceiptsQuery,
   QueueView,
   Readiness,
-  RouteExplanation,
+  RouteQuestionView,
   ThroughputView,
 } from './runtime.ts';
 
@@ -173,32 +174,10 @@ export class LiveRuntime implements OpsRuntime {
     return this.#waiting;
   }
 
-  explainRoute(
-    msisdn: string,
-    accountName: string | undefined,
-  ): RouteExplanation | { noSuchAccount: string } {
-    const account =
-      accountName === undefined ? undefined : this.#catalog.accountsByName.get(accountName);
-    if (accountName !== undefined && account === undefined) return { noSuchAccount: accountName };
-    const route = this.#catalog.routes.explain(msisdn);
-    return {
-      destination: msisdn,
-      prefix: route?.prefix ?? null,
-      unitPrice: priceText(account, msisdn),
-      candidates: (route?.candidates ?? []).map(({ carrier, priority, weight }) => {
-        const view = this.carriers().find(
-          (one) => one.name === this.#catalog.carriers.get(carrier)?.name,
-        );
-        const usable = this.#options.gateway()?.carriers.isUsable(carrier) ?? false;
-        return {
-          carrier: view?.name ?? String(carrier),
-          priority,
-          weight,
-          usable,
-          reason: usable ? null : (view?.reason ?? view?.state ?? null),
-        };
-      }),
-    };
+  explainRoute(question: RouteQuestionView): ReturnType<OpsRuntime['explainRoute']> {
+    const router = this.#options.gateway()?.router;
+    if (router === undefined) return { notRunning: true };
+    return explainRoute({ router, catalog: this.#catalog, carriers: this.carriers() }, question);
   }
 
   async explainReceipt(
@@ -367,11 +346,6 @@ function stateOf(carrier: CatalogCarrier, bound: number, wanted: number): Carrie
   if (carrier.paused) return 'paused';
   if (bound === 0) return 'down';
   return bound < wanted ? 'partial' : 'up';
-}
-
-function priceText(account: CatalogAccount | undefined, msisdn: string): string | null {
-  const price = account?.tariff.priceFor(msisdn);
-  return price === undefined ? null : formatCredits(price);
 }
 
 function within<T>(ms: number, work: Promise<T>): Promise<T> {

@@ -158,20 +158,67 @@ export interface DaemonFacts {
   readonly resourcesFile: string | undefined;
 }
 
-/** Where a number would go now. `prefix` null: no route; `unitPrice` null: no account was named, or it has no price. */
+/** A message whose route is asked for; it need not exist. */
+export interface RouteQuestionView {
+  /** E.164 digits. */
+  readonly destination: string;
+  /** Undefined: routes of accounts and prices are left out. */
+  readonly account: string | undefined;
+  /** "": none. */
+  readonly sender: string;
+  /** Undefined: the account's. */
+  readonly trafficClass: string | undefined;
+  readonly atMs: number;
+}
+
+/** How a message would be routed. Money in decimals. */
 export interface RouteExplanation {
   readonly destination: string;
-  readonly prefix: string | null;
+  readonly at: string;
+  readonly account: string | null;
+  readonly sender: string;
+  readonly class: string | null;
+  /** Null: nobody knows it. `number`: from the table of numbers; `prefix`: from the resources' networks. */
+  readonly network: {
+    readonly code: string;
+    readonly operator: string | null;
+    readonly from: 'number' | 'prefix';
+  } | null;
+  /** Null: no account was named, or it has no price. */
   readonly unitPrice: string | null;
-  /** In the order in which they are tried: by priority. */
+  /** Every route that fits, most exact first; closed ones are outside their hours. */
+  readonly routes: readonly { readonly name: string; readonly open: boolean }[];
+  /** The route taken, and why it comes before the next; null: there is none. */
+  readonly route: string | null;
+  readonly prefix: string | null;
+  readonly why: string | null;
+  readonly select: 'priority' | 'leastCost' | null;
+  /** By priority. */
   readonly candidates: readonly {
     readonly carrier: string;
     readonly priority: number;
     readonly weight: number;
+    readonly allowLoss: boolean;
     readonly usable: boolean;
     /** Why it is not usable. */
     readonly reason: string | null;
+    readonly cost: string | null;
+    /** Price less cost. */
+    readonly margin: string | null;
+    /** Of such messages, from 0 to 1. */
+    readonly share: number;
   }[];
+  /** No candidate is usable: it would wait for the one with the share. */
+  readonly waits: boolean;
+  /** Why it would be refused (noRoute); null: it would not. */
+  readonly refused: string | null;
+}
+
+/** What a requeue did on this node. */
+export interface RequeueView {
+  /** Messages that go to another carrier now. */
+  readonly moved: number;
+  readonly kept: number;
 }
 
 /**
@@ -201,11 +248,9 @@ export interface OpsRuntime {
   quality(): readonly CarrierQualityView[];
   /** Receipts that wait to be returned to a customer, by account name. */
   receiptsWaiting(): ReadonlyMap<string, number>;
-  /** Explains the route of a number (E.164 digits), and with an account its price. */
   explainRoute(
-    msisdn: string,
-    account: string | undefined,
-  ): RouteExplanation | { noSuchAccount: string };
+    question: RouteQuestionView,
+  ): RouteExplanation | { noSuchAccount: string } | { notRunning: true };
   /** What is done with a receipt of this text, and why; undefined: there is no such carrier. @throws while starting */
   explainReceipt(carrier: string, receipt: AskedReceipt): Promise<ReceiptExplanation | undefined>;
   /** Receipts that are matched to nothing, newest first; `carrier` by name. @throws while starting */

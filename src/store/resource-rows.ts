@@ -33,6 +33,7 @@ export async function readResources(client: ClientBase): Promise<StoredResources
     policies: plain('policies'),
     accounts: await readAccounts(client),
     carriers: await readCarriers(client),
+    networks: plain('networks'),
     routes: plain('routes'),
     inbound: plain('inbound'),
   };

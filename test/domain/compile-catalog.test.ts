@@ -46,9 +46,10 @@ describe('compileCatalog', () => {
       receiptGraceMs: 24 * 3_600_000,
       onUnknownOutcome: { waitMs: 30_000, then: 'resend' },
     });
-    expect(catalog.routes.candidates('966512345678')).toEqual([
-      { carrier: carrier?.id, weight: 1, priority: 1 },
-    ]);
+    const query = { network: undefined, account: account?.id, sender: '', trafficClass: '' };
+    expect(
+      catalog.routes.find({ msisdn: '966512345678', atMs: 0, ...query })?.candidates,
+    ).toMatchObject([{ carrier: carrier?.id, weight: 1, priority: 1 }]);
   });
 
   it('has the four classes and the open policy without being told', async () => {

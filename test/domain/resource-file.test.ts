@@ -18,7 +18,9 @@ describe('parseResources', () => {
       credit: '1000',
       statusFor: { insufficientCredit: 0x401 },
     });
-    expect(file.routes?.get('')?.carriers).toEqual([{ name: 'sim', weight: 1, priority: 1 }]);
+    expect(file.routes?.get('')?.carriers).toEqual([
+      { name: 'sim', weight: 1, priority: 1, allowLoss: false },
+    ]);
   });
 
   it('has the example’s values for defaults', () => {

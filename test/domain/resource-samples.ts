@@ -125,6 +125,7 @@ export function rowsOf(set: ResourceSet): StoredResources {
       ),
     })),
     carriers: rows(set.carriers).map((row) => ({ ...row, paused: false, demo: false })),
+    networks: rows(set.networks),
     routes: rows(set.routes),
     inbound: rows(set.inbound),
   };

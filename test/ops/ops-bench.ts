@@ -140,16 +140,40 @@ export function testRuntime(): TestRuntime {
     quality: () => runtime.qualityViews,
     throughput: () => ({ submitsPerSecond: 12.34, segmentsPerSecond: 15, receiptsPerSecond: 11 }),
     receiptsWaiting: () => new Map([['acme', 4]]),
-    explainRoute: (msisdn, account) =>
+    explainRoute: ({ destination, account, sender, trafficClass, atMs }) =>
       account === 'nobody'
         ? { noSuchAccount: account }
         : {
-            destination: msisdn,
-            prefix: '966',
+            destination,
+            at: new Date(atMs).toISOString(),
+            account: account ?? null,
+            sender,
+            class: trafficClass ?? null,
+            network: { code: '42001', operator: 'stc', from: 'number' },
             unitPrice: account === undefined ? null : '0.05',
-            candidates: [
-              { carrier: 'sim', priority: 1, weight: 1, usable: false, reason: 'not bound' },
+            routes: [
+              { name: '966', open: true },
+              { name: '', open: true },
             ],
+            route: '966',
+            prefix: '966',
+            why: 'it has the longer prefix',
+            select: 'priority',
+            candidates: [
+              {
+                carrier: 'sim',
+                priority: 1,
+                weight: 1,
+                allowLoss: false,
+                usable: false,
+                reason: 'not bound',
+                cost: '0.04',
+                margin: '0.01',
+                share: 1,
+              },
+            ],
+            waits: true,
+            refused: null,
           },
     explainReceipt: async (carrier, receipt) =>
       carrier === 'sim' ? { ...EXPLANATION, does: `explains ${receipt.text}` } : undefined,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { pathOf, queryOf } from './api-client.ts';
+import { pathOf } from './api-client.ts';
 import { addCarrierProbe } from './carrier-probe.ts';
 import { addCarrierProfiles } from './carrier-profiles.ts';
 import { addCarrierQuality } from './carrier-quality.ts';
@@ -51,35 +51,6 @@ export function addCarrier(program: Command, context: CliContext): void {
   addPausing(carrier, context, 'resume', 'send to a carrier again');
   addCarrierProfiles(carrier, context);
   addCarrierProbe(carrier, context);
-}
-
-/** `route explain NUMBER`. */
-export function addRoute(program: Command, context: CliContext): void {
-  program
-    .command('route')
-    .description('how numbers are routed')
-    .command('explain')
-    .description('print where a number would go, and with --account at what price')
-    .argument('<number>', 'international')
-    .option('--account <name>', 'whose tariff')
-    .option('--json', 'print JSON')
-    .action(async (number: string, options: JsonOption & { account?: string }) => {
-      const path = `/v1/routes/explain${queryOf({ to: number, account: options.account })}`;
-      const answer = await apiClient(context).get(explanationSchema, path);
-      print(context, options, answer, ({ candidates, ...fields }) => {
-        const rows = candidates.map((c) => [
-          c.carrier,
-          String(c.priority),
-          String(c.weight),
-          c.reason ?? 'usable',
-        ]);
-        const prefix = fields.prefix === '' ? '"" (every number)' : fields.prefix;
-        return (
-          formatFields({ ...fields, prefix }) +
-          formatTable(['carrier', 'priority', 'weight', 'state'], rows)
-        );
-      });
-    });
 }
 
 function addShow(carrier: Command, context: CliContext): void {
@@ -189,18 +160,5 @@ const shownSchema = carrierSchema.extend({
   ),
   queues: z.array(
     z.looseObject({ class: z.string(), messages: z.int(), oldestSeconds: z.number() }),
-  ),
-});
-
-const explanationSchema = z.looseObject({
-  prefix: z.string().nullable(),
-  candidates: z.array(
-    z.looseObject({
-      carrier: z.string(),
-      priority: z.int(),
-      weight: z.int(),
-      usable: z.boolean(),
-      reason: z.string().nullable(),
-    }),
   ),
 });

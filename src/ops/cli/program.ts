@@ -84,7 +84,7 @@ const COMMANDS: readonly {
   {
     name: 'route',
     summary: 'how numbers are routed',
-    load: async (p, c) => (await import('./carrier.ts')).addRoute(p, c),
+    load: async (p, c) => (await import('./route.ts')).addRoute(p, c),
   },
   {
     name: 'binds',

@@ -1,19 +1,17 @@
 import { z } from 'zod';
-import { normaliseDestination } from '../../domain/msisdn.ts';
 import { setCarrierPaused } from '../../store/resources.ts';
 import { countUnknownOutcomes } from '../../store/timeline.ts';
 import type { CarrierView, QueueView } from '../runtime.ts';
 import { type Api, type ApiDeps, actorOf, nameParams, okSchema } from './api.ts';
 import { addCarrierQuality } from './carrier-quality.ts';
-import { badRequest, notFound } from './problem.ts';
+import { notFound } from './problem.ts';
 
-/** Carriers, how a number is routed, and the end of the daemon's work. */
+/** Carriers, and the end of the daemon's work. */
 export function addCarrierRoutes(app: Api, deps: ApiDeps): void {
   addCarrierList(app, deps);
   addCarrierQuality(app, deps);
   addPausing(app, deps, 'pause', true);
   addPausing(app, deps, 'resume', false);
-  addRouteExplanation(app, deps);
   app.post(
     '/v1/drain',
     {
@@ -125,31 +123,6 @@ function addPausing(app: Api, deps: ApiDeps, verb: 'pause' | 'resume', paused: b
   );
 }
 
-function addRouteExplanation(app: Api, deps: ApiDeps): void {
-  app.get(
-    '/v1/routes/explain',
-    {
-      schema: {
-        summary: 'Where a number would go, and at what price',
-        tags: ['carriers'],
-        querystring: z.object({
-          to: z.string().min(1).max(40),
-          account: z.string().max(64).optional(),
-        }),
-        response: { 200: explanationSchema },
-      },
-    },
-    async (request) => {
-      const { to, account } = request.query;
-      const number = normaliseDestination(to.replace(/^ /, '+'), 1, 1);
-      if ('malformed' in number) throw badRequest(`to: ${number.malformed}`);
-      const explanation = deps.runtime.explainRoute(number.msisdn, account);
-      if ('noSuchAccount' in explanation) throw notFound('account', explanation.noSuchAccount);
-      return explanation;
-    },
-  );
-}
-
 /** The lanes of one carrier, and the age of the oldest message of them all. */
 function queuesOf(queues: readonly QueueView[], carrier: string): z.input<typeof queuesSchema> {
   const own = queues.filter((queue) => queue.carrier === carrier);
@@ -204,21 +177,6 @@ const carrierSchema = z.object({
       lastReason: z.string().nullable(),
       nextAttemptSeconds: z.number().nullable(),
       windowInUse: z.int(),
-    }),
-  ),
-});
-
-const explanationSchema = z.object({
-  destination: z.string(),
-  prefix: z.string().nullable(),
-  unitPrice: z.string().nullable(),
-  candidates: z.array(
-    z.object({
-      carrier: z.string(),
-      priority: z.int(),
-      weight: z.int(),
-      usable: z.boolean(),
-      reason: z.string().nullable(),
     }),
   ),
 });

@@ -15,11 +15,13 @@ import { addDocsRoutes, documentedSchema } from './docs.ts';
 import { addHealthRoutes } from './health.ts';
 import { addMessageRoutes } from './messages.ts';
 import { addMoneyRoutes } from './money.ts';
+import { addNumberNetworkRoutes } from './number-networks.ts';
 import { addOptOutRoutes } from './opt-outs.ts';
 import { addOpsPage } from './page.ts';
 import { Problem, toProblem } from './problem.ts';
 import { addReceiptRoutes } from './receipts.ts';
 import { addResourceRoutes } from './resources.ts';
+import { addRoutingRoutes } from './routing.ts';
 import { addTraceRoutes } from './traces.ts';
 
 /** How the HTTP server is to be built. */
@@ -96,6 +98,8 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addCarrierRoutes(app, options);
   addCarrierProfileRoutes(app);
   addCarrierProbeRoute(app, options);
+  addRoutingRoutes(app, options);
+  addNumberNetworkRoutes(app, options);
   addBanRoutes(app, options);
   addBindRoutes(app, options);
   addTraceRoutes(app, options);
