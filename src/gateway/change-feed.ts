@@ -4,71 +4,91 @@ import type { Client } from 'pg';
 const POLL_MS = 5_000;
 
 export interface ChangeFeedOptions {
-  /** What every node is told at the commit of a change. */
-  readonly channel: string;
   connect(): Promise<Client>;
-  /** Reads on from where it stood; never called while it runs. */
-  read(): Promise<void>;
-  /** It could not be read; it is tried again within seconds. */
+  /** Something could not be read; it is tried again within seconds. */
   onFailed(error: unknown): void;
 }
 
 /**
- * Keeps what this node holds of a table in step with it: reads all of it first, then on whenever any node changes it
- * (NOTIFY), and every few seconds for what was not heard.
+ * Keeps what this node holds of some tables in step with them, over one connection: each is read to its end when it is
+ * followed, then on whenever any node changes it (NOTIFY on its channel), and every few seconds for what was not heard.
  */
 export class ChangeFeed {
   readonly #options: ChangeFeedOptions;
-  #client: Client | undefined;
+  readonly #followed = new Map<string, Followed>();
   #timer: NodeJS.Timeout | undefined;
-  #reading: Promise<void> = Promise.resolve();
+  #client: Client | undefined;
+  #connecting = false;
   #closed = false;
 
-  /** Reads all, then listens. @throws what the first read throws */
-  static async open(options: ChangeFeedOptions): Promise<ChangeFeed> {
-    const feed = new ChangeFeed(options);
-    await options.read();
-    feed.#timer = setInterval(() => void feed.#poll(), POLL_MS);
-    void feed.#poll();
-    return feed;
-  }
-
-  private constructor(options: ChangeFeedOptions) {
+  constructor(options: ChangeFeedOptions) {
     this.#options = options;
   }
 
+  /**
+   * Reads all, then goes on behind.
+   * @param channel what every node is told at the commit of a change
+   * @param read reads on from where it stood; never called while it runs
+   * @throws what the first read throws
+   */
+  async follow(channel: string, read: () => Promise<void>): Promise<void> {
+    await read();
+    this.#followed.set(channel, { read, reading: Promise.resolve(), isNext: false });
+    this.#timer ??= setInterval(() => this.#poll(), POLL_MS);
+    await this.#client?.query(`listen ${channel}`).catch(() => {});
+    this.#poll();
+  }
+
+  /** Settles when nothing is being read any more. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
-    await this.#reading.catch(() => {});
+    for (const { reading } of this.#followed.values()) await reading;
     await this.#client?.end().catch(() => {});
     this.#client = undefined;
   }
 
-  /** Reads what changed since the last time; settles when it is in force. */
-  #readOn(): Promise<void> {
-    this.#reading = this.#reading.catch(() => {}).then(() => this.#options.read());
-    return this.#reading;
+  #poll(): void {
+    if (this.#client === undefined && !this.#connecting) void this.#listen();
+    for (const followed of this.#followed.values()) this.#readOn(followed);
   }
 
-  async #poll(): Promise<void> {
-    try {
-      if (this.#client === undefined) await this.#listen();
-      await this.#readOn();
-    } catch (error) {
-      this.#options.onFailed(error);
-    }
+  #readOn(followed: Followed | undefined): void {
+    if (followed === undefined || followed.isNext || this.#closed) return;
+    followed.isNext = true;
+    followed.reading = followed.reading
+      .then(() => {
+        followed.isNext = false;
+        return followed.read();
+      })
+      .catch((error: unknown) => this.#options.onFailed(error));
   }
 
   async #listen(): Promise<void> {
-    const client = await this.#options.connect();
-    client.on('notification', () => void this.#readOn().catch(() => {}));
-    client.on('end', () => {
-      if (this.#client === client) this.#client = undefined;
-    });
-    client.on('error', () => {}); // its end follows
-    if (this.#closed) return client.end();
-    this.#client = client;
-    await client.query(`listen ${this.#options.channel}`);
+    this.#connecting = true;
+    try {
+      const client = await this.#options.connect();
+      client.on('notification', ({ channel }) => this.#readOn(this.#followed.get(channel)));
+      client.on('end', () => {
+        if (this.#client === client) this.#client = undefined;
+      });
+      client.on('error', () => {}); // its end follows
+      if (this.#closed) return await client.end();
+      this.#client = client;
+      for (const channel of this.#followed.keys()) await client.query(`listen ${channel}`);
+      // What changed while nobody listened.
+      for (const followed of this.#followed.values()) this.#readOn(followed);
+    } catch (error) {
+      this.#options.onFailed(error);
+    } finally {
+      this.#connecting = false;
+    }
   }
+}
+
+interface Followed {
+  readonly read: () => Promise<void>;
+  reading: Promise<void>;
+  /** Another reading waits for this one to end: it will see what is told meanwhile. */
+  isNext: boolean;
 }

@@ -12,6 +12,7 @@ import type { ParkedReceipts } from './parked-receipts.ts';
 import { type GatewayOptions, GatewayParts } from './parts.ts';
 import { smaller } from './queue.ts';
 import type { ReceiptExplainer } from './receipt-explain.ts';
+import type { RequeueRequests } from './requeue-requests.ts';
 import type { Router } from './router.ts';
 
 /** accept refuses ids over 20 s old, so nothing below this age is still being accepted. */
@@ -37,6 +38,10 @@ export class Gateway {
 
   get carriers(): Carriers {
     return this.#parts.carriers;
+  }
+
+  get requeues(): RequeueRequests {
+    return this.#parts.requeues;
   }
 
   get router(): Router {

@@ -13,6 +13,7 @@ import { ESME_RMSGQFUL } from '../smpp/status.ts';
 import { EpochKeeper } from '../store/epoch-keeper.ts';
 import type { Sealing } from '../store/sealing.ts';
 import type { Authenticator } from './authenticate.ts';
+import { ChangeFeed } from './change-feed.ts';
 import { Gateway } from './gateway.ts';
 import { NumberNetworks } from './number-networks.ts';
 import type { GatewayObserver } from './observer.ts';
@@ -59,8 +60,7 @@ export class GatewayNode {
   readonly lost: Promise<void>;
   readonly #keeper: EpochKeeper;
   readonly #limits: Limits;
-  readonly #optOuts: OptOuts;
-  readonly #numbers: NumberNetworks;
+  readonly #feed: ChangeFeed;
   readonly #liveNodes: NodeJS.Timeout;
 
   /** Takes an epoch, starts the pipeline, opens the doors. @throws when a port is taken or the database is away */
@@ -94,11 +94,7 @@ export class GatewayNode {
     });
     limits.onCatalog(options.catalog());
     const { responseTimeoutMs = SESSION_DEFAULTS.responseTimeoutMs } = options;
-    const optOuts = await OptOuts.open({ ...options, connect: () => options.connect('opt-outs') });
-    const numbers = await NumberNetworks.open({
-      ...options,
-      connect: () => options.connect('number-networks'),
-    });
+    const { feed, optOuts, numbers } = await openLists(options);
     gateway = new Gateway({
       optOuts,
       numbers,
@@ -107,17 +103,9 @@ export class GatewayNode {
       keeper,
       limits,
     });
-    const node = new GatewayNode({
-      options,
-      gateway,
-      keeper,
-      limits,
-      optOuts,
-      numbers,
-      lost,
-      live,
-    });
+    const node = new GatewayNode({ options, gateway, keeper, limits, feed, lost, live });
     try {
+      await gateway.requeues.follow(feed);
       gateway.start();
       for (const [i, listener] of node.listeners.entries())
         await opened(options.doors[i]?.setting ?? 'smpp.port', listener.listen());
@@ -133,18 +121,16 @@ export class GatewayNode {
     readonly gateway: Gateway;
     readonly keeper: EpochKeeper;
     readonly limits: Limits;
-    readonly optOuts: OptOuts;
-    readonly numbers: NumberNetworks;
+    readonly feed: ChangeFeed;
     readonly lost: Promise<void>;
     readonly live: { nodes: number };
   }) {
-    const { options, gateway, keeper, limits, optOuts, numbers, lost, live } = parts;
+    const { options, gateway, keeper, limits, feed, lost, live } = parts;
     this.gateway = gateway;
     this.lost = lost;
     this.#keeper = keeper;
     this.#limits = limits;
-    this.#optOuts = optOuts;
-    this.#numbers = numbers;
+    this.#feed = feed;
     this.listeners = options.doors.map((door) => openDoor(door, options, gateway));
     const count = () =>
       void countLiveNodes(options.pool).then(
@@ -189,8 +175,24 @@ export class GatewayNode {
   async #closeRest(): Promise<void> {
     clearInterval(this.#liveNodes);
     await this.#limits.close();
-    await this.#optOuts.close();
-    await this.#numbers.close();
+    await this.#feed.close();
+  }
+}
+
+/** What every node holds in memory of the store, kept in step. */
+async function openLists(
+  options: NodeOptions,
+): Promise<{ feed: ChangeFeed; optOuts: OptOuts; numbers: NumberNetworks }> {
+  const feed = new ChangeFeed({
+    connect: () => options.connect('changes'),
+    onFailed: (error) => options.observer.note('warn', 'changesNotRead', { reason: String(error) }),
+  });
+  try {
+    const optOuts = await OptOuts.open({ ...options, feed });
+    return { feed, optOuts, numbers: await NumberNetworks.open({ ...options, feed }) };
+  } catch (error) {
+    await feed.close();
+    throw error;
   }
 }
 

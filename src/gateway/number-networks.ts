@@ -1,8 +1,8 @@
-import type { Client, Pool } from 'pg';
+import type { Pool } from 'pg';
 import type { NumberLookup } from '../domain/networks.ts';
 import { NUMBER_NETWORKS_CHANNEL, readNumberNetworks } from '../store/number-networks.ts';
 import { NUMBER_HASH_OCTETS, type Sealing } from '../store/sealing.ts';
-import { ChangeFeed } from './change-feed.ts';
+import type { ChangeFeed } from './change-feed.ts';
 import { NumberHashTable, VALUE_MAX } from './number-hash-table.ts';
 import type { GatewayObserver } from './observer.ts';
 
@@ -18,9 +18,9 @@ const PAGE = 20_000;
 
 export interface NumberNetworksOptions {
   readonly pool: Pool;
-  connect(): Promise<Client>;
   readonly sealing: Pick<Sealing, 'numberHashes'>;
   readonly observer: GatewayObserver;
+  readonly feed: Pick<ChangeFeed, 'follow'>;
 }
 
 /** The networks of ported numbers in memory: read from the store, read on whenever any node changes them. */
@@ -31,18 +31,11 @@ export class NumberNetworks implements NumberLookup {
   readonly #networks: string[] = [''];
   readonly #values = new Map<string, number>();
   #change = 0n;
-  #feed: ChangeFeed | undefined;
 
-  /** Reads all of them, then listens. @throws DependencyError */
+  /** Reads all of them, then follows their changes. @throws DependencyError */
   static async open(options: NumberNetworksOptions): Promise<NumberNetworks> {
     const numbers = new NumberNetworks(options);
-    numbers.#feed = await ChangeFeed.open({
-      channel: NUMBER_NETWORKS_CHANNEL,
-      connect: () => options.connect(),
-      read: () => numbers.#read(),
-      onFailed: (error) =>
-        options.observer.note('warn', 'numberNetworksNotRead', { reason: String(error) }),
-    });
+    await options.feed.follow(NUMBER_NETWORKS_CHANNEL, () => numbers.#read());
     return numbers;
   }
 
@@ -62,10 +55,6 @@ export class NumberNetworks implements NumberLookup {
   /** Numbers held. */
   get size(): number {
     return this.#table.size;
-  }
-
-  async close(): Promise<void> {
-    await this.#feed?.close();
   }
 
   async #read(): Promise<void> {

@@ -1,8 +1,8 @@
-import type { Client, Pool } from 'pg';
+import type { Pool } from 'pg';
 import type { AccountId } from '../domain/ids.ts';
 import { OPT_OUT_CHANNEL, readOptOutChanges } from '../store/opt-outs.ts';
 import type { Sealing } from '../store/sealing.ts';
-import { ChangeFeed } from './change-feed.ts';
+import type { ChangeFeed } from './change-feed.ts';
 import type { GatewayObserver } from './observer.ts';
 import { OptOutSet } from './opt-out-set.ts';
 
@@ -11,9 +11,9 @@ const PAGE = 20_000;
 
 export interface OptOutsOptions {
   readonly pool: Pool;
-  connect(): Promise<Client>;
   readonly sealing: Sealing;
   readonly observer: GatewayObserver;
+  readonly feed: Pick<ChangeFeed, 'follow'>;
 }
 
 /** Every account's opt-outs in memory: read from the store, read on whenever any node changes them. */
@@ -21,18 +21,11 @@ export class OptOuts {
   readonly #options: OptOutsOptions;
   readonly #set = new OptOutSet();
   #change = 0;
-  #feed: ChangeFeed | undefined;
 
-  /** Reads all of them, then listens. @throws DependencyError */
+  /** Reads all of them, then follows their changes. @throws DependencyError */
   static async open(options: OptOutsOptions): Promise<OptOuts> {
     const optOuts = new OptOuts(options);
-    optOuts.#feed = await ChangeFeed.open({
-      channel: OPT_OUT_CHANNEL,
-      connect: () => options.connect(),
-      read: () => optOuts.#read(),
-      onFailed: (error) =>
-        options.observer.note('warn', 'optOutsNotRead', { reason: String(error) }),
-    });
+    await options.feed.follow(OPT_OUT_CHANNEL, () => optOuts.#read());
     return optOuts;
   }
 
@@ -51,10 +44,6 @@ export class OptOuts {
   /** Numbers held. */
   get size(): number {
     return this.#set.size;
-  }
-
-  async close(): Promise<void> {
-    await this.#feed?.close();
   }
 
   async #read(): Promise<void> {

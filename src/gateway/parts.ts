@@ -70,6 +70,7 @@ import { ReceiptSearch } from './receipt-search.ts';
 import type { Recovery } from './recovery.ts';
 import type { Replacer } from './replace.ts';
 import { ReplayBrake } from './replay-brake.ts';
+import { RequeueRequests } from './requeue-requests.ts';
 import type { Destination } from './reroute.ts';
 import { Router } from './router.ts';
 import type { ScheduledMessages } from './scheduled.ts';
@@ -124,6 +125,7 @@ export class GatewayParts {
   readonly learning = new IdLearning();
   readonly correlation = new Correlation(this.learning);
   readonly router: Router;
+  readonly requeues: RequeueRequests;
   /** One a lane: each answers in order. */
   readonly settling = new CheckpointLog();
   readonly ending = new CheckpointLog();
@@ -164,6 +166,11 @@ export class GatewayParts {
       now: Date.now,
       numbers: options.numbers,
       isUsable: (carrier) => this.carriers.isUsable(carrier),
+    });
+    this.requeues = new RequeueRequests({
+      ...this.common,
+      router: this.router,
+      reroute: (from, to) => this.carriers.reroute(from, to),
     });
     this.keys = new ContentKeys({ pool, sealing, random: randomBytes });
     this.loader = new MessageLoader({ ...this.common, keys: this.keys });

@@ -91,6 +91,17 @@ export class Router {
     return chosen ?? this.#choice.waitFor(route) ?? this.#refusal(route);
   }
 
+  /**
+   * As `choose`, for a message that waits already and was tried at some carriers: it may also be told to wait for one
+   * that is down. Undefined: nowhere better.
+   */
+  again(message: Routable, tried: ReadonlySet<CarrierId>): CarrierId | undefined {
+    const route = this.#routeOf(message);
+    if (route === undefined) return undefined;
+    const chosen = this.#choice.choose(route, this.#query, tried, this.#deps.random());
+    return chosen ?? this.#choice.waitFor(route);
+  }
+
   /** A usable carrier of the route as it now stands that is not in `tried`; undefined when there is none. */
   next(message: Routable, tried: ReadonlySet<CarrierId>): CarrierId | undefined {
     const route = this.#routeOf(message);

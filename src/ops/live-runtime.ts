@@ -11,6 +11,7 @@ import type { ParkedReceipts, ParkedReceiptView } from '../gateway/parked-receip
 import type { ProbeRequest } from '../gateway/probe-plan.ts';
 import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
 import { pendingMigrations } from '../store/migrate.ts';
+import type { RequeueRequest } from '../store/requeue-requests.ts';
 import { countWaiting } from '../store/waiting.ts';
 import { type ProbeView, probeView } from './carrier-probe.ts';
 import { carrierRateView, carrierSessionView } from './carrier-view.ts';
@@ -29,12 +30,15 @@ import type {
   ParkedReceiptsQuery,
   QueueView,
   Readiness,
+  RequeueView,
   RouteQuestionView,
   ThroughputView,
 } from './runtime.ts';
 
 /** A store that does not answer in this time is not reachable. */
 const STORE_ANSWER_MS = 2_000;
+/** Who asked for a requeue is answered after this at the latest: some million messages. */
+const REQUEUE_ANSWER_MS = 120_000;
 /** The waiting receipts are counted this often: it reads the whole list. */
 const COUNT_WAITING_MS = 15_000;
 /** Views of the carriers' quality are good for so long. */
@@ -215,6 +219,17 @@ export class LiveRuntime implements OpsRuntime {
     } finally {
       this.#probing.delete(name);
     }
+  }
+
+  isRequeuing(): boolean | undefined {
+    return this.#options.gateway()?.requeues.isBusy;
+  }
+
+  async requeue(request: RequeueRequest): Promise<RequeueView> {
+    const run = this.#options.gateway()?.requeues.run(request);
+    if (run === undefined) return { moved: 0, kept: 0, done: false };
+    await within(REQUEUE_ANSWER_MS, run.done).catch(() => {});
+    return { moved: run.moved, kept: run.kept, done: run.isDone };
   }
 
   catalogChanged(): Promise<void> {

@@ -3,6 +3,7 @@ import type { ProbeRequest } from '../gateway/probe-plan.ts';
 import type { CarrierQuality } from '../gateway/quality.ts';
 import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
 import type { CarrierBindState } from '../session/carrier-bind.ts';
+import type { RequeueRequest } from '../store/requeue-requests.ts';
 import type { ProbeView } from './carrier-probe.ts';
 
 /** Which unmatched receipts are wanted. */
@@ -214,11 +215,14 @@ export interface RouteExplanation {
   readonly refused: string | null;
 }
 
-/** What a requeue did on this node. */
+/** How far this node is with a requeue. */
 export interface RequeueView {
   /** Messages that go to another carrier now. */
   readonly moved: number;
+  /** Looked at, and left where they were. */
   readonly kept: number;
+  /** False: it goes on behind. */
+  readonly done: boolean;
 }
 
 /**
@@ -265,6 +269,10 @@ export interface OpsRuntime {
     name: string,
     request: ProbeRequest,
   ): Promise<ProbeView | { readonly failed: string } | 'busy' | 'notRunning'>;
+  /** Whether what is queued here is being routed anew; undefined: this node has no queues now. */
+  isRequeuing(): boolean | undefined;
+  /** Routes anew what is queued here, as the stored request says; answers when that is done, or after a while. */
+  requeue(request: RequeueRequest): Promise<RequeueView>;
   /**
    * The configuration of the database changed and is committed (resources, an account's status, a carrier paused):
    * reads it again and settles when it is in force here. Other nodes hear of it by NOTIFY.

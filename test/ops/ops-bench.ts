@@ -50,6 +50,7 @@ export interface TestRuntime extends OpsRuntime {
   banViews: BanView[];
   qualityViews: CarrierQualityView[];
   parkedViews: ParkedReceiptView[];
+  requeuing: boolean | undefined;
   facts: OpsRuntime['facts'];
   readonly told: string[];
 }
@@ -102,6 +103,7 @@ export function testRuntime(): TestRuntime {
     banViews: [],
     qualityViews: [],
     parkedViews: [],
+    requeuing: false,
     facts: { version: '1.2.3', node: 'node <a>', startedAtMs: 0, resourcesFile: undefined },
     ready: async () => runtime.readiness,
     carriers: () => runtime.carrierViews,
@@ -185,6 +187,11 @@ export function testRuntime(): TestRuntime {
     probeCarrier: async (name, { waitMs }) => {
       told.push(`probeCarrier ${name} ${waitMs}`);
       return { failed: 'refused by this test' };
+    },
+    isRequeuing: () => runtime.requeuing,
+    requeue: async ({ carrier }) => {
+      told.push(`requeue ${carrier ?? 'all'}`);
+      return { moved: 7, kept: 3, done: true };
     },
     catalogChanged: async () => {
       told.push('catalogChanged');

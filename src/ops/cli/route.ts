@@ -9,10 +9,11 @@ import { CliError, formatFields, formatTable } from './io.ts';
 /** Lines sent in one request; the API takes as many. */
 const PAGE = 50_000;
 
-/** `route explain`, `route numbers import|get|delete`. */
+/** `route explain`, `route requeue`, `route numbers import|get|delete`. */
 export function addRoute(program: Command, context: CliContext): void {
   const route = program.command('route').description('how numbers are routed');
   addExplain(route, context);
+  addRequeue(route, context);
   const numbers = route
     .command('numbers')
     .description('networks of single numbers (number portability)');
@@ -43,6 +44,27 @@ function addExplain(route: Command, context: CliContext): void {
       const query = queryOf({ to: number, account, sender, class: trafficClass, at });
       const answer = await apiClient(context).get(explanationSchema, `/v1/routes/explain${query}`);
       print(context, options, answer, explanationText);
+    });
+}
+
+function addRequeue(route: Command, context: CliContext): void {
+  route
+    .command('requeue')
+    .description('route anew what is queued, by the routes as they stand')
+    .option('--carrier <name>', 'only what waits for it (default: all)')
+    .option('--reason <text>', 'for the audit')
+    .option('--json', 'print JSON')
+    .action(async (options: JsonOption & { carrier?: string; reason?: string }) => {
+      const { carrier, reason } = options;
+      const body = { ...(carrier && { carrier }), ...(reason && { reason }) };
+      const answer = await apiClient(context).post(requeuedSchema, '/v1/routes/requeue', body);
+      print(
+        context,
+        options,
+        answer,
+        ({ moved, kept, done }) =>
+          `${moved} moved, ${kept} kept${done ? '' : ' so far; it goes on behind'}\n`,
+      );
     });
 }
 
@@ -177,6 +199,7 @@ function percent(share: number): string {
 }
 
 const changedSchema = z.looseObject({ numbers: z.int(), changed: z.int() });
+const requeuedSchema = z.looseObject({ moved: z.int(), kept: z.int(), done: z.boolean() });
 const foundSchema = z.looseObject({ number: z.string(), network: z.string() });
 const explanationSchema = z.looseObject({
   destination: z.string(),

@@ -1,14 +1,22 @@
 import { z } from 'zod';
 import { normaliseDestination } from '../../domain/msisdn.ts';
-import type { Api, ApiDeps } from './api.ts';
-import { badRequest, notFound, Problem } from './problem.ts';
+import { writeAudit } from '../../store/audit.ts';
+import { inTransaction } from '../../store/pool.ts';
+import { writeRequeueRequest } from '../../store/requeue-requests.ts';
+import { type Api, type ApiDeps, actorOf } from './api.ts';
+import { badRequest, conflict, notFound, Problem } from './problem.ts';
 
 /** SMPP 3.4 §5.2.5 and §5.2.6. */
 const TON_INTERNATIONAL = 1;
 const NPI_ISDN = 1;
 
-/** How a message would be routed. */
+/** How a message would be routed, and routing anew what is queued. */
 export function addRoutingRoutes(app: Api, deps: ApiDeps): void {
+  addExplanation(app, deps);
+  addRequeue(app, deps);
+}
+
+function addExplanation(app: Api, deps: ApiDeps): void {
   app.get(
     '/v1/routes/explain',
     {
@@ -39,6 +47,45 @@ export function addRoutingRoutes(app: Api, deps: ApiDeps): void {
       if ('noSuchAccount' in explanation) throw notFound('account', explanation.noSuchAccount);
       if ('notRunning' in explanation) throw notRunning();
       return explanation;
+    },
+  );
+}
+
+function addRequeue(app: Api, deps: ApiDeps): void {
+  app.post(
+    '/v1/routes/requeue',
+    {
+      schema: {
+        summary: 'Route anew what is queued, by the routes as they stand',
+        description:
+          'What was not leased to its carrier yet. The figures are those of this node; the others do the same behind. ' +
+          '`done` is false when it takes longer than two minutes: then it goes on.',
+        tags: ['routes'],
+        body: z.strictObject({
+          carrier: z.string().min(1).max(64).optional().describe('default: all'),
+          reason: z.string().max(500).optional(),
+        }),
+        response: { 200: z.object({ moved: z.int(), kept: z.int(), done: z.boolean() }) },
+      },
+    },
+    async (request) => {
+      const { carrier, reason } = request.body;
+      const busy = deps.runtime.isRequeuing();
+      if (busy === undefined) throw notRunning();
+      if (busy) throw conflict('requeue-running', 'what is queued is being routed anew already');
+      if (carrier !== undefined && !deps.runtime.carriers().some(({ name }) => name === carrier))
+        throw notFound('carrier', carrier);
+      const stored = await inTransaction(deps.pool, async (client) => {
+        const written = await writeRequeueRequest(client, carrier);
+        await writeAudit(client, {
+          actor: actorOf(request),
+          action: 'routes.requeue',
+          subject: carrier ?? null,
+          detail: { ...(reason !== undefined && { reason }) },
+        });
+        return written;
+      });
+      return deps.runtime.requeue(stored);
     },
   );
 }

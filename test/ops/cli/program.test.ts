@@ -121,6 +121,10 @@ describe('runCli', () => {
       'bans list',
       'bans lift',
       'route explain',
+      'route requeue',
+      'route numbers import',
+      'route numbers get',
+      'route numbers delete',
       'binds list',
       'binds history',
       'trace',
@@ -301,7 +305,40 @@ describe('message, carrier, route, reconcile', () => {
     expect((await run('carrier pause sim')).out).toBe('sim: paused\n');
     expect((await run('carrier resume sim')).code).toBe(0);
     expect((await run('carrier pause none')).code).toBe(1);
-    expect((await run('route explain 966500000001')).out).toContain('not bound');
+  });
+
+  it('explains routes', async () => {
+    const { out } = await run('route explain 966500000001 --account acme --sender ACME');
+    expect(out).toMatch(/^network +42001 stc \(from the table of numbers\)$/m);
+    expect(out).toMatch(/^chosen +sim, where it waits: no candidate is usable$/m);
+    expect(out).toMatch(/^why +it has the longer prefix$/m);
+    expect(out).toMatch(/^sim +1 +1 +0.04 +0.05 +0.01 +100 % +not bound$/m);
+    const json = JSON.parse((await run('route explain 966500000001 --class otp --json')).out);
+    expect(json).toMatchObject({ class: 'otp', unitPrice: null });
+  });
+
+  it('routes anew what is queued', async () => {
+    expect(await run('route requeue')).toMatchObject({ code: 0, out: '7 moved, 3 kept\n' });
+    expect((await run('route requeue --carrier none')).code).toBe(1);
+  });
+
+  it('imports, finds and deletes networks of numbers', async () => {
+    const file = join(folder, 'ported.csv');
+    writeFileSync(file, 'number,network\n+966500000001,42003\n\n966500000002,42001\n');
+    const csv = await run(['route', 'numbers', 'import', file]);
+    expect(csv).toMatchObject({ code: 0, out: '2 numbers, 2 changed\n' });
+    writeFileSync(file, '{"number": "966500000002", "network": "42003"}\n');
+    expect((await run(['route', 'numbers', 'import', file])).out).toBe('1 numbers, 1 changed\n');
+    expect((await run('route numbers get 966500000002')).out).toContain('42003');
+    expect((await run('route numbers delete 966500000002')).out).toBe('1 changed\n');
+    expect((await run('route numbers get 966500000002')).code).toBe(1);
+    writeFileSync(file, '966500000003,42001\nletters,42001\n');
+    expect(await run(['route', 'numbers', 'import', file])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('line 2: has no international number'),
+    });
+    expect((await run('route numbers get 966500000003')).code).toBe(1);
+    expect((await run('route numbers import /no/such/file')).code).toBe(1);
   });
 
   it('fails when the ledger does not reconcile', async () => {

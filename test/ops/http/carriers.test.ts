@@ -145,21 +145,6 @@ describe('GET /v1/carrier-profiles', () => {
   });
 });
 
-describe('GET /v1/routes/explain', () => {
-  it('explains where a number would go', async () => {
-    const answer = await ops.request('GET', '/v1/routes/explain?to=%2B966500000001&account=acme');
-    expect(answer.json).toMatchObject({
-      destination: '966500000001',
-      prefix: '966',
-      unitPrice: '0.05',
-    });
-    expect(
-      (await ops.request('GET', '/v1/routes/explain?to=966500000001&account=nobody')).status,
-    ).toBe(404);
-    expect((await ops.request('GET', '/v1/routes/explain?to=x')).status).toBe(400);
-  });
-});
-
 describe('POST /v1/drain', () => {
   it('begins the end at once', async () => {
     expect((await ops.request('POST', '/v1/drain')).status).toBe(202);

@@ -49,3 +49,11 @@ begin
   perform pg_notify('smppgate_number_networks', '');
   return changed;
 end $$;
+
+-- Requests to route anew what is queued: every node does it with its own queues.
+create table requeue_request (
+  id bigint generated always as identity primary key,
+  carrier text,                      -- by name; null: all
+  config_version bigint not null,    -- by the routes of this version or a later one
+  at timestamptz not null default now()
+);
