@@ -10,6 +10,7 @@ import {
 import type { ChangeFeed } from './change-feed.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import type { Rerouted } from './reroute.ts';
 import type { Router } from './router.ts';
 
 /** The routes of a request are in force here after at most this: every node reads them within 5 s. */
@@ -38,7 +39,7 @@ export interface RequeueRequestsDeps {
   reroute(
     from: CarrierId,
     to: (message: Message, tried: ReadonlySet<CarrierId>) => CarrierId | undefined,
-  ): Promise<{ readonly moved: ReadonlyMap<CarrierId, number>; readonly stayed: number }>;
+  ): Promise<Rerouted>;
 }
 
 /**
@@ -89,12 +90,14 @@ export class RequeueRequests {
     try {
       await this.#routesInForce(request.configVersion);
       for (const from of this.#carriersOf(request)) {
-        const { moved, stayed } = await this.#deps.reroute(from, (message, tried) => {
+        const { moved, stayed, interrupted } = await this.#deps.reroute(from, (message, tried) => {
           const to = this.#deps.router.again(message, tried);
           return to === from ? undefined : to;
         });
         for (const count of moved.values()) run.moved += count;
         run.kept += stayed;
+        if (interrupted)
+          observer.note('warn', 'requeueInterrupted', { reason: 'the store is away' });
       }
     } catch (error) {
       observer.note('warn', 'requeueInterrupted', { reason: String(error) });

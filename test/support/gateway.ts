@@ -16,8 +16,10 @@ import type { GatewayObserver } from '../../src/gateway/observer.ts';
 import { applyText, faultText } from '../../src/ops/apply.ts';
 import { createSecretKeeper } from '../../src/ops/secret-keeper.ts';
 import { setAccountStatus } from '../../src/store/accounts.ts';
-import { connectStore, createStorePool } from '../../src/store/pool.ts';
+import { setNumberNetworks } from '../../src/store/number-networks.ts';
+import { connectStore, createStorePool, inTransaction } from '../../src/store/pool.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
+import { writeRequeueRequest } from '../../src/store/requeue-requests.ts';
 import { setCarrierPaused } from '../../src/store/resources.ts';
 import { Sealing } from '../../src/store/sealing.ts';
 import { createDatabase, type TestDatabase } from './postgres.ts';
@@ -193,6 +195,25 @@ export class TestGateway {
   async setPaused(name: string, paused: boolean): Promise<void> {
     await setCarrierPaused(this.pool, { name, paused, actor: 'test' });
     await this.#catalog?.reload();
+  }
+
+  /** As PUT (null: DELETE) /v1/number-networks. */
+  async setNetworks(networks: Readonly<Record<string, string | null>>): Promise<void> {
+    const entries = Object.entries(networks).map(([msisdn, network]) => ({
+      hash: this.#sealing.numberHash(msisdn),
+      network,
+    }));
+    await inTransaction(this.pool, (client) => setNumberNetworks(client, entries, 5_000_000));
+  }
+
+  /** As POST /v1/routes/requeue: what this node did. */
+  async requeue(carrier?: string): Promise<{ moved: number; kept: number }> {
+    const request = await inTransaction(this.pool, (client) =>
+      writeRequeueRequest(client, carrier),
+    );
+    const run = this.node.gateway.requeues.run(request);
+    await run.done;
+    return { moved: run.moved, kept: run.kept };
   }
 
   async accountId(name: string): Promise<AccountId> {
