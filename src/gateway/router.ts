@@ -167,5 +167,11 @@ const NO_CARRIER: NoRoute = { noRoute: 'no carrier of the route to this number t
 
 /** Numeric senders come with "+" or without; routes have them without. */
 function senderOf(addr: string): string {
-  return addr.startsWith('+') ? addr.slice(1) : addr;
+  return addr.charCodeAt(0) === PLUS && isDigit(addr.charCodeAt(1)) ? addr.slice(1) : addr;
+}
+
+const PLUS = 0x2b;
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }

@@ -89,6 +89,21 @@ describe('choose', () => {
     expect(router.choose(gone)).toBe(3);
   });
 
+  it('takes a numeric sender with "+" for the same without', async () => {
+    const catalog = await catalogOf({
+      prices: { '*': '0.1' },
+      costs: FOUR,
+      routes: [
+        { prefix: '', carriers: [to('c1')] },
+        { prefix: '', sender: '+9665*', carriers: [to('c2')] },
+        { prefix: '', sender: '+SHOP', carriers: [to('c3')] },
+      ],
+    });
+    const chosen = (sender: string) =>
+      routerOf(catalog).choose(messageOf(catalog, 'a1', '966500000001', sender));
+    expect(['+966500', '966500', '+SHOP', 'SHOP', '+', ''].map(chosen)).toEqual([2, 2, 3, 1, 1, 1]);
+  });
+
   it('asks the table of numbers before the prefixes of networks', async () => {
     const catalog = await catalogOf({
       prices: { '*': '0.1' },
