@@ -1,6 +1,5 @@
 import type { Pool } from 'pg';
 import type { Catalog, CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
-import { messageIdMs } from '../domain/ids.ts';
 import type { Bans } from '../gateway/bans.ts';
 import type { LiveBind } from '../gateway/bind-book.ts';
 import type { RunningCarrier } from '../gateway/carriers.ts';

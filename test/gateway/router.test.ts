@@ -166,18 +166,19 @@ describe('choose', () => {
     expect(router.choose(messageOf(catalog, 'a1', '966540000001'))).toBe(2);
   });
 
-  it('decides a hundred thousand times over 1,000 routes in well under a second', async () => {
+  it('takes well under 10 us of CPU for a decision over 1,000 routes', async () => {
     const catalog = await manyRoutes();
     const router = routerOf(catalog, { random: Math.random });
     const messages = manyMessages(catalog);
-    const start = performance.now();
+    const start = process.cpuUsage();
     let chosen = 0;
     for (let i = 0; i < 100_000; i++) {
       const message = messages[i % messages.length];
       if (message !== undefined && typeof router.choose(message) === 'number') chosen++;
     }
     expect(chosen).toBe(100_000);
-    expect(performance.now() - start).toBeLessThan(1_000);
+    const { user, system } = process.cpuUsage(start);
+    expect((user + system) / 100_000).toBeLessThan(10);
   });
 });
 
