@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import type { Pdu, Server, Session } from 'smpp';
+import type { Pdu, PduInput, Server, Session } from 'smpp';
 import smpp from 'smpp';
 import { batchWrites } from './batch-writes.ts';
+import { carrierId, IdCounter } from './carrier-ids.ts';
 import type {
   CarrierBehaviour,
   CarrierEvent,
@@ -11,10 +13,21 @@ import type {
   SimulatedCarrierOptions,
 } from './carrier-options.ts';
 import { planSubmit, type SubmitPlan } from './carrier-plan.ts';
+import { CarrierSession, type SessionOwner } from './carrier-session.ts';
+import { sendGarbage } from './garbage.ts';
 import { Journal } from './journal.ts';
-import { messageContent } from './message-text.ts';
-import { carrierId, type OwedReceipt, receiptPdu } from './receipt-pdu.ts';
+import { type MessageContent, messageContent } from './message-text.ts';
+import { Outbind } from './outbind.ts';
+import { owedReceipts } from './owed-receipts.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import { type OwedReceipt, receiptPdu } from './receipt-pdu.ts';
 import { ReceiptSender } from './receipt-sender.ts';
+import { receiptsOwedBy } from './resume.ts';
+
+/** Receipts owed at most where nothing else is said: about 600 MB. */
+const owedMaxUsual = 2_000_000;
+/** As long as common SMSCs wait for a deliver_sm_resp. */
+const receiptAnswerTimeoutMs = 30_000;
 
 /**
  * Starts a carrier (an SMSC) on npm `smpp` that answers submit_sm and returns
@@ -26,53 +39,51 @@ import { ReceiptSender } from './receipt-sender.ts';
 export async function startSimulatedCarrier(
   options: SimulatedCarrierOptions = {},
 ): Promise<SimulatedCarrier> {
-  const carrier = new Carrier(options);
+  const { log, resume } = options;
+  const owed = log !== undefined && resume ? await receiptsOwedBy(log, options) : [];
+  const carrier = new Carrier(options, owed);
   await carrier.listen();
   return carrier;
 }
 
-class Carrier implements SimulatedCarrier {
+class Carrier implements SimulatedCarrier, SessionOwner {
   readonly host: string;
   port: number;
-  readonly #options: SimulatedCarrierOptions;
+  readonly options: SimulatedCarrierOptions;
   readonly #receipts: ReceiptOptions;
   #behaviour: CarrierBehaviour;
+  #limiter: RateLimiter | undefined;
   readonly #journal: Journal;
   readonly #sender: ReceiptSender<OwedReceipt>;
   readonly #server: Server;
-  readonly #sessions = new Set<Session>();
-  readonly #now: () => number;
+  readonly #sessions = new Set<CarrierSession>();
   readonly #random: () => number;
-  readonly #rate = { second: 0, count: 0 };
-  #nextId: number;
+  readonly #ids: IdCounter;
+  #outbind: Outbind | undefined;
   #closing: Promise<void> | undefined;
-  readonly #counters = {
-    binds: 0,
-    submits: 0,
-    accepted: 0,
-    receiptsSent: 0,
-    receiptsTaken: 0,
-  };
+  readonly #counters = { binds: 0, submits: 0, accepted: 0, receiptsSent: 0, receiptsTaken: 0 };
 
-  constructor(options: SimulatedCarrierOptions) {
-    this.#options = options;
+  constructor(options: SimulatedCarrierOptions, owed: readonly OwedReceipt[]) {
+    this.options = options;
     this.host = options.host ?? '127.0.0.1';
     this.port = options.port ?? 0;
     this.#receipts = options.receipts ?? {};
     this.#behaviour = options.behaviour ?? {};
-    this.#now = options.now ?? Date.now;
+    this.#limiter = this.#newLimiter();
     this.#random = options.random ?? Math.random;
-    this.#nextId = options.firstId ?? this.#now() * 1000;
+    this.#ids = new IdCounter(options.firstId ?? this.now() * 1000, options.idsInAll);
     this.#journal = new Journal(options.log);
     this.#sender = new ReceiptSender({
       windowMax: this.#receipts.windowMax ?? 100,
       retryMs: this.#receipts.retryMs ?? 1000,
-      answerTimeoutMs: 30_000, // as long as common SMSCs wait for a deliver_sm_resp
-      now: this.#now,
-      pdu: (receipt) => receiptPdu(receipt, this.#now(), this.#receipts),
+      answerTimeoutMs: receiptAnswerTimeoutMs,
+      now: () => this.now(),
+      pdu: (receipt) => receiptPdu(receipt, this.now(), this.#receipts),
+      carriage: (receipt) => receipt.carriage ?? 'deliver_sm',
       onSend: (receipt, send) => this.#noteReceipt(receipt, send),
       onAnswer: (receipt, status) => this.#noteReceiptAnswer(receipt, status),
     });
+    for (const receipt of owed) this.#sender.schedule(receipt, this.now());
     this.#server = smpp.createServer((session) => this.#onSession(session));
     this.#server.on('error', () => {}); // before `listening` it rejects listen(); later nothing can be done
   }
@@ -89,23 +100,37 @@ class Carrier implements SimulatedCarrier {
       throw error;
     }
     this.port = (this.#server.address() as AddressInfo).port;
+    const { outbind, systemId = 'simulator', password = '' } = this.options;
+    if (!outbind) return;
+    const onSession = (session: Session) => this.#onSession(session);
+    this.#outbind = new Outbind({ ...outbind, systemId, password, onSession });
+  }
+
+  now(): number {
+    return this.options.now?.() ?? Date.now();
   }
 
   stats(): CarrierStats {
     return { ...this.#counters, receiptsOwed: this.#sender.owed };
   }
 
+  behaviour(): CarrierBehaviour {
+    return this.#behaviour;
+  }
+
   setBehaviour(behaviour: CarrierBehaviour): void {
     this.#behaviour = behaviour;
+    this.#limiter = this.#newLimiter();
   }
 
   cut(): void {
-    for (const session of this.#sessions) session.destroy();
+    for (const { session } of this.#sessions) session.destroy();
   }
 
   close(): Promise<void> {
     this.#closing ??= new Promise<void>((resolve) => {
       this.#sender.close();
+      this.#outbind?.close();
       this.#server.close(() => {
         this.#journal.close();
         resolve();
@@ -115,186 +140,154 @@ class Carrier implements SimulatedCarrier {
     return this.#closing;
   }
 
-  #onSession(session: Session): void {
-    const state = { number: 0, submits: 0 };
-    this.#sessions.add(session);
-    // npm smpp reads nothing more after an error: the socket would stay open for ever.
-    session.on('error', () => session.destroy());
-    session.on('close', () => {
-      this.#sessions.delete(session);
-      this.#sender.removeSession(session);
-      if (state.number > 0) this.#note({ event: 'end', at: this.#now(), session: state.number });
-    });
-    session.on('pdu', (pdu) => {
-      batchWrites(session);
-      this.#onPdu(session, state, pdu);
-    });
+  note(event: CarrierEvent): void {
+    this.#journal.append(event);
+    this.options.onEvent?.(event);
   }
 
-  #onPdu(session: Session, state: SessionState, pdu: Pdu): void {
-    if (pdu.isResponse()) return;
-    switch (pdu.command) {
-      case 'bind_transmitter':
-      case 'bind_receiver':
-      case 'bind_transceiver':
-        this.#onBind(session, state, pdu);
-        return;
-      case 'submit_sm':
-      case 'data_sm':
-        if (state.number > 0) this.#onSubmit(session, state, pdu);
-        else session.send(pdu.response({ command_status: smpp.ESME_RINVBNDSTS }));
-        return;
-      case 'unbind':
-        session.send(pdu.response(), () => session.close());
-        return;
-      default:
-        session.send(pdu.response(pdu.command === 'enquire_link' ? {} : refusal(pdu)));
-    }
-  }
-
-  #onBind(session: Session, state: SessionState, pdu: Pdu): void {
-    const { systemId, password } = this.#options;
-    const isKnown =
-      (systemId === undefined || pdu.system_id === systemId) &&
-      (password === undefined || pdu.password === password);
-    const status = isKnown ? 0 : smpp.ESME_RBINDFAIL;
+  countBind(): number {
     this.#counters.binds += 1;
-    const number = this.#counters.binds;
-    this.#note({
-      event: 'bind',
-      at: this.#now(),
-      session: number,
-      systemId: pdu.system_id ?? '',
-      type: pdu.command.slice('bind_'.length),
-      status,
-    });
-    if (status !== 0) {
-      session.send(pdu.response({ command_status: status }), () => session.close());
-      return;
-    }
-    state.number = number;
-    session.send(pdu.response({ system_id: systemId ?? 'simulator', sc_interface_version: 0x34 }));
-    if (pdu.command !== 'bind_transmitter') this.#sender.addSession(session);
+    return this.#counters.binds;
   }
 
-  #onSubmit(session: Session, state: SessionState, pdu: Pdu): void {
-    const at = this.#now();
-    const { head, ...content } = messageContent(pdu);
-    const destination = pdu.destination_addr ?? '';
-    state.submits += 1;
+  addReceiver(session: Session): void {
+    this.#sender.addSession(session);
+  }
+
+  onEnd(from: CarrierSession): void {
+    this.#sessions.delete(from);
+    this.#sender.removeSession(from.session);
+  }
+
+  onSubmit(from: CarrierSession, pdu: Pdu): void {
+    const at = this.now();
+    const content = messageContent(pdu);
+    from.submits += 1;
+    from.unanswered += 1;
     this.#counters.submits += 1;
-    const number = this.#nextId++;
-    const plan = this.#plan(destination, state.submits, at);
-    const id = carrierId(number, this.#options.ids?.response ?? 'decimal');
-    this.#note({
+    const plan = this.#plan(from, pdu, content);
+    const number = this.#ids.next(plan.reusesId);
+    const id = carrierId(number, this.options.ids?.response ?? 'decimal');
+    const wantsReceipt = ((pdu.registered_delivery ?? 0) & 0x03) !== 0;
+    const message = { number, id, content, at };
+    const owed = wantsReceipt ? owedReceipts(pdu, plan, message, this.options, this.#random) : [];
+    const { head: _, ...noted } = content;
+    this.note({
       event: 'submit',
       at,
-      session: state.number,
+      session: from.number,
       id,
       source: pdu.source_addr ?? '',
-      destination,
+      destination: pdu.destination_addr ?? '',
       status: plan.status ?? null,
-      ...content,
+      ...(owed.length > 0 && plan.state !== undefined && { state: plan.state }),
+      ...(plan.how.length > 0 && { how: plan.how }),
+      ...noted,
     });
     if (plan.status === 0) this.#counters.accepted += 1;
-    const receiptWanted = ((pdu.registered_delivery ?? 0) & 0x03) !== 0;
-    if (plan.state !== undefined && receiptWanted) {
-      this.#oweReceipts(pdu, plan, number, head, at);
-    }
-    if (plan.cut) this.#journal.afterWritten(() => session.destroy());
-    if (plan.status === undefined) return;
-    const answer = pdu.response(
-      plan.status === 0 ? { message_id: id } : { command_status: plan.status },
-    );
-    if (plan.answerDelayMs === 0) this.#answer(session, answer);
-    else setTimeout(() => this.#answer(session, answer), plan.answerDelayMs).unref();
+    for (const { receipt, dueAt } of owed) this.#sender.schedule(receipt, dueAt);
+    if (plan.answerDelayMs === 0) this.#answer(from, pdu, plan, id);
+    else setTimeout(() => this.#answer(from, pdu, plan, id), plan.answerDelayMs).unref();
   }
 
-  #plan(destination: string, number: number, at: number): SubmitPlan {
-    const second = Math.floor(at / 1000);
-    if (this.#rate.second !== second) {
-      this.#rate.second = second;
-      this.#rate.count = 0;
-    }
-    this.#rate.count += 1;
-    const isThrottled = this.#rate.count > (this.#behaviour.throttlePerSecond ?? Infinity);
+  #onSession(session: Session): void {
+    this.#sessions.add(new CarrierSession(session, this));
+  }
+
+  #plan(from: CarrierSession, pdu: Pdu, content: MessageContent): SubmitPlan {
+    const destination = pdu.destination_addr ?? '';
+    const { windowMax = Number.POSITIVE_INFINITY } = this.#behaviour;
+    const isFull =
+      this.#sender.owed >= (this.options.owedMax ?? owedMaxUsual) || from.unanswered > windowMax;
     return planSubmit({
       destination,
-      number,
-      isThrottled,
-      isFull: this.#sender.owed >= (this.#options.owedMax ?? 2_000_000),
-      useTable: this.#options.destinationTable !== false,
+      number: from.submits,
+      isThrottled: this.#limiter?.take(this.#preciseNow()) === false,
+      isFull,
+      useTable: this.options.destinationTable !== false,
       behaviour: this.#behaviour,
       receipts: this.#receipts,
-      random: this.#random(),
+      random: this.#random,
+      ofMessage: (name) =>
+        content.part === undefined
+          ? this.#random()
+          : unitOf(`${name} ${destination} ${content.part.reference} ${pdu.source_addr}`),
     });
   }
 
-  #answer(session: Session, answer: Pdu): void {
+  #answer(from: CarrierSession, pdu: Pdu, plan: SubmitPlan, id: string): void {
+    const { session } = from;
     this.#journal.afterWritten(() => {
+      if (plan.cut) return void session.destroy();
       batchWrites(session);
-      session.send(answer);
+      if (plan.status !== undefined) {
+        from.unanswered -= 1;
+        session.send(pdu.response(this.#answerFields(plan.status, id)));
+      }
+      if (plan.garbage && session.socket.writable)
+        sendGarbage(session, plan.garbage, pdu.sequence_number, this.#random());
+      if (plan.unbinds) from.unbind();
     });
   }
 
-  #oweReceipts(pdu: Pdu, plan: SubmitPlan, number: number, head: string, at: number): void {
-    const { response = 'decimal', receipt: base = response } = this.#options.ids ?? {};
-    const { delayMs = 0, delaySpreadMs = 0 } = this.#receipts;
-    // Ready "now" would leave before the answer, which waits for the book: 1 ms later is due after it.
-    const wait = plan.early ? 0 : 1 + plan.answerDelayMs + delayMs + delaySpreadMs * this.#random();
-    const states = plan.intermediate ? (['ENROUTE', plan.state] as const) : [plan.state];
-    for (const [step, state] of states.entries()) {
-      for (let copy = 0; copy < plan.copies && state !== undefined; copy += 1) {
-        const receipt: OwedReceipt = {
-          id: carrierId(plan.strangeId ? number * 7 : number, response === 'text' ? 'text' : base),
-          source: pdu.source_addr ?? '',
-          sourceTon: pdu.source_addr_ton ?? 0,
-          sourceNpi: pdu.source_addr_npi ?? 0,
-          destination: pdu.destination_addr ?? '',
-          destinationTon: pdu.dest_addr_ton ?? 0,
-          destinationNpi: pdu.dest_addr_npi ?? 0,
-          state,
-          head,
-          submittedAt: at,
-          attempts: 0,
-        };
-        this.#sender.schedule(receipt, at + wait + step * 50);
-      }
-    }
+  #answerFields(status: number, id: string): PduInput {
+    const fields: PduInput = status === 0 ? { message_id: id } : { command_status: status };
+    if (this.#behaviour.congestion)
+      fields.congestion_state = this.#limiter?.percent(this.#preciseNow()) ?? 0;
+    return fields;
+  }
+
+  #newLimiter(): RateLimiter | undefined {
+    const { throttlePerSecond: perSecond, throttleKind = 'second' } = this.#behaviour;
+    if (perSecond === undefined) return undefined;
+    const { throttleBurst: burst, throttleToleranceMs: toleranceMs } = this.#behaviour;
+    const limit = {
+      perSecond,
+      kind: throttleKind,
+      ...(burst !== undefined && { burst }),
+      ...(toleranceMs !== undefined && { toleranceMs }),
+    };
+    return new RateLimiter(limit, this.#preciseNow());
+  }
+
+  /** Gaps of 2 ms cannot be told from each other by whole milliseconds. */
+  #preciseNow(): number {
+    return this.options.now?.() ?? performance.timeOrigin + performance.now();
   }
 
   #noteReceipt(receipt: OwedReceipt, send: () => void): void {
     this.#counters.receiptsSent += 1;
-    this.#note({
+    const { id, answerId, unfit, destination, state, attempts: attempt } = receipt;
+    this.note({
       event: 'receipt',
-      at: this.#now(),
-      id: receipt.id,
-      destination: receipt.destination,
-      state: receipt.state,
-      attempt: receipt.attempts,
+      at: this.now(),
+      id,
+      answerId,
+      ...(unfit !== undefined && { unfit }),
+      destination,
+      state,
+      attempt,
     });
     this.#journal.afterWritten(send);
   }
 
   #noteReceiptAnswer(receipt: OwedReceipt, status: number): void {
     if (status === 0) this.#counters.receiptsTaken += 1;
-    this.#note({ event: 'receiptAnswer', at: this.#now(), id: receipt.id, status });
-  }
-
-  #note(event: CarrierEvent): void {
-    this.#journal.append(event);
-    this.#options.onEvent?.(event);
+    const { id, answerId, unfit, destination, state } = receipt;
+    const origin = { answerId, ...(unfit !== undefined && { unfit }) };
+    this.note({
+      event: 'receiptAnswer',
+      at: this.now(),
+      id,
+      ...origin,
+      destination,
+      state,
+      status,
+    });
   }
 }
 
-/** What a session is to the carrier: its bind's number (0 = not bound) and its submits. */
-interface SessionState {
-  number: number;
-  submits: number;
-}
-
-/** Any other operation: known to the protocol, not to this carrier. */
-function refusal(pdu: Pdu): { command_status?: number } {
-  if (pdu.command === 'unknown') return {};
-  return { command_status: smpp.ESME_RINVCMDID };
+/** A number in [0, 1) that is the same for the same words. */
+function unitOf(words: string): number {
+  return createHash('sha256').update(words).digest().readUInt32BE(0) / 2 ** 32;
 }

@@ -64,7 +64,7 @@ export class CustomerBind {
       at,
       n,
       destination: pdu.destination_addr ?? '',
-      textHash: textHash(String(pdu.short_message)),
+      textHash: textHash(String(pdu.short_message ?? pdu.message_payload)),
     });
     customer.journal.afterWritten(() => {
       if (!session || !this.#inFlight.has(n)) return;

@@ -55,6 +55,8 @@ export type CustomerEvent =
       state: string;
       /** Sent for a state that is not final. */
       intermediate: boolean;
+      /** `err:` of its text. */
+      err?: string;
     }
   | { event: 'message'; at: number; source: string; destination: string; textHash: string };
 

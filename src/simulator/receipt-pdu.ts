@@ -1,13 +1,13 @@
 import type { PduInput } from 'smpp';
 import {
-  type IdBase,
   type ReceiptOptions,
+  type ReceiptOrigin,
   type ReceiptState,
   receiptStates,
 } from './carrier-options.ts';
 
-/** One receipt that the carrier owes. */
-export interface OwedReceipt {
+/** One receipt that the carrier owes. `unfit` says why nobody can match or read it. */
+export interface OwedReceipt extends ReceiptOrigin {
   /** As the receipt shall carry it. */
   id: string;
   /** The message's own addresses; the receipt swaps them. */
@@ -15,22 +15,29 @@ export interface OwedReceipt {
   sourceTon: number;
   sourceNpi: number;
   destination: string;
+  /** The destination as the receipt writes it. */
+  writtenNumber: string;
   destinationTon: number;
   destinationNpi: number;
   state: ReceiptState;
   head: string;
   submittedAt: number;
+  format: ReceiptOptions['format'];
+  carriage: ReceiptOptions['carriage'];
+  binary: boolean;
   /** How often it was sent already. */
   attempts: number;
 }
 
-/** Writes a carrier's message number in a base. Text: "S-" and base 36. */
-export function carrierId(number: number, base: IdBase): string {
-  if (base === 'text') return `S-${number.toString(36)}`;
-  return base === 'hex' ? number.toString(16) : String(number);
-}
+/** What text a receipt has when told nothing else: SMPP 3.4 appendix B. */
+export const usualText =
+  'id:{id} sub:001 dlvrd:{dlvrd} submit date:{submit} done date:{done} stat:{stat} err:{err} text:{text}';
 
-/** The deliver_sm of a receipt (SMPP 3.4 §4.6.1 and appendix B): esm_class 0x04, or 0x20 while the state is not final. */
+/** A receipt whose text says nothing that a reader could use. */
+const unparsableText = 'Your message was sent on its way, thank you.';
+const unknownState = { word: 'NOIDEA', number: 77 };
+
+/** The deliver_sm or data_sm of a receipt (SMPP 3.4 §4.6.1 and appendix B): esm_class 0x04, or 0x20 while the state is not final. */
 export function receiptPdu(
   receipt: OwedReceipt,
   doneAt: number,
@@ -40,36 +47,46 @@ export function receiptPdu(
   const pdu: PduInput = {
     source_addr_ton: receipt.destinationTon,
     source_addr_npi: receipt.destinationNpi,
-    source_addr: receipt.destination,
+    source_addr: receipt.writtenNumber,
     dest_addr_ton: receipt.sourceTon,
     dest_addr_npi: receipt.sourceNpi,
     destination_addr: receipt.source,
     esm_class: isFinal ? 0x04 : 0x20,
-    data_coding: 0,
-    short_message: Buffer.alloc(0),
+    data_coding: receipt.binary ? 4 : 0,
   };
-  const format = options.format ?? 'both';
-  if (format !== 'tlv')
-    pdu.short_message = Buffer.from(receiptText(receipt, doneAt, options), 'latin1');
-  if (format === 'text') return pdu;
+  const isTextless = receipt.format === 'tlv' && receipt.unfit !== 'unparsable';
+  const text = Buffer.from(isTextless ? '' : receiptText(receipt, doneAt, options), 'latin1');
+  // data_sm has no short_message (SMPP 3.4 §4.7.1).
+  if (receipt.carriage !== 'data_sm') pdu.short_message = text;
+  else if (text.length > 0) pdu.message_payload = text;
+  if (receipt.format === 'text' || receipt.unfit === 'unparsable') return pdu;
   pdu.receipted_message_id = receipt.id;
-  pdu.message_state = receiptStates[receipt.state];
+  pdu.message_state =
+    receipt.unfit === 'unknown-state' ? unknownState.number : receiptStates[receipt.state];
   // network_error_code: network type 3 (GSM), then the code (SMPP 3.4 §5.3.2.31).
-  pdu.network_error_code = Buffer.from([3, 0, errorCode(receipt.state)]);
+  const code = errorCode(receipt, options);
+  pdu.network_error_code = Buffer.from([3, code >> 8, code & 0xff]);
   return pdu;
 }
 
 function receiptText(receipt: OwedReceipt, doneAt: number, options: ReceiptOptions): string {
-  const delivered = receipt.state === 'DELIVRD' ? '001' : '000';
-  const error = String(errorCode(receipt.state)).padStart(3, '0');
-  return (
-    `id:${receipt.id} sub:001 dlvrd:${delivered} submit date:${receiptDate(receipt.submittedAt, options)}` +
-    ` done date:${receiptDate(doneAt, options)} stat:${receipt.state} err:${error} text:${receipt.head}`
-  );
+  if (receipt.unfit === 'unparsable') return unparsableText;
+  const fields: Record<string, string> = {
+    id: receipt.id,
+    sub: '001',
+    dlvrd: receipt.state === 'DELIVRD' ? '001' : '000',
+    submit: receiptDate(receipt.submittedAt, options),
+    done: receiptDate(doneAt, options),
+    stat: receipt.unfit === 'unknown-state' ? unknownState.word : receipt.state,
+    err: String(errorCode(receipt, options)).padStart(3, '0'),
+    text: receipt.head,
+  };
+  return (options.text ?? usualText).replace(/\{(\w+)\}/g, (all, name) => fields[name] ?? all);
 }
 
 /** Any non-zero error of the carrier's own for what was not delivered: 1 "unknown subscriber" (3GPP TS 29.002) for UNDELIV, 0 else. */
-function errorCode(state: ReceiptState): number {
+function errorCode({ state, destination }: OwedReceipt, options: ReceiptOptions): number {
+  if (options.errByDestination) return Number(destination.slice(-3)) || 0;
   return state === 'UNDELIV' || state === 'REJECTD' ? 1 : 0;
 }
 

@@ -1,7 +1,7 @@
 import type { PduInput, Session } from 'smpp';
 import { batchWrites } from './batch-writes.ts';
 
-/** Something to be sent in a deliver_sm until a peer has taken it. */
+/** Something to be sent in a deliver_sm or data_sm until a peer has taken it. */
 export interface Owed {
   attempts: number;
 }
@@ -16,6 +16,8 @@ export interface ReceiptSenderOptions<Item extends Owed> {
   answerTimeoutMs: number;
   now(): number;
   pdu(item: Item): PduInput;
+  /** The operation that carries it. */
+  carriage(item: Item): 'deliver_sm' | 'data_sm';
   /** Notes the sending in the book, then runs `send` once that is written. */
   onSend(item: Item, send: () => void): void;
   /** The peer answered; status 0 = taken. */
@@ -151,7 +153,7 @@ export class ReceiptSender<Item extends Owed> {
       // A session that ended meanwhile has given the item back already.
       if (!entry.inFlight.has(item)) return;
       batchWrites(entry.session);
-      entry.session.deliver_sm(this.#options.pdu(item), (answer) => {
+      entry.session[this.#options.carriage(item)](this.#options.pdu(item), (answer) => {
         if (!entry.inFlight.delete(item)) return;
         this.#options.onAnswer(item, answer.command_status);
         if (answer.command_status === 0) this.#count -= 1;

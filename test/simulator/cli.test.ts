@@ -69,6 +69,30 @@ describe('addSimulateCommands', () => {
     expect(errors).toContain('--receipt-states');
   });
 
+  it('misbehaves by the shares of --mix, and the same way for the same seed', async () => {
+    const receipts: unknown[] = [];
+    for (const seed of ['5', '5']) {
+      const mix = ['--mix', 'missing=50,duplicate=50', '--seed', seed];
+      const carrier = simulate('carrier', '--port', '0', '--json', ...mix);
+      const { port } = JSON.parse(await carrier.first);
+      const to = ['--port', String(port), '--system-id', 'acme', '--password', 'secret'];
+      const run = [...to, '--messages', '40', '--receipt-wait', '300', '--json'];
+      const { lines } = await simulate('customer', ...run).ended;
+      const summary = JSON.parse(lines[0] ?? '');
+      expect(summary.accepted).toBe(40);
+      expect(summary.withoutReceipt).toBeGreaterThan(5);
+      expect(summary.repeatedReceipts).toBeGreaterThan(3);
+      receipts.push([summary.withoutReceipt, summary.repeatedReceipts]);
+    }
+    expect(receipts[0]).toEqual(receipts[1]);
+  });
+
+  it('exits with 2 and lists the misbehaviours when one is unknown', async () => {
+    const { code, errors } = await simulate('carrier', '--mix', 'rude=5').ended;
+    expect(code).toBe(2);
+    expect(errors).toContain('contradicting');
+  });
+
   it('explains the destination table in its help', async () => {
     const { code, lines } = await simulate('carrier', '--help').ended;
     expect(code).toBe(0);
