@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { bookLines } from './book-lines.ts';
 
 /** What a customer was told and sent, from the lines of `simulate customer --log`. */
 export interface CustomerBook {
@@ -114,7 +113,7 @@ export interface LedgerBalance {
 /** Reads a customer's book. A line cut short at the end (the process was killed) is passed over. */
 export async function readCustomerBook(file: string, account: string): Promise<CustomerBook> {
   const book: CustomerBook = { account, submits: new Map(), receipts: new Map() };
-  for await (const line of eventsOf(file)) {
+  for await (const line of bookLines(file)) {
     if (line.event === 'submit') {
       book.submits.set(Number(line.n), {
         destination: String(line.destination),
@@ -144,7 +143,7 @@ export async function readCustomerBook(file: string, account: string): Promise<C
 /** Reads the carrier's book. */
 export async function readCarrierBook(file: string): Promise<CarrierBook> {
   const book: CarrierBook = { submits: new Map(), receipts: new Map() };
-  for await (const line of eventsOf(file)) {
+  for await (const line of bookLines(file)) {
     if (line.event === 'submit') {
       const submit: CarrierSubmit = {
         id: String(line.id),
@@ -163,36 +162,4 @@ export async function readCarrierBook(file: string): Promise<CarrierBook> {
     }
   }
   return book;
-}
-
-/** A line of either book, its values not yet looked at. */
-interface BookLine {
-  event?: unknown;
-  at?: unknown;
-  n?: unknown;
-  id?: unknown;
-  status?: unknown;
-  state?: unknown;
-  destination?: unknown;
-  intermediate?: unknown;
-  textHash?: unknown;
-}
-
-async function* eventsOf(file: string): AsyncGenerator<BookLine> {
-  for await (const line of createInterface({
-    input: createReadStream(file),
-    crlfDelay: Infinity,
-  })) {
-    const event = parsed(line);
-    if (event) yield event;
-  }
-}
-
-function parsed(line: string): BookLine | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client } from 'pg';
 import { readCarrierBook, readCustomerBook } from './books.ts';
 import { freezeInsideCommit } from './commit-probe.ts';
 import type { CrashOptions, CrashReport, Kill } from './crash-options.ts';
@@ -8,10 +7,11 @@ import { DaemonProcess, pause } from './daemon-process.ts';
 import { onEndSignal } from './end-signal.ts';
 import { judge } from './judge.ts';
 import { readLedgerBook } from './ledger-book.ts';
+import { queryLedger } from './ledger-query.ts';
 import { LoadMeter } from './load-meter.ts';
 import { median } from './performance.ts';
 import { descendants } from './proc-stat.ts';
-import { type BenchAccount, benchAccounts, resourcesFile } from './resources.ts';
+import { allTo, type BenchAccount, benchAccounts, resourcesFile } from './resources.ts';
 import { seededRandom, shuffled } from './seeded.ts';
 import { SimulatorProcess } from './simulators.ts';
 import { makeFolder, removeFolder } from './stand.ts';
@@ -108,11 +108,17 @@ class CrashRun {
       resourcesFile({
         accounts: this.#accounts,
         price: '0.05',
-        carrierPort: Number(port),
-        carrierBinds: 2,
-        carrierWindow: 200,
+        carriers: [
+          {
+            name: 'bench',
+            port: Number(port),
+            binds: 2,
+            windowMax: 200,
+            unknownWaitSeconds: this.#options.unknownWaitSeconds ?? 5,
+          },
+        ],
+        routes: allTo('bench'),
         customerWindow: 200,
-        unknownWaitSeconds: this.#options.unknownWaitSeconds ?? 5,
       }),
     );
     const daemon = await DaemonProcess.prepare({ folder: this.#folder, resourcesFile: file });
@@ -259,7 +265,7 @@ class CrashRun {
     const deadline = performance.now() + (this.#options.settleMs ?? 180_000);
     while (performance.now() < deadline) {
       await pause(500);
-      const open = await this.#query(daemon, async (client) => {
+      const open = await queryLedger(daemon, async (client) => {
         const { rows } = await client.query<{ open: string }>(
           `select count(*)::text as open from message m
            where not exists (select from outcome o where o.id = m.id)`,
@@ -272,7 +278,7 @@ class CrashRun {
   }
 
   async #judge(daemon: DaemonProcess): Promise<Verdict> {
-    const ledger = await this.#query(daemon, readLedgerBook);
+    const ledger = await queryLedger(daemon, readLedgerBook);
     const customers = await Promise.all(
       this.#accounts.map(({ name }) => readCustomerBook(this.#book(name), name)),
     );
@@ -293,26 +299,6 @@ class CrashRun {
     const times = submits.filter(({ status }) => status === 0).map(({ at }) => at);
     for (const kill of this.#kills) {
       kill.loadPerSecond = times.filter((at) => at > kill.at - 1000 && at <= kill.at).length;
-    }
-  }
-
-  async #query<Value>(
-    daemon: DaemonProcess,
-    work: (client: Client) => Promise<Value>,
-  ): Promise<Value> {
-    const postmaster = daemon.postmaster();
-    if (!postmaster) throw new Error('PostgreSQL does not run');
-    const client = new Client({
-      host: postmaster.socketFolder,
-      user: 'postgres',
-      database: 'smppgate',
-    });
-    client.on('error', () => {}); // the query under way rejects with it
-    await client.connect();
-    try {
-      return await work(client);
-    } finally {
-      await client.end();
     }
   }
 

@@ -1,8 +1,7 @@
 import type { FigureOptions } from './figure.ts';
 import type { LoadRun } from './load.ts';
 import { topFunctions } from './profile.ts';
-import type { BenchAccount } from './resources.ts';
-import { Stand } from './stand.ts';
+import { Stand, type StandOptions } from './stand.ts';
 
 /** A submit that is not answered, and a receipt that does not come, are given up after this. */
 export const patienceMs = 60_000;
@@ -10,7 +9,7 @@ export const patienceMs = 60_000;
 /** Opens a stand as every measurement of figures has it, and closes it when `measure` has ended. */
 export async function onStand<T>(
   options: FigureOptions,
-  own: { accounts: BenchAccount[]; bindsPerAccount: number; tls?: boolean },
+  own: Pick<StandOptions, 'accounts' | 'bindsPerAccount' | 'tls' | 'carriers' | 'routes'>,
   measure: (stand: Stand) => Promise<T>,
 ): Promise<T> {
   const stand = await Stand.open({

@@ -1,5 +1,5 @@
 import { bindRequest, isBindResponse, type LoadBind } from './load-bind.ts';
-import { numberDigits, submitTemplate } from './templates.ts';
+import { numberDigits, type SubmitTemplate, submitTemplate } from './templates.ts';
 import {
   bareResponse,
   connectWire,
@@ -17,6 +17,8 @@ export interface FloodTarget extends WireTarget {
   binds: LoadBind[];
   /** Submits a second over all binds; 0: as fast as the sockets take them. */
   perSecond: number;
+  /** Of the destinations, as `destinationPrefix`. */
+  prefix?: string;
 }
 
 /** What the flood came to since the last look. */
@@ -42,7 +44,7 @@ const numbers = 50_000_000;
 export class Flood implements WireHandler {
   readonly #target: FloodTarget;
   readonly #wires: Wire[] = [];
-  readonly #template = submitTemplate('Bench');
+  readonly #template: SubmitTemplate;
   readonly #deliverResponse = bareResponse(ids.deliverSmResp, true);
   readonly #answers = new Map<number, number>();
   #submitted = 0;
@@ -57,6 +59,7 @@ export class Flood implements WireHandler {
 
   constructor(target: FloodTarget) {
     this.#target = target;
+    this.#template = submitTemplate('Bench', target.prefix);
   }
 
   /** Binds everything; rejects when one is refused. */

@@ -22,6 +22,8 @@ export interface LoadTarget extends WireTarget {
   bindAs?: BindAs;
   /** Unanswered submits on one bind. */
   windowMax: number;
+  /** Of the destinations, as `destinationPrefix`, and of its length. */
+  prefix?: string;
 }
 
 /** One run. */
@@ -33,6 +35,8 @@ export interface LoadRun {
   awaitReceipts: boolean;
   /** Nothing heard for so long ends the run as it stands, milliseconds. */
   patienceMs: number;
+  /** true: measures from submit to receipt as well, at 8 octets a message. */
+  timesReceipts?: boolean;
 }
 
 /** What a run came to. */
@@ -50,6 +54,8 @@ export interface LoadResult {
   p50Ms: number;
   p99Ms: number;
   maxMs: number;
+  /** From the submit (intended when paced) to its receipt, milliseconds; with `timesReceipts`. */
+  receiptP99Ms?: number;
   /** Ended by patience or a lost session: the figures are not a run's. */
   broken?: string;
 }
@@ -75,10 +81,13 @@ export class Load {
   readonly #target: LoadTarget;
   readonly #binds: BindState[] = [];
   readonly #histogram = new LatencyHistogram();
-  readonly #template: SubmitTemplate = submitTemplate('Bench');
+  readonly #template: SubmitTemplate;
   readonly #deliverResponse = bareResponse(ids.deliverSmResp, true);
   /** Receipts by message number of the run. */
   #receipts = new Uint8Array(0);
+  /** Intended time by message number; empty unless receipts are timed. */
+  #intended = new Float64Array(0);
+  readonly #receiptTimes = new LatencyHistogram();
   #run: LoadRun = { messages: 0, ratePerSecond: 0, awaitReceipts: true, patienceMs: 60_000 };
   /** Number of the run's first message: numbers go on over the runs. */
   #base = 0;
@@ -99,6 +108,7 @@ export class Load {
 
   constructor(target: LoadTarget) {
     this.#target = target;
+    this.#template = submitTemplate('Bench', target.prefix);
   }
 
   /** Binds everything, ten at a time; the gateway takes 100 connections a second from one address. Rejects when one is refused. */
@@ -117,7 +127,9 @@ export class Load {
     this.#base += this.#next;
     this.#next = 0;
     this.#receipts = new Uint8Array(run.messages);
+    this.#intended = new Float64Array(run.timesReceipts ? run.messages : 0);
     this.#histogram.reset();
+    this.#receiptTimes.reset();
     this.#accepted = 0;
     this.#refusedForGood = 0;
     this.#refused = new Map();
@@ -246,6 +258,7 @@ export class Load {
   #submit(bind: BindState, index: number, intended: number): void {
     const template = this.#template;
     const sequence = bind.take(index, intended);
+    if (index < this.#intended.length) this.#intended[index] = intended;
     const at = bind.wire.append(template.pdu);
     const out = bind.wire.buffer;
     putU32(out, at + 12, sequence);
@@ -289,8 +302,11 @@ export class Load {
     if (index < 0 || index >= this.#receipts.length) return;
     this.#lastReceiptAt = this.#now;
     const before = this.#receipts[index] as number;
-    if (before === 0) this.#delivered += 1;
-    else if (before === 1) this.#repeated += 1;
+    if (before === 0) {
+      this.#delivered += 1;
+      if (index < this.#intended.length)
+        this.#receiptTimes.add(performance.now() - (this.#intended[index] as number));
+    } else if (before === 1) this.#repeated += 1;
     this.#receipts[index] = Math.min(255, before + 1);
   }
 
@@ -313,6 +329,7 @@ export class Load {
       p50Ms: this.#histogram.quantile(0.5),
       p99Ms: this.#histogram.quantile(0.99),
       maxMs: this.#histogram.quantile(1),
+      ...(this.#run.timesReceipts && { receiptP99Ms: this.#receiptTimes.quantile(0.99) }),
       ...(broken !== undefined && { broken }),
     };
   }

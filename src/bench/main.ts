@@ -1,4 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import {
+  addCarrierFigureOptions,
+  type CarrierFigureFlags,
+  carrierFiguresOf,
+} from './carrier-figures.ts';
 import { runCrashes } from './crash.ts';
 import type { CrashOptions } from './crash-options.ts';
 import { measureDirect } from './direct.ts';
@@ -9,9 +14,9 @@ import { measureReplay } from './measure-replay.ts';
 import { measureTls } from './measure-tls.ts';
 import { measurePerformance, type PerformanceOptions } from './performance.ts';
 import { describeReport } from './report.ts';
+import { wholeNumber } from './whole-number.ts';
 
-interface BenchFlags {
-  messages: number;
+interface BenchFlags extends CarrierFigureFlags {
   runs: number;
   accounts: number;
   bindsPerAccount: number;
@@ -20,7 +25,6 @@ interface BenchFlags {
   carrierWindow: number;
   receiptDelay: number;
   paced: number[];
-  pacedSeconds: number;
   backlog: number;
   floor: boolean;
   profile?: boolean;
@@ -33,12 +37,10 @@ interface BenchFlags {
   replay?: number;
   replayRate: number;
   tls?: boolean;
-  pairs: number;
+  backlogRate: number;
   kills: number;
   pgKills: number;
   insideCommit: number;
-  rate: number;
-  seed?: number;
   keep?: boolean;
   json?: boolean;
 }
@@ -49,7 +51,7 @@ interface BenchFlags {
  * figure is void (something lost, doubled, mischarged or broken off).
  */
 export function addBenchCommand(program: Command): void {
-  program
+  const command = program
     .command('bench')
     .description(
       'measures this gateway on this machine: customers, daemon, PostgreSQL, carrier, floor',
@@ -76,6 +78,12 @@ export function addBenchCommand(program: Command): void {
       wholeNumber,
       0,
     )
+    .option(
+      '--backlog-rate <n>',
+      'backlog: segments a second to the carrier; 0: unlimited',
+      wholeNumber,
+      0,
+    )
     .option('--no-floor', 'without the same rows through PostgreSQL alone')
     .option(
       '--profile',
@@ -98,13 +106,15 @@ export function addBenchCommand(program: Command): void {
     .option('--replay <n>', 'n receipts wait for a customer who comes back', wholeNumber)
     .option('--replay-rate <n>', 'replay: replayPerSecond of his account', wholeNumber, 10_000)
     .option('--tls', 'throughput over TLS against plain: paired runs')
-    .option('--pairs <n>', 'fairness, tls: paired runs', wholeNumber, 5)
+    .option('--pairs <n>', 'fairness, tls, slow carrier: paired runs', wholeNumber, 5);
+  addCarrierFigureOptions(command);
+  command
     .option('--crash', 'kills the daemon and PostgreSQL under load and judges three books')
     .option('--kills <n>', 'crash: kill -9 of the daemon', wholeNumber, 50)
     .option('--pg-kills <n>', 'crash: kill -9 of PostgreSQL', wholeNumber, 10)
     .option('--inside-commit <n>', 'crash: so many of all of them inside COMMIT', wholeNumber, 10)
-    .option('--rate <n>', 'crash: submits a second', wholeNumber, 2200)
-    .option('--seed <n>', 'crash: of the random instants', wholeNumber)
+    .option('--rate <n>', 'crash, misbehave: submits a second', wholeNumber, 2200)
+    .option('--seed <n>', 'crash, misbehave: of what is left to chance', wholeNumber)
     .option('--keep', 'crash: keeps the books and the data folder')
     .option('--json', 'one JSON object on standard output')
     .action((flags: BenchFlags) => run(flags));
@@ -155,7 +165,7 @@ function figuresOf(
       seconds: pacedSeconds,
     });
   if (flags.tls) return measureTls({ ...common, pairs, messages });
-  return undefined;
+  return carrierFiguresOf(flags, common);
 }
 
 function performanceOptions(flags: BenchFlags, log: (line: string) => void): PerformanceOptions {
@@ -171,6 +181,7 @@ function performanceOptions(flags: BenchFlags, log: (line: string) => void): Per
     paced: Array.isArray(flags.paced) ? flags.paced : [],
     pacedSeconds: flags.pacedSeconds,
     backlog: flags.backlog,
+    carrierPerSecond: flags.backlogRate,
     floor: flags.floor,
     profile: flags.profile ?? false,
     log,
@@ -192,11 +203,6 @@ function crashOptions(flags: BenchFlags): Omit<CrashOptions, 'log'> {
 function print(flags: BenchFlags, report: object, text: string, problems: readonly string[]): void {
   process.stdout.write(`${flags.json ? JSON.stringify(report) : text}\n`);
   if (problems.length > 0) throw new Error(`${problems.length} problems, such as: ${problems[0]}`);
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('a whole number is needed');
-  return Number(text);
 }
 
 function addresses(text: string): number {

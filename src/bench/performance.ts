@@ -1,9 +1,10 @@
-import { pause } from './daemon-process.ts';
 import { type FloorResult, measureFloor } from './floor.ts';
 import type { LoadResult } from './load.ts';
+import { type BacklogRun, measureBacklog } from './measure-backlog.ts';
 import { topFunctions } from './profile.ts';
 import { benchAccounts } from './resources.ts';
 import { type CpuReading, Stand, type StandOptions } from './stand.ts';
+import { megabytes, perSecond } from './units.ts';
 
 /** What to measure. */
 export interface PerformanceOptions extends Omit<StandOptions, 'accounts'> {
@@ -43,16 +44,6 @@ export interface PacedRun {
   cpuUs: CpuReading;
 }
 
-/** The backlog run. */
-export interface BacklogRun {
-  messages: number;
-  acceptedPerSecond: number;
-  /** The daemon's resident memory while it filled, then while it drained: bytes at even steps. */
-  filling: { accepted: number; rss: number }[];
-  drainedPerSecond: number;
-  peakRss: number;
-}
-
 /** Everything that was measured. */
 export interface PerformanceReport {
   /** With the database already there: from the start of the process to /readyz, and to the first accepted bind. */
@@ -71,8 +62,6 @@ export interface PerformanceReport {
 const warmUpMessages = 20_000;
 /** Nothing heard for so long ends a run. */
 const patienceMs = 60_000;
-/** Samples of memory over a backlog. */
-const memorySamples = 20;
 
 /** Measures on a stand of its own; closes it whatever happens. */
 export async function measurePerformance(options: PerformanceOptions): Promise<PerformanceReport> {
@@ -111,7 +100,10 @@ async function measure(stand: Stand, options: PerformanceOptions): Promise<Perfo
     report.paced.push(run);
     options.log(`paced at ${perSecond}/s: p50 ${run.load.p50Ms} ms, p99 ${run.load.p99Ms} ms`);
   }
-  if (options.backlog > 0) report.backlog = await measureBacklog(stand, options, report);
+  if (options.backlog > 0) {
+    report.backlog = await measureBacklog(stand, options.backlog, options);
+    check(report, 'backlog', report.backlog.load);
+  }
   await checkBooks(stand, report);
   if (options.profile) {
     await stand.daemon.stop();
@@ -173,51 +165,6 @@ async function measurePaced(stand: Stand, rate: number, seconds: number): Promis
   return { perSecond: rate, load, cpuUs: cpuEach(before, stand.cpu(), load.accepted) };
 }
 
-async function measureBacklog(
-  stand: Stand,
-  options: PerformanceOptions,
-  report: PerformanceReport,
-): Promise<BacklogRun> {
-  const { backlog: messages, log } = options;
-  await stand.carrierDown();
-  log(`backlog: the carrier is down, ${messages} messages to come`);
-  const filling: BacklogRun['filling'] = [];
-  // Receipts are waited for in the same run: the carrier comes back once all is accepted.
-  const run = stand.run({
-    messages,
-    ratePerSecond: 0,
-    awaitReceipts: true,
-    patienceMs: 10 * patienceMs,
-  });
-  let isOver = false;
-  void run.finally(() => {
-    isOver = true;
-  });
-  let accepted = 0;
-  while (accepted < messages && !isOver) {
-    await pause(200);
-    accepted = (await stand.progress()).accepted;
-    if (accepted >= (filling.length * messages) / memorySamples) {
-      filling.push({ accepted, rss: stand.memory().rss });
-    }
-  }
-  const drainFrom = performance.now();
-  await stand.carrierUp();
-  const load = await run;
-  check(report, 'backlog', load);
-  const result: BacklogRun = {
-    messages,
-    acceptedPerSecond: perSecond(load.accepted, load.acceptedMs),
-    filling,
-    drainedPerSecond: perSecond(load.delivered, performance.now() - drainFrom),
-    peakRss: stand.memory().peak,
-  };
-  log(
-    `backlog: accepted ${result.acceptedPerSecond}/s, drained ${result.drainedPerSecond}/s, peak ${megabytes(result.peakRss)} MB`,
-  );
-  return result;
-}
-
 /** What the customers saw must be whole. */
 function check(report: PerformanceReport, what: string, load: LoadResult): void {
   if (load.broken !== undefined) report.problems.push(`${what}: ${load.broken}`);
@@ -259,19 +206,10 @@ export function cpuEach(before: CpuReading, after: CpuReading, messages: number)
   };
 }
 
-function perSecond(count: number, milliseconds: number): number {
-  return Math.round((count * 1000) / Math.max(1, milliseconds));
-}
-
 /** The middle one (of an even number the lower); 0 of none. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
-}
-
-/** Bytes as whole megabytes. */
-export function megabytes(bytes: number): number {
-  return Math.round(bytes / 1_048_576);
 }
 
 function describeFull(run: FullRun): string {

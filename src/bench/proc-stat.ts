@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** Linux counts in ticks of 1/100 s (USER_HZ, fixed in the kernel's interface). */
 const ticksPerSecond = 100;
@@ -72,4 +72,13 @@ export function memory(pid: number): { rss: number; peak: number } {
   const kilobytes = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
   return { rss: kilobytes('VmRSS') * 1024, peak: kilobytes('VmHWM') * 1024 };
+}
+
+/** Makes VmHWM start anew from what is resident now (proc(5), clear_refs 5). Nothing happens when the process is gone. */
+export function resetPeak(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/clear_refs`, '5');
+  } catch {
+    // gone, or a kernel without it: then the peak is that of the whole life
+  }
 }

@@ -1,5 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { median, megabytes, type PerformanceReport } from './performance.ts';
+import { median, type PerformanceReport } from './performance.ts';
+import { megabytes } from './units.ts';
+
+/** The daemon's memory with any backlog. */
+const backlogMemoryMb = 400;
 
 /** The figures of a bench as a table of text: medians over the runs. */
 export function describeReport(report: PerformanceReport): string {
@@ -49,13 +53,17 @@ function memoryOf({ runs }: PerformanceReport): string {
 
 function backlogRows({ backlog }: PerformanceReport): [string, string][] {
   if (!backlog) return [];
-  const samples = backlog.filling.map(({ rss }) => megabytes(rss));
+  const { messages, disk, filling, draining, peakFilling, peakDraining } = backlog;
+  const memory = (samples: readonly { rss: number }[], peak: number) =>
+    `${samples.map(({ rss }) => megabytes(rss)).join(' ')} MB, highest ${megabytes(peak)} MB (goal: under ${backlogMemoryMb} MB)`;
   return [
-    [`backlog of ${backlog.messages}: accepted`, `${backlog.acceptedPerSecond}/s`],
+    [`backlog of ${messages}: accepted`, `${backlog.acceptedPerSecond}/s`],
     ['backlog: drained', `${backlog.drainedPerSecond}/s`],
+    ['backlog: daemon memory while it filled', memory(filling, peakFilling)],
+    ['backlog: daemon memory while it drained', memory(draining, peakDraining)],
     [
-      'backlog: daemon memory while it filled',
-      `${samples.join(' ')} MB, highest ${megabytes(backlog.peakRss)} MB`,
+      'backlog: disk at the end',
+      `${megabytes(disk.database)} MB, ${Math.round(disk.database / Math.max(1, messages))} octets a message; write-ahead log ${megabytes(disk.wal)} MB`,
     ],
   ];
 }

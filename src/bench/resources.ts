@@ -11,17 +11,40 @@ export interface BenchAccount {
   replayPerSecond?: number;
 }
 
+/** One carrier of a run, on loopback. */
+export interface BenchCarrier {
+  name: string;
+  port: number;
+  binds: number;
+  windowMax: number;
+  /** Default 0: unlimited. */
+  segmentsPerSecond?: number;
+  /** Default decimal. */
+  idBase?: 'decimal' | 'auto';
+  /** Default 30. */
+  unknownWaitSeconds?: number;
+}
+
+/** Where a prefix goes; a lower priority number first, equal ones in turn. */
+export interface BenchRoute {
+  prefix: string;
+  carriers: { name: string; priority: number }[];
+}
+
 /** The resources of a run. */
 export interface BenchResources {
   accounts: BenchAccount[];
   /** Credits a segment, a decimal string. */
   price: string;
-  carrierPort: number;
-  carrierBinds: number;
-  carrierWindow: number;
+  carriers: BenchCarrier[];
+  routes: BenchRoute[];
   /** Per session of a customer. */
   customerWindow: number;
-  unknownWaitSeconds: number;
+}
+
+/** Everything to one carrier. */
+export function allTo(name: string): BenchRoute[] {
+  return [{ prefix: '', carriers: [{ name, priority: 1 }] }];
 }
 
 /** So many accounts, named and numbered; system_id and password within the protocol's 15 and 8 octets. */
@@ -38,7 +61,7 @@ export function benchAccounts(
 
 /** Writes the resources file (JSON, which `apply` and RESOURCES_FILE take like YAML). */
 export function resourcesFile(resources: BenchResources): string {
-  const { accounts, price, carrierPort, carrierBinds, carrierWindow, customerWindow } = resources;
+  const { accounts, price, carriers, routes, customerWindow } = resources;
   const terms = (chargeOn: string): object => ({
     chargeOn,
     refundAutomatic: ['platform'],
@@ -76,30 +99,36 @@ export function resourcesFile(resources: BenchResources): string {
           },
         }),
       ),
-      carriers: [
-        {
-          name: 'bench',
-          host: '127.0.0.1',
-          port: carrierPort,
-          systemId: 'gw',
-          password: 'gw',
-          bindAs: 'transceiver',
-          binds: carrierBinds,
-          windowMax: carrierWindow,
-          segmentsPerSecond: 0,
-          ids: { response: 'decimal', receipt: 'decimal' },
-          longMessages: 'udh',
-          receiptGraceHours: 24,
-          // Not a literal: a property named `then` looks like a promise to the linter.
-          onUnknownOutcome: Object.fromEntries([
-            ['waitSeconds', resources.unknownWaitSeconds],
-            ['then', 'resend'],
-          ]),
-        },
-      ],
-      routes: [{ prefix: '', carriers: [{ name: 'bench', weight: 1, priority: 1 }] }],
+      carriers: carriers.map(carrierResource),
+      routes: routes.map(({ prefix, carriers: targets }) => ({
+        prefix,
+        carriers: targets.map((target) => ({ ...target, weight: 1 })),
+      })),
     },
     null,
     '\t',
   );
+}
+
+function carrierResource(carrier: BenchCarrier): object {
+  const { name, port, binds, windowMax, idBase = 'decimal' } = carrier;
+  return {
+    name,
+    host: '127.0.0.1',
+    port,
+    systemId: 'gw',
+    password: 'gw',
+    bindAs: 'transceiver',
+    binds,
+    windowMax,
+    segmentsPerSecond: carrier.segmentsPerSecond ?? 0,
+    ids: { response: idBase, receipt: idBase },
+    longMessages: 'udh',
+    receiptGraceHours: 24,
+    // Not a literal: a property named `then` looks like a promise to the linter.
+    onUnknownOutcome: Object.fromEntries([
+      ['waitSeconds', carrier.unknownWaitSeconds ?? 30],
+      ['then', 'resend'],
+    ]),
+  };
 }

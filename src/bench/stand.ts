@@ -8,7 +8,13 @@ import type { LeanCarrierOptions, LeanCarrierStats } from './lean-carrier.ts';
 import type { LoadResult, LoadRun, LoadTarget } from './load.ts';
 import type { LoadBind } from './load-bind.ts';
 import { cpuUs, memory } from './proc-stat.ts';
-import { type BenchAccount, resourcesFile } from './resources.ts';
+import {
+  allTo,
+  type BenchAccount,
+  type BenchCarrier,
+  type BenchRoute,
+  resourcesFile,
+} from './resources.ts';
 import { selfSigned } from './self-signed.ts';
 import type { WireTarget } from './wire.ts';
 
@@ -23,6 +29,12 @@ export interface StandOptions {
   profile: boolean;
   /** A port with TLS as well. */
   tls?: boolean;
+  /** Segments a second that the gateway may send to the lean carrier; default 0: unlimited. */
+  carrierPerSecond?: number;
+  /** Beside the lean carrier, whose name is `bench`. */
+  carriers?: BenchCarrier[];
+  /** Default: everything to the lean carrier. */
+  routes?: BenchRoute[];
 }
 
 /** CPU of each process so far, microseconds. */
@@ -78,11 +90,18 @@ export class Stand {
       resourcesFile({
         accounts: options.accounts,
         price: '0.05',
-        carrierPort,
-        carrierBinds: options.carrierBinds,
-        carrierWindow: options.carrierWindow,
+        carriers: [
+          {
+            name: 'bench',
+            port: carrierPort,
+            binds: options.carrierBinds,
+            windowMax: options.carrierWindow,
+            segmentsPerSecond: options.carrierPerSecond ?? 0,
+          },
+          ...(options.carriers ?? []),
+        ],
+        routes: options.routes ?? allTo('bench'),
         customerWindow: options.customerWindow,
-        unknownWaitSeconds: 30,
       }),
     );
     const tls = options.tls ? makeCertificate(folder) : undefined;
@@ -113,11 +132,16 @@ export class Stand {
     return this.bindAccounts(this.#options.accounts.slice(0, 1));
   }
 
-  /** Binds these and no others, plain or over TLS. */
-  bindAccounts(accounts: readonly BenchAccount[], door: 'plain' | 'tls' = 'plain'): Promise<void> {
+  /** Binds these and no others, plain or over TLS; their numbers begin with `prefix`. */
+  bindAccounts(
+    accounts: readonly BenchAccount[],
+    door: 'plain' | 'tls' = 'plain',
+    prefix?: string,
+  ): Promise<void> {
     const { bindsPerAccount, customerWindow } = this.#options;
     const target: LoadTarget = {
       ...this.door(door),
+      ...(prefix !== undefined && { prefix }),
       windowMax: customerWindow,
       binds: bindsOf(accounts, bindsPerAccount),
     };

@@ -22,14 +22,14 @@ export interface SubmitTemplate {
   textAt: number;
 }
 
-/** Encodes the submit_sm that every message of the load is a copy of: 60 octets of GSM 7-bit text, registered_delivery 1. */
-export function submitTemplate(sender: string): SubmitTemplate {
+/** Encodes the submit_sm that every message of the load is a copy of: 60 octets of GSM 7-bit text, registered_delivery 1, to `prefix` and the number. */
+export function submitTemplate(sender: string, prefix = destinationPrefix): SubmitTemplate {
   const pdu = newPdu('submit_sm', 0);
   pdu.source_addr_ton = 5; // alphanumeric, SMPP 3.4 §5.2.5
   pdu.source_addr = sender;
   pdu.dest_addr_ton = 1;
   pdu.dest_addr_npi = 1;
-  pdu.destination_addr = destinationPrefix + numberMark;
+  pdu.destination_addr = prefix + numberMark;
   pdu.registered_delivery = 1;
   const text = `Your parcel ${numberMark} will be with you today between 2 and 4 pm.`;
   pdu.short_message = Buffer.from(text.slice(0, textOctets).padEnd(textOctets, '.'), 'latin1');

@@ -4,7 +4,7 @@ import { median } from '../../src/bench/performance.ts';
 import { Pipe } from '../../src/bench/pipe.ts';
 import { cpuUs, memory, readStat } from '../../src/bench/proc-stat.ts';
 import { ReceiptRing } from '../../src/bench/receipt-ring.ts';
-import { benchAccounts, resourcesFile } from '../../src/bench/resources.ts';
+import { allTo, benchAccounts, resourcesFile } from '../../src/bench/resources.ts';
 import { seededRandom, shuffled } from '../../src/bench/seeded.ts';
 import { parseResources } from '../../src/domain/resource-file.ts';
 
@@ -81,11 +81,21 @@ describe('resourcesFile', () => {
     const text = resourcesFile({
       accounts: benchAccounts(3),
       price: '0.05',
-      carrierPort: 2785,
-      carrierBinds: 2,
-      carrierWindow: 100,
+      carriers: [
+        { name: 'one', port: 2785, binds: 2, windowMax: 100, unknownWaitSeconds: 5 },
+        { name: 'two', port: 2786, binds: 1, windowMax: 10, idBase: 'auto' },
+      ],
+      routes: [
+        ...allTo('one'),
+        {
+          prefix: '966',
+          carriers: [
+            { name: 'two', priority: 1 },
+            { name: 'one', priority: 2 },
+          ],
+        },
+      ],
       customerWindow: 100,
-      unknownWaitSeconds: 5,
     });
     const parsed = parseResources(text);
     expect('errors' in parsed ? parsed.errors : []).toEqual([]);
