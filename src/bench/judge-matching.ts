@@ -8,8 +8,10 @@ export interface MatchingVerdict {
   /** Of these: without a trace at their message, and with one. */
   unmatched: number;
   matched: number;
-  /** Messages with more traces than receipts, a state that nobody said of them, or another's err. */
+  /** Messages with the err of another's receipt, or a state that nobody said of them. */
   wrong: number;
+  /** Messages with more traces than receipts of theirs were sent: one was counted twice. */
+  tracedTwice: number;
   /** Messages that ended by receipts and whose customer got none, or that ended in another state than he was told. */
   untold: number;
   /** Receipts whose answer may have been lost with its session. */
@@ -31,6 +33,7 @@ export function judgeMatching(book: MatchingBook): MatchingVerdict {
     unmatched: 0,
     matched: 0,
     wrong: 0,
+    tracedTwice: 0,
     untold: 0,
     doubtful: 0,
     unfit: book.unfit,
@@ -52,7 +55,8 @@ function judgeMessage(book: MatchingBook, index: number, verdict: MatchingVerdic
   verdict.unmatched += unmatched;
   verdict.matched += fit - unmatched;
   if (unmatched > 0) tell(verdict, index, `${unmatched} of ${fit} receipts left no trace`);
-  const wrong = wrongBecause(book, index, traces > (book.sent[index] as number));
+  if (traces > (book.sent[index] as number)) verdict.tracedTwice += 1;
+  const wrong = wrongBecause(book, index);
   if (wrong !== undefined) {
     verdict.wrong += 1;
     tell(verdict, index, wrong);
@@ -64,13 +68,13 @@ function judgeMessage(book: MatchingBook, index: number, verdict: MatchingVerdic
   }
 }
 
-function wrongBecause(book: MatchingBook, index: number, isTooMuch: boolean): string | undefined {
+function wrongBecause(book: MatchingBook, index: number): string | undefined {
   const state = book.outcome[index] as number;
-  if (isTooMuch) return 'it has more receipts than carriers sent';
+  if (book.foreignTraces[index] !== 0)
+    return 'a receipt with the err of another message stands at it';
   if (book.byReceipt[index] !== 1) return undefined;
   const said = book.said[index] as number;
   if (((said >> state) & 1) === 0) return `it ended in state ${state}, which nobody said`;
-  if (book.foreignOutcome[index] === 1) return 'its end has the err of another message';
   if (book.foreignErr[index] === 1) return 'its receipt has the err or the id of another message';
   return undefined;
 }

@@ -46,8 +46,8 @@ export class MatchingBook {
   readonly traces: Uint8Array;
   readonly outcome: Uint8Array;
   readonly byReceipt: Uint8Array;
-  /** `err` of the stored outcome that is not its own. */
-  readonly foreignOutcome: Uint8Array;
+  /** Receipts stored at it, as its end, a segment's or noted, whose `err` is another message's. */
+  readonly foreignTraces: Uint8Array;
   readonly #indexById = new Map<string, number>();
   /** Receipts by what is wrong with them, for the report. */
   readonly unfit: Record<string, number> = {};
@@ -72,7 +72,7 @@ export class MatchingBook {
     this.traces = octets();
     this.outcome = octets();
     this.byReceipt = octets();
-    this.foreignOutcome = octets();
+    this.foreignTraces = octets();
   }
 
   get size(): number {
@@ -104,8 +104,7 @@ export class MatchingBook {
     const submits = new Map<string, { isKnown: boolean; segment: number }>();
     for await (const line of bookLines(file)) {
       if (line.event === 'submit') this.#carrierSubmit(line, ends, submits);
-      else if (line.event === 'receipt' && isReadable(line))
-        this.#count(this.sent, this.#indexOf(line));
+      else if (line.event === 'receipt') this.#sending(line);
       else if (line.event === 'receiptAnswer' && line.status === 0) this.#receipt(line, submits);
     }
   }
@@ -133,9 +132,12 @@ export class MatchingBook {
     this.outcome[index] = state ?? 0;
     this.byReceipt[index] = isByReceipt ? 1 : 0;
     const ofSegments = (this.segments[index] as number) > 1;
-    const ends = ofSegments ? segments : isByReceipt ? 1 : 0;
-    this.traces[index] = Math.min(255, ends + notes);
-    if (isByReceipt && err !== this.errOf(index)) this.foreignOutcome[index] = 1;
+    const ends = ofSegments ? segments : isByReceipt ? [err] : [];
+    const traces = [...ends, ...notes];
+    this.traces[index] = Math.min(255, traces.length);
+    const own = this.errOf(index);
+    const foreign = traces.filter((each) => each !== null && each !== own);
+    this.foreignTraces[index] = Math.min(255, foreign.length);
   }
 
   /** What a message's carriers stamp its receipts with (`--receipt-err destination`). */
@@ -173,6 +175,15 @@ export class MatchingBook {
     submits.set(keyOf(line, line.id), { isKnown, segment: part?.number ?? 1 });
   }
 
+  /** One of a strange id may still settle a submit without an answer: what it says counts, whether it was matched does not. */
+  #sending(line: BookLine): void {
+    const state = stateNumbers[String(line.state)];
+    if (state === undefined || (!isReadable(line) && line.unfit !== 'strange-id')) return;
+    const index = this.#indexOf(line);
+    this.#count(this.sent, index);
+    this.said[index] = (this.said[index] as number) | (1 << state);
+  }
+
   #receipt(
     line: BookLine,
     submits: ReadonlyMap<string, { isKnown: boolean; segment: number }>,
@@ -186,7 +197,6 @@ export class MatchingBook {
     }
     const index = this.#indexOf(line);
     const submit = submits.get(keyOf(line, line.answerId));
-    this.said[index] = (this.said[index] as number) | (1 << state);
     if (!submit?.isKnown) {
       this.#count(this.doubtful, index);
       return;
@@ -205,21 +215,21 @@ export class MatchingBook {
   }
 }
 
-/** Of a message: id, customer's id, state, cause, err, segments ended by receipts, receipts noted. */
+/** Of a message: id, customer's id, state, cause, err, err of each segment's end, err of each receipt noted. */
 export type StoreRow = [
   string,
   string,
   number | null,
   string | null,
   number | null,
-  number,
-  number,
+  (number | null)[],
+  (number | null)[],
 ];
 
 const storeRows = `select m.id::text, coalesce(m.customer_id, m.id::text), o.state, o.cause, o.err,
-    (select count(*)::int from segment_receipt s where s.id = m.id),
-    (select count(*)::int from receipt_note n
-      where n.message = m.id and n.kind in ('repeated', 'contradictory', 'late'))
+    array(select s.err from segment_receipt s where s.id = m.id),
+    array(select n.err from receipt_note n
+      where n.message = m.id and n.state is not null and n.kind in ('repeated', 'contradictory', 'late'))
   from message m left join outcome o on o.id = m.id
   where m.id > $1::bigint order by m.id limit $2`;
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { pause } from './daemon-process.ts';
 import { dialects, mixOfRun } from './dialects.ts';
 import { type FigureOptions, type FigureReport, percent } from './figure.ts';
 import { onStand, tellProfile } from './figure-stand.ts';
@@ -27,8 +28,10 @@ const longText = `Long message {n}: ${'we ask you to come by and to bring the pa
 /** Nothing new from any carrier for so long is the end: later than late receipts, and than an answer is waited for. */
 const quietMs = 75_000;
 const settleMs = 900_000;
-/** A customer's patience with receipts that will not come. */
-const customerWaitMs = 30_000;
+/** Customers stay bound until they are told: receipts may come as late as anything. */
+const customerWaitMs = 2 * settleMs;
+/** From the first signal, which ends the submitting, to the second, which ends the waiting. */
+const signalsApartMs = 500;
 const unknownWaitSeconds = 5;
 
 /**
@@ -72,21 +75,31 @@ async function measure(
   const problems: string[] = [];
   const running = startCustomers(stand, simulated, options);
   try {
+    if (!(await simulated.untilQuiet(quietMs, longestMs(options))))
+      problems.push('the carriers never rested');
+    for (const { customer } of running) customer.signal('SIGTERM');
+    await pause(signalsApartMs);
     for (const { customer, name } of running) {
-      const { accepted, submitted } = await customer.event('done');
-      options.log(`${name}: ${accepted} of ${submitted} accepted`);
-      if (accepted !== submitted) problems.push(`${name}: ${accepted} of ${submitted} accepted`);
+      customer.signal('SIGTERM');
+      const { accepted } = await customer.event('done');
+      const wanted = Math.ceil(options.messages / customers);
+      options.log(`${name}: ${accepted} of ${wanted} accepted`);
+      if (accepted !== wanted) problems.push(`${name}: ${accepted} of ${wanted} accepted`);
     }
   } finally {
     for (const { customer } of running) await customer.end(0);
   }
-  if (!(await simulated.untilQuiet(quietMs, settleMs))) problems.push('the carriers never rested');
   const owed = await simulated.stop();
   if (owed > 0) problems.push(`the gateway did not take ${owed} receipts`);
   const verdict = await judged(stand, simulated, options);
   options.log(JSON.stringify(verdict, null, 2));
   await tellProfile(stand, options);
   return { figures: figuresOf(verdict), detail: { misbehave: verdict }, problems };
+}
+
+/** Twice the time that the messages take at their rate, and what comes after. */
+function longestMs({ messages, perSecond }: MisbehaveOptions): number {
+  return (2 * messages * 1000) / Math.max(1, perSecond) + settleMs;
 }
 
 function startCustomers(

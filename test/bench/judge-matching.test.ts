@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { judgeMatching, type MatchingVerdict } from '../../src/bench/judge-matching.ts';
-import { MatchingBook } from '../../src/bench/matching-book.ts';
+import { MatchingBook, type StoreRow } from '../../src/bench/matching-book.ts';
 
 let folder: string;
 
@@ -15,7 +15,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 type Line = Record<string, unknown>;
 /** As the store gives them: id, customer's id, state, cause, err, segments, notes. */
-type Row = [string, string, number | null, string | null, number | null, number, number];
+type Row = StoreRow;
 
 /** Message 0000042 (err 042) delivered; message 0000043, of two segments, failed in its second; all books agree. */
 function honest() {
@@ -34,8 +34,8 @@ function honest() {
     { event: 'end', at: 90_000, session: 1 },
   ];
   const store: Row[] = [
-    ['700', '700', 2, 'receipt', 42, 0, 0],
-    ['701', '701', 5, 'receipt', 43, 2, 0],
+    ['700', '700', 2, 'receipt', 42, [], []],
+    ['701', '701', 5, 'receipt', 43, [43, 43], []],
   ];
   return { customer, carrier, store };
 }
@@ -87,24 +87,24 @@ describe('judgeMatching', () => {
     const books = honest();
     books.carrier.push(...receipt('9665010000042', 'a1', 'DELIVRD'));
     expect(await judged(books)).toMatchObject({ named: 4, matched: 3, unmatched: 1 });
-    books.store[0] = ['700', '700', 2, 'receipt', 42, 0, 1];
+    books.store[0] = ['700', '700', 2, 'receipt', 42, [], [42]];
     expect(await judged(books)).toMatchObject({ named: 4, matched: 4, wrong: 0 });
   });
 
   it('finds a receipt that went to another message', async () => {
     const books = honest();
     // What was sent about 43 stands at 42, and 43 is one short.
-    books.store[0] = ['700', '700', 2, 'receipt', 42, 0, 1];
-    books.store[1] = ['701', '701', 5, 'receipt', 43, 1, 0];
+    books.store[0] = ['700', '700', 2, 'receipt', 42, [], [43]];
+    books.store[1] = ['701', '701', 5, 'receipt', 43, [43], []];
     expect(await judged(books)).toMatchObject({ matched: 2, unmatched: 1, wrong: 1 });
   });
 
   it('finds an end with the err of another message, or in a state that nobody said', async () => {
     const byErr = honest();
-    byErr.store[0] = ['700', '700', 2, 'receipt', 43, 0, 0];
+    byErr.store[0] = ['700', '700', 2, 'receipt', 43, [], []];
     expect(await judged(byErr)).toMatchObject({ wrong: 1 });
     const byState = honest();
-    byState.store[0] = ['700', '700', 8, 'receipt', 42, 0, 0];
+    byState.store[0] = ['700', '700', 8, 'receipt', 42, [], []];
     expect((await judged(byState)).wrong).toBe(1);
   });
 
@@ -122,7 +122,7 @@ describe('judgeMatching', () => {
 
   it('finds a message that ended DELIVRD though a segment failed', async () => {
     const books = honest();
-    books.store[1] = ['701', '701', 2, 'receipt', 43, 2, 0];
+    books.store[1] = ['701', '701', 2, 'receipt', 43, [43, 43], []];
     books.customer[5] = { ...books.customer[5], state: 'DELIVRD' };
     expect(await judged(books)).toMatchObject({ wrong: 0, untold: 1 });
   });
@@ -137,10 +137,22 @@ describe('judgeMatching', () => {
     expect(await judged(lost)).toMatchObject({ named: 0, doubtful: 3, unmatched: 0 });
   });
 
-  it('lets a receipt that was sent twice, as its session ended, leave two traces', async () => {
+  it('takes the state of a receipt with a strange id for said: it may settle a submit without an answer', async () => {
+    const books = honest();
+    const strange = receipt('9665010000042', 'a1', 'EXPIRED', 'strange-id');
+    books.carrier.splice(1, 2, ...strange);
+    books.store[0] = ['700', '700', 3, 'receipt', 42, [], []];
+    books.customer[4] = { ...books.customer[4], state: 'EXPIRED' };
+    expect(await judged(books)).toMatchObject({ named: 2, wrong: 0, untold: 0 });
+  });
+
+  it('counts a receipt that left two traces, but not one that was sent twice as its session ended', async () => {
+    const twice = honest();
+    twice.store[0] = ['700', '700', 2, 'receipt', 42, [], [42]];
+    expect(await judged(twice)).toMatchObject({ tracedTwice: 1, wrong: 0 });
     const books = honest();
     books.carrier.push(receipt('9665010000042', 'a1', 'DELIVRD')[0] as Line);
-    books.store[0] = ['700', '700', 2, 'receipt', 42, 0, 1];
-    expect(await judged(books)).toMatchObject({ named: 3, matched: 3, wrong: 0 });
+    books.store[0] = ['700', '700', 2, 'receipt', 42, [], [42]];
+    expect(await judged(books)).toMatchObject({ named: 3, matched: 3, tracedTwice: 0 });
   });
 });
