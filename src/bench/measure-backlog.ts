@@ -39,9 +39,10 @@ export async function measureBacklog(
   // Receipts are waited for in the same run: the carrier comes back once all is accepted.
   const run = stand.run({ messages, ratePerSecond: 0, awaitReceipts: true, patienceMs });
   const state = { isOver: false };
-  void run.finally(() => {
+  const over = () => {
     state.isOver = true;
-  });
+  };
+  run.then(over, over);
   const filling: BacklogRun['filling'] = [];
   await sampled(stand, messages, state, 'accepted', (accepted, rss) => {
     filling.push({ accepted, rss });

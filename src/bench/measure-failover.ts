@@ -64,6 +64,7 @@ async function measure(
     // The receipts of unknown outcomes wait for the carrier's return and then some.
     patienceMs: patienceMs + (options.downSeconds + options.waitSeconds) * 1000,
   });
+  run.catch(() => {}); // awaited below, unless something else fails first
   while ((await stand.progress()).accepted < options.messages * killAt) await pause(20);
   const killedAt = await simulated.kill('first');
   options.log(`killed at ${(await stand.progress()).accepted} accepted messages`);

@@ -11,18 +11,24 @@ import { makeFolder, removeFolder } from './stand.ts';
 export class SimulatedCarriers {
   readonly folder = makeFolder();
   readonly #running = new Map<string, { process: SimulatorProcess; port: number }>();
+  /** A bench that is broken off by a signal ends by process.exit: nothing may stay behind then either. */
+  readonly #onExit = () => this.#clear();
+
+  constructor() {
+    process.on('exit', this.#onExit);
+  }
 
   /** Starts one, or one that was killed again: on its port, and it goes on with its book. Gives the port. */
   async start(name: string, args: readonly string[]): Promise<number> {
     const known = this.#running.get(name);
     const port = known?.port ?? (await freePort());
-    const process = new SimulatorProcess([
+    const simulator = new SimulatorProcess([
       ...['carrier', '--port', String(port), '--no-table', '--log', this.book(name)],
       ...(known ? ['--resume'] : []),
       ...args,
     ]);
-    this.#running.set(name, { process, port });
-    await process.event('listening');
+    this.#running.set(name, { process: simulator, port });
+    await simulator.event('listening');
     return port;
   }
 
@@ -57,18 +63,21 @@ export class SimulatedCarriers {
   /** Stops each in order. @returns how many receipts they still owe */
   async stop(): Promise<number> {
     let owed = 0;
-    for (const { process } of this.#running.values()) {
-      process.signal('SIGTERM');
-      owed += Number((await process.event('stopped')).receiptsOwed);
+    for (const simulator of this.#running.values()) {
+      simulator.process.signal('SIGTERM');
+      owed += Number((await simulator.process.event('stopped')).receiptsOwed);
     }
     return owed;
   }
 
   async end(): Promise<void> {
-    for (const { process } of this.#running.values()) {
-      process.signal('SIGKILL');
-      await process.end(0);
-    }
+    process.off('exit', this.#onExit);
+    for (const simulator of this.#running.values()) await simulator.process.end(0);
+    this.#clear();
+  }
+
+  #clear(): void {
+    for (const simulator of this.#running.values()) simulator.process.signal('SIGKILL');
     removeFolder(this.folder);
   }
 }
