@@ -73,6 +73,9 @@ export interface CarrierBindOwner {
 /** Default of CarrierAddress.connectTimeoutMs. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** A session of this length was one in which messages pass, not a bind that is cut at once. */
+const WORKED_MS = 1_000;
+
 /**
  * Answers to a bind that only time or an operator changes: tried again at the slow end of the backoff at once. The carrier
  * still counts a session of ours (ESME_RALYBND), does not know us (ESME_RINVPASWD, ESME_RINVSYSID), or does not say
@@ -258,12 +261,15 @@ export class CarrierBind {
   /** A session that was bound: it comes back after a backoff of its own, to the first address that is well. */
   #lostBound(reason: SessionEndReason): void {
     const nowMs = this.#owner.sessionOptions.now();
-    const { backoff, addresses } = this.#owner;
-    // A bind that does not even last as long as the longest wait is one more failure, not a success.
-    const lasted = this.#state === 'bound' && nowMs - this.#sinceMs >= backoff.maxMs;
-    addresses.lost(this.#index, nowMs, lasted || this.#stopping);
-    this.#failures = lasted ? 1 : this.#failures + 1;
-    this.#dueMs = nowMs + backoffMs(this.#failures, backoff, this.#owner.random());
+    const { backoff, addresses, random } = this.#owner;
+    const lastedMs = this.#state === 'bound' ? nowMs - this.#sinceMs : 0;
+    const worked = lastedMs >= WORKED_MS;
+    addresses.lost(this.#index, nowMs, worked || this.#stopping);
+    // A bind that does not even last as long as the longest wait is one more failure, not a success. But where sessions
+    // work for a while, no wait is longer than the last one was: such a carrier is bound for half of the time.
+    this.#failures = lastedMs >= backoff.maxMs ? 1 : this.#failures + 1;
+    const waitMs = backoffMs(this.#failures, backoff, random());
+    this.#dueMs = nowMs + (worked ? Math.min(waitMs, lastedMs) : waitMs);
     this.#ended(reason, this.#stopping);
   }
 

@@ -102,6 +102,30 @@ async function carrierAnd(given: Partial<CarrierLinkOptions>) {
   return { carrier, clock, link, pass };
 }
 
+describe('a carrier that cuts each session after five seconds', () => {
+  it('is bound for half of the time at least: no wait is longer than the session was', async () => {
+    const { carrier, clock, link, pass } = await carrierAnd({ binds: 1 });
+    let cutAtMs = Number.POSITIVE_INFINITY;
+    let open: Socket | undefined;
+    carrier.after = (socket) => {
+      open = socket;
+      cutAtMs = clock.ms + 5_000;
+    };
+    link.start();
+    let boundMs = 0;
+    for (let ms = 0; ms < 600_000; ms += 100) {
+      await pass(100);
+      if (link.binds[0]?.state === 'bound') boundMs += 100;
+      if (clock.ms < cutAtMs) continue;
+      cutAtMs = Number.POSITIVE_INFINITY;
+      carrier.leaving = true;
+      open?.destroy();
+    }
+    expect(boundMs).toBeGreaterThan(290_000);
+    expect(carrier.attempts).toBeLessThan(600_000 / 5_000);
+  }, 30_000);
+});
+
 describe('a carrier that cuts each bind that it accepted', () => {
   it('sees a few attempts a minute, not one a moment, however many binds are asked for', async () => {
     const { carrier, link, pass } = await carrierAnd({ binds: 10 });
