@@ -245,17 +245,25 @@ export class Orphans {
 
   #weighParked(orphan: Orphan, sending: Sending): void {
     const { arrival, parked } = orphan;
-    this.#forget(orphan);
-    // An answer, the look after parking and the sweep may each find it: it counts once.
-    if (this.#weighed.has(parked)) return;
-    this.#weighed.add(parked);
-    if (this.#weighed.size > PARKED_MEMORY_MAX) dropFirst(this.#weighed);
+    if (!this.claim(orphan)) return;
     const { carrier, destination } = arrival;
     this.#deps.observer.receiptUnmatched(carrier, 'matchedLater', destination);
     const answer = (): void => {
       void this.markMatched(parked, sending.id);
     };
     this.#deps.receipts.weigh({ ...arrival, answer }, sending);
+  }
+
+  /**
+   * An answer, the look after parking, the sweep and an unknown outcome may each find it: it counts once. False: it did
+   * already. Who has it ends with markMatched.
+   */
+  claim(orphan: Orphan): boolean {
+    this.#forget(orphan);
+    if (this.#weighed.has(orphan.parked)) return false;
+    this.#weighed.add(orphan.parked);
+    if (this.#weighed.size > PARKED_MEMORY_MAX) dropFirst(this.#weighed);
+    return true;
   }
 
   /** Writes down which message a parked receipt belonged to. */

@@ -31,6 +31,7 @@ export function unknownStore(
       withClient(pool, (client) => store.resolveUnknown(client, keys, resolution)),
     load: (ids) => loader.load(ids),
     orphans: (carrier, sinceMs) => orphans.orphansOf(carrier, sinceMs),
+    claim: (orphan) => orphans.claim(orphan),
     markMatched: (parked, message) => orphans.markMatched(parked, message),
   };
 }

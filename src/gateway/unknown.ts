@@ -44,6 +44,8 @@ export interface UnknownStore {
   ): Promise<readonly { id: MessageId; segment: number; attempt: number }[]>;
   load(ids: readonly MessageId[]): Promise<Message[]>;
   orphans(carrier: CatalogCarrier, sinceMs: number): Promise<Orphan[]>;
+  /** False: the orphan was weighed already. Else nobody but the caller weighs it. */
+  claim(orphan: Orphan): boolean;
   markMatched(parked: bigint, message: MessageId): Promise<void>;
 }
 
@@ -238,6 +240,7 @@ export class UnknownOutcomes {
 
   /** The receipt is weighed first; only when its outcome is committed is the unknown one resolved. */
   #settle(unknown: UnknownOutcome, message: Message, orphan: Orphan): void {
+    if (!this.#deps.store.claim(orphan)) return;
     const answer = (): void => {
       void this.#deps.store.markMatched(orphan.parked, message.id);
       void this.#resolved(unknown, 'receipt');

@@ -246,5 +246,10 @@ describe.concurrent('a submit whose answer was lost with its session', () => {
 });
 
 describe('reconcile', () => {
-  it('finds the books in order after all this', () => gateway.reconciled());
+  it('finds the books in order after all this, and no receipt counted twice', async () => {
+    await gateway.reconciled();
+    expect(await gateway.sql('select * from receipt_note where kind = $1', ['repeated'])).toEqual(
+      [],
+    );
+  });
 });
