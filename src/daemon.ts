@@ -31,6 +31,7 @@ import { storedGauges } from './ops/stored-gauges.ts';
 import { TraceHub } from './ops/trace/hub.ts';
 import { Recordings } from './ops/trace/recordings.ts';
 import { refuseUnsupported } from './ops/unsupported.ts';
+import { WebhookSender } from './ops/webhooks.ts';
 import { startSimulatedCarrier } from './simulator/carrier.ts';
 import type { SimulatedCarrier } from './simulator/carrier-options.ts';
 import { sendSample } from './simulator/sample.ts';
@@ -174,6 +175,8 @@ class Daemon {
     if (simulator.carrier !== undefined) await catalog.reload(true);
     const runtime = this.#runtime(catalog);
     const http = await this.#startHttp(runtime, stops);
+    const webhooks = this.#startWebhooks(catalog);
+    stops.push(() => webhooks.close());
     const samples = setInterval(() => this.#counts.sample(Date.now()), 1_000);
     stops.push(() => clearInterval(samples));
     const onHangup = (): void => {
@@ -293,6 +296,19 @@ class Daemon {
     this.#traces.recordings.start();
     const address = await opened('http.port', server.listen({ host: http.host, port: http.port }));
     return { address, token, tokenPath: path };
+  }
+
+  #startWebhooks(catalog: CatalogSource): WebhookSender {
+    const webhooks = new WebhookSender({
+      pool: this.#pool,
+      metrics: this.#metrics,
+      log: this.#log,
+      catalog: () => catalog.current,
+      open: (sealed) => this.#keys.sealing.openSecret(sealed),
+      now: Date.now,
+    });
+    webhooks.start();
+    return webhooks;
   }
 
   async #startSimulator(catalog: CatalogSource): Promise<SimulatedCarrier | undefined> {

@@ -4,6 +4,7 @@ import type { CidrList } from './cidr.ts';
 import type { AccountId, BindId, CarrierId } from './ids.ts';
 import type { InboundTable } from './inbound.ts';
 import type { FaultClass, MessageState } from './message-state.ts';
+import type { Credits } from './money.ts';
 import type { Networks } from './networks.ts';
 import type { CompiledPolicy } from './policy.ts';
 import type { ReceiptDialect } from './receipt-dialect.ts';
@@ -96,6 +97,27 @@ export interface CatalogAccount {
   readonly dedupe: Dedupe | undefined;
   /** Its own data, which a carrier's TLVs may be taken from. */
   readonly profile: Readonly<Record<string, string | number | boolean>>;
+  /** It has its opening credit only. */
+  readonly trial: boolean;
+  /** Undefined: nobody is told of its credit. */
+  readonly warnings: CreditWarnings | undefined;
+  readonly webhook: Webhook | undefined;
+}
+
+/** When a customer is told of his credit. */
+export interface CreditWarnings {
+  /** Days before credit expires, longest first. */
+  readonly expiryDays: readonly number[];
+  /** When what is available falls below it; undefined: never. */
+  readonly balanceBelow: Credits | undefined;
+}
+
+/** Where a customer's systems are told of events. */
+export interface Webhook {
+  /** https, or http to a loopback address. */
+  readonly url: string;
+  /** The key that signs what is sent, sealed. */
+  readonly sealedSecret: string;
 }
 
 /** When a submit_sm is a repetition of an earlier one: these fields are the same, and it comes within `seconds`. */

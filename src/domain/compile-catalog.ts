@@ -3,8 +3,10 @@ import type {
   CatalogAccount,
   CatalogBind,
   CatalogCarrier,
+  CreditWarnings,
   QueueLane,
   ReceiptFormat,
+  Webhook,
 } from './catalog.ts';
 import { parseCidrs } from './cidr.ts';
 import { compileCarrier, sharingReceipts } from './compile-carrier.ts';
@@ -147,7 +149,25 @@ function accountOf(stored: StoredAccount, parts: AccountParts): CatalogAccount {
     defaultAlphabet: spec.defaultAlphabet,
     dedupe: spec.dedupe,
     profile: spec.profile,
+    trial: spec.trial,
+    warnings: warningsOf(spec.warnings),
+    webhook: webhookOf(spec.webhook),
   };
+}
+
+function warningsOf(spec: StoredAccount['spec']['warnings']): CreditWarnings | undefined {
+  return (
+    spec && {
+      expiryDays: spec.expiryDays.toSorted((a, b) => b - a),
+      balanceBelow: spec.balanceBelow === undefined ? undefined : moneyOf(spec.balanceBelow),
+    }
+  );
+}
+
+/** Without a sealed secret nothing could be signed: apply never stores that. */
+function webhookOf(spec: StoredAccount['spec']['webhook']): Webhook | undefined {
+  if (spec?.sealedSecret === undefined) return undefined;
+  return { url: spec.url, sealedSecret: spec.sealedSecret };
 }
 
 function receiptFormatOf(spec: StoredAccount['spec']['receipts']): ReceiptFormat {

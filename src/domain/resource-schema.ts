@@ -20,6 +20,7 @@ import {
   systemId,
   whole,
 } from './schema-parts.ts';
+import { warningsSchema, webhookSchema } from './webhook-schema.ts';
 
 /*
  * The resources as data, in the form of the file (docs: Resources). A schema accepts its own output, so that what
@@ -145,6 +146,10 @@ export const accountSchema = z
     refusals: z.enum(['submit', 'receipt']).default('submit'),
     statusFor: z.partialRecord(z.enum(REFUSAL_KEYS), whole(1, 0xffffffff)).default({}),
     defaultAlphabet: z.enum(['gsm7', 'gsm7-packed', 'latin1']).default('gsm7'),
+    creditLine: money.default('0'),
+    trial: z.boolean().default(false),
+    warnings: warningsSchema.optional(),
+    webhook: webhookSchema.optional(),
     dedupe: z
       .strictObject({
         by: z
@@ -161,6 +166,10 @@ export const accountSchema = z
   .refine((account) => account.validityDefaultHours <= account.validityMaxHours, {
     path: ['validityDefaultHours'],
     error: 'must not be over validityMaxHours',
+  })
+  .refine((account) => !account.trial || account.creditLine === '0', {
+    path: ['creditLine'],
+    error: 'must be 0 for a trial account: it has its opening credit only',
   });
 
 /** The whole file: every kind may be absent. */

@@ -21,6 +21,7 @@ export function keepSecrets<Spec extends object>(
     const before = new Map(stored.binds.map((bind) => [bind.systemId, bind]));
     return {
       ...spec,
+      ...(spec.webhook && { webhook: keepWebhook(spec.webhook, stored.webhook, matches) }),
       binds: spec.binds.map((bind) => keepHashes(bind, before.get(bind.systemId), matches)),
     };
   }
@@ -63,6 +64,16 @@ export async function withHashedPasswords(
     ...account,
     binds: await Promise.all(account.binds.map((bind) => withHashes(bind, hash))),
   };
+}
+
+/** An account as it is stored: a new secret of its webhook replaced by what `seal` makes of it. */
+export function withSealedWebhook(
+  account: AccountSpec,
+  seal: (secret: string) => string,
+): AccountSpec {
+  if (account.webhook?.secret === undefined) return account;
+  const { secret, ...rest } = account.webhook;
+  return { ...account, webhook: { ...rest, sealedSecret: seal(secret) } };
 }
 
 /** A carrier as it is stored: new secrets (its password, the outbind's, the key of its certificate) replaced by what `seal` makes of them. */
@@ -159,6 +170,17 @@ function sealedOutbind(
   return { ...rest, sealedPassword };
 }
 
+function keepWebhook(
+  webhook: WebhookSpec,
+  stored: WebhookSpec | undefined,
+  matches: SecretMatcher,
+) {
+  const { secret, ...rest } = webhook;
+  return isStored(secret, stored?.sealedSecret, matches)
+    ? { ...rest, sealedSecret: stored?.sealedSecret }
+    : webhook;
+}
+
 function isStored(
   secret: NewSecret | undefined,
   stored: string | undefined,
@@ -171,6 +193,8 @@ function isStored(
 function areOneSalt(hash: string | undefined, other: string | undefined): boolean {
   return hash === undefined || other === undefined || saltOf(hash) === saltOf(other);
 }
+
+type WebhookSpec = NonNullable<AccountSpec['webhook']>;
 
 function isAccount(spec: object): spec is AccountSpec {
   return 'binds' in spec && Array.isArray(spec.binds);

@@ -17,6 +17,8 @@ const SECRETS: ReadonlyMap<string, string> = new Map([
   ['sealedKey', 'key'],
   ['formerPassword', 'formerPassword'],
   ['formerPasswordHash', 'formerPassword'],
+  ['secret', 'secret'],
+  ['sealedSecret', 'secret'],
 ]);
 /** Personal data: shown by name only. */
 const PERSONAL: ReadonlySet<string> = new Set(['profile']);

@@ -16,6 +16,7 @@ import { withClient } from '../store/pool.ts';
 import { queuedOfAccount } from '../store/queued-of-account.ts';
 import { completedMessages, firstSegmentEnds } from '../store/segment-receipts.ts';
 import { pruneSubmitKeys } from '../store/submit-keys.ts';
+import { CreditKeeper } from './credit-keeper.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import type { SegmentEnd } from './receipt.ts';
@@ -57,11 +58,13 @@ export interface JanitorDeps {
 }
 
 /**
- * The jobs that one node does for all: ends messages whose time is over, cuts and prepares partitions, forgets
+ * The jobs that one node does for all: ends messages whose time is over, takes expired
+ * credit from the books and warns of it, cuts and prepares partitions, forgets
  * old batches. The leader is who holds the leader's lock; it is tried for each second.
  */
 export class Janitor {
   readonly #deps: JanitorDeps;
+  readonly #credit: CreditKeeper;
   #client: Client | undefined;
   #leads = false;
   #working: Promise<void> | undefined;
@@ -69,6 +72,7 @@ export class Janitor {
 
   constructor(deps: JanitorDeps) {
     this.#deps = deps;
+    this.#credit = new CreditKeeper(deps);
   }
 
   /** Once a second. */
@@ -134,6 +138,7 @@ export class Janitor {
     const until = performance.now() + TURN_MS;
     while ((await walkDue(client, dbNowMs)) && performance.now() < until);
     while ((await this.#endDue(client, dbNowMs)) && performance.now() < until);
+    await this.#credit.work(dbNowMs, until);
     if (await needsCut(client)) {
       const number = await cutPartition(client, { now: () => performance.now(), sleep });
       if (number !== undefined) this.#deps.observer.note('info', 'partitionCut', { number });

@@ -2,13 +2,21 @@ import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
 import type { EndCause } from '../domain/message-state.ts';
 import type { RefusalKey } from '../domain/refusal.ts';
 import type { UnknownResolution } from '../store/unknown.ts';
+import type { CreditEvent } from '../store/webhook-events.ts';
 import type { ProtocolError } from './protocol-errors.ts';
 
 /** How a submit_sm was answered: the `result` label of `smppgate_submits_total`. */
 export type SubmitResult = 'accepted' | 'repeated' | RefusalKey | 'malformed' | 'notAuthorised';
 
 /** Ledger kinds that the pipeline itself posts. */
-export type MoneyKind = 'charge' | 'refund' | 'reserve' | 'release' | 'correction';
+export type MoneyKind =
+  | 'charge'
+  | 'refund'
+  | 'reserve'
+  | 'release'
+  | 'correction'
+  | 'expiry'
+  | 'forfeit';
 
 /** Why a receipt was not matched: the `reason` label of `smppgate_receipts_unmatched_total`. */
 export type UnmatchedReason =
@@ -114,6 +122,8 @@ export interface GatewayObserver {
   policyDecision(rule: string, action: string): void;
   /** A ledger entry was committed; `microCredits` is its absolute amount. */
   money(account: CatalogAccount, kind: MoneyKind, microCredits: bigint): void;
+  /** An account was told of its credit, or would be if it had a webhook. */
+  creditWarning(account: CatalogAccount, event: CreditEvent): void;
   /** A carrier sent a mobile-originated message, a notification or an alert. */
   inbound(carrier: CatalogCarrier, result: InboundResult): void;
   /** A customer left these for longer than they are kept. */

@@ -35,7 +35,7 @@ export function patchedAccount(
   if (patch.name !== undefined && patch.name !== name) {
     return { errors: [{ path: ['accounts', name], key: 'name', message: 'cannot be changed' }] };
   }
-  return accountFile(merged(account, withKnownHashes(account, patch)));
+  return accountFile(merged(account, withOneSecret(withKnownHashes(account, patch))));
 }
 
 /** One account through the checks of the resource file. JSON is YAML, so its reader takes it as it is. */
@@ -67,6 +67,15 @@ function withKnownHashes(
       return passwordHash === undefined ? bind : { ...bind, passwordHash };
     }),
   };
+}
+
+/** A new secret of the webhook takes the place of the stored one. */
+function withOneSecret(
+  patch: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const { webhook } = patch;
+  if (!isObject(webhook) || webhook.secret === undefined) return patch;
+  return { ...patch, webhook: { ...webhook, sealedSecret: null } };
 }
 
 function merged(target: unknown, patch: unknown): unknown {

@@ -30,6 +30,7 @@ export const REDACTED_FIELDS = [
   'passwordHash',
   'sealedPassword',
   'sealedKey',
+  'sealedSecret',
   'token',
   'authorization',
   'key',

@@ -51,6 +51,10 @@ export interface Metrics {
   readonly policyDecisions: HotCounter;
   /** account, kind (charge refund reserve release top_up ...). Children count micro-credits, a scrape shows credits. */
   readonly credits: HotCounter;
+  /** account, event: warnings before credit expires and when it is low. */
+  readonly creditWarnings: HotCounter;
+  /** account, result (delivered failed givenUp): requests to customers' webhooks. */
+  readonly webhooks: HotCounter;
   /** side. */
   readonly malformedPdus: HotCounter;
   /** side, error. */
@@ -141,6 +145,8 @@ type Counters = Pick<
   | 'deliveriesExpired'
   | 'policyDecisions'
   | 'credits'
+  | 'creditWarnings'
+  | 'webhooks'
   | 'malformedPdus'
   | 'protocolErrors'
 >;
@@ -197,6 +203,11 @@ function counters(registry: Registry): Counters {
       'action',
     ]),
     credits: counter('credits_total', 'Credits moved', ['account', 'kind'], MICRO_PER_CREDIT),
+    creditWarnings: counter('credit_warnings_total', 'Warnings of expiring and low credit', [
+      'account',
+      'event',
+    ]),
+    webhooks: counter('webhooks_total', "Requests to customers' webhooks", ['account', 'result']),
     malformedPdus: counter('malformed_pdus_total', 'PDUs that did not decode', ['side']),
     protocolErrors: counter('protocol_errors_total', 'What peers did against the protocol', [
       'side',

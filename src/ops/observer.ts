@@ -13,6 +13,7 @@ import type {
 import type { ProtocolError } from '../gateway/protocol-errors.ts';
 import type { QualityBook } from '../gateway/quality.ts';
 import type { UnknownResolution } from '../store/unknown.ts';
+import type { CreditEvent } from '../store/webhook-events.ts';
 import type { CounterChild, HistogramChild } from './hot-metrics.ts';
 import type { OpsLog } from './logs.ts';
 import type { Metrics } from './metrics.ts';
@@ -128,6 +129,10 @@ export class MetricsObserver implements GatewayObserver {
 
   money(account: CatalogAccount, kind: MoneyKind, microCredits: bigint): void {
     this.#metrics.credits.child(account.name, kind).inc(Number(microCredits));
+  }
+
+  creditWarning(account: CatalogAccount, event: CreditEvent): void {
+    this.#metrics.creditWarnings.child(account.name, event).inc();
   }
 
   inbound(carrier: CatalogCarrier, result: InboundResult): void {

@@ -87,7 +87,7 @@ export async function setAccountStatus(
 
 const ACCOUNTS = `select a.id, a.name, a.status, a.status_reason, a.status_at, a.demo, a.created_at,
     sum(b.credits)::text as credits, sum(b.reserved)::text as reserved,
-    min(b.expires_at) filter (where b.side = 0) as expires_at
+    case when min(b.own_lot) is null then min(b.expires_at) filter (where b.side = 0) else first_expiry(a.id) end as expires_at
   from account a join balance b on b.account = a.id`;
 
 interface StoredAccountRow {

@@ -22,7 +22,7 @@ export interface Balance {
   readonly credits: Credits;
   readonly reserved: Credits;
   readonly available: Credits;
-  /** Undefined: the credit never expires. */
+  /** When the first of it expires; undefined: never. */
   readonly expiresAt: Date | undefined;
 }
 
@@ -55,6 +55,8 @@ export interface StatementEntry {
   readonly cause: string | undefined;
   readonly actor: string | undefined;
   readonly reason: string | undefined;
+  /** The lot that it is of, where the account has lots. */
+  readonly lot: { readonly id: number; readonly reference: string } | undefined;
 }
 
 /** A page of a statement. */
@@ -93,12 +95,14 @@ export interface StatementQuery {
 export async function readStatement(db: Pool, query: StatementQuery): Promise<StatementPage> {
   const opening = query.after?.balance ?? (await readOpening(db, query));
   const { rows } = await db.query<EntryRow>(
-    `select id::text, at, (extract(epoch from at) * 1000000)::bigint::text as at_micros, kind, amount::text,
-       reserved_delta::text, messages, segments, reference, cause, actor, reason
-     from ledger_entry
-     where account = $1 and at >= $2 and at < coalesce($3::timestamptz, 'infinity')
-       and ($4::bigint is null or (at, id) > (timestamptz 'epoch' + $4::bigint * interval '1 microsecond', $5::bigint))
-     order by at, id limit $6`,
+    `select e.id::text, e.at, (extract(epoch from e.at) * 1000000)::bigint::text as at_micros, e.kind, e.amount::text,
+       e.reserved_delta::text, e.messages, e.segments, e.reference, e.cause, e.actor, e.reason, e.lot,
+       l.reference as lot_reference
+     from ledger_entry e left join lot l on l.id = e.lot
+     where e.account = $1 and e.at >= $2 and e.at < coalesce($3::timestamptz, 'infinity')
+       and ($4::bigint is null
+         or (e.at, e.id) > (timestamptz 'epoch' + $4::bigint * interval '1 microsecond', $5::bigint))
+     order by e.at, e.id limit $6`,
     [
       query.accountId,
       query.from,
@@ -127,7 +131,7 @@ export async function readStatement(db: Pool, query: StatementQuery): Promise<St
 }
 
 const BALANCES = `select a.name, sum(b.credits)::text as credits, sum(b.reserved)::text as reserved,
-  min(b.expires_at) filter (where b.side = 0) as expires_at
+  case when min(b.own_lot) is null then min(b.expires_at) filter (where b.side = 0) else first_expiry(a.id) end as expires_at
   from account a join balance b on b.account = a.id`;
 
 interface BalanceRow {
@@ -172,6 +176,8 @@ interface EntryRow {
   cause: string | null;
   actor: string | null;
   reason: string | null;
+  lot: number | null;
+  lot_reference: string | null;
 }
 
 function entryOf(row: EntryRow, balance: Credits): StatementEntry {
@@ -188,5 +194,9 @@ function entryOf(row: EntryRow, balance: Credits): StatementEntry {
     cause: row.cause ?? undefined,
     actor: row.actor ?? undefined,
     reason: row.reason ?? undefined,
+    lot:
+      row.lot === null || row.lot_reference === null
+        ? undefined
+        : { id: row.lot, reference: row.lot_reference },
   };
 }

@@ -21,9 +21,12 @@ export interface Posted {
   readonly existing: boolean;
 }
 
-/** Why nothing was posted. `otherPosting`: the reference is taken by another kind or amount. */
+/**
+ * Why nothing was posted. `otherPosting`: the reference is taken by another kind or amount. `trial`: a trial account has
+ * its opening credit only.
+ */
 export type PostingRefusal =
-  | { readonly refused: 'noSuchAccount' | 'terminated' | 'otherPosting' }
+  | { readonly refused: 'noSuchAccount' | 'terminated' | 'otherPosting' | 'trial' }
   | { readonly refused: 'belowMinimum'; readonly minimum: string };
 
 /**
@@ -50,7 +53,21 @@ export async function topUpWithin(
   if (account.status === 'terminated') return { refused: 'terminated' };
   if (topUp.credits < account.minimum)
     return { refused: 'belowMinimum', minimum: account.minimumText };
-  if (account.expired) await expireCredit(client, account.id, topUp.actor);
+  if (account.trial && topUp.reference !== OPENING_REFERENCE) return { refused: 'trial' };
+  const posted =
+    account.hasLots || !account.topUpExtendsBalance
+      ? await topUpLot(client, account, topUp)
+      : await topUpBalance(client, account, topUp);
+  await auditPosting(client, topUp, 'account.topUp', topUp.credits);
+  return posted;
+}
+
+/** A top-up of one balance: its expiry becomes that of all of it. */
+async function topUpBalance(
+  client: ClientBase,
+  account: LockedAccount,
+  topUp: Posting & { credits: Credits },
+): Promise<Posted> {
   const posted = await postEntry(client, {
     ...topUp,
     accountId: account.id,
@@ -58,25 +75,47 @@ export async function topUpWithin(
     amount: topUp.credits,
     reason: null,
   });
-  const { rows } = await client.query<{ expires_at: Date | null }>(
-    `update balance set expires_at = case when $2::int > 0
-         then greatest(coalesce(expires_at, '-infinity'), now() + $2::int * interval '1 day') end
-       where account = $1 and side = 0 returning expires_at`,
-    [account.id, account.creditValidDays],
-  );
   await client.query(
-    'insert into top_up (account, reference, credits, entry, expires_at, actor) values ($1, $2, $3, $4, $5, $6)',
+    `with moved as (
+       update balance set expires_at = case when $2::timestamptz is not null
+           then greatest(coalesce(expires_at, '-infinity'), $2::timestamptz) end
+         where account = $1 and side = 0 returning expires_at)
+     insert into top_up (account, reference, credits, entry, expires_at, actor)
+       select $1, $3, $4, $5, expires_at, $6 from moved`,
     [
       account.id,
+      account.creditEnd,
       topUp.reference,
       topUp.credits.toString(),
       posted.entry.toString(),
-      rows[0]?.expires_at ?? null,
       topUp.actor,
     ],
   );
-  await auditPosting(client, topUp, 'account.topUp', topUp.credits);
   return posted;
+}
+
+/** A top-up that is a lot of its own; where terms changed back to one balance it renews the other valid lots as well. */
+async function topUpLot(
+  client: ClientBase,
+  account: LockedAccount,
+  topUp: Posting & { credits: Credits },
+): Promise<Posted> {
+  const { rows } = await client.query<EntryRow>(
+    `with made as (select id as entry, kind, amount, at from top_up_lot($1, $2, $3, $4, $5, $6)),
+       noted as (insert into top_up (account, reference, credits, entry, expires_at, actor)
+         select $1, $5, $2, entry, $3, $6 from made)
+     select entry::text, kind, amount::text, at, false as existing from made`,
+    [
+      account.id,
+      topUp.credits.toString(),
+      account.creditEnd,
+      account.topUpExtendsBalance,
+      topUp.reference,
+      topUp.actor,
+    ],
+  );
+  if (rows[0] === undefined) throw new Error('top_up_lot must post');
+  return postedOf(rows[0]);
 }
 
 /**
@@ -98,32 +137,74 @@ export async function postByOperator(
   });
 }
 
-interface LockedAccount {
+/**
+ * Takes all available credit of an account, once per reference: a violation, a termination, whatever the terms or an
+ * operator say. What is reserved for messages under way stays until they end. With nothing left an entry of 0 says so.
+ * @param forfeit cause such as `violation`, `termination`, `operator`
+ */
+export async function forfeitBalance(
+  pool: Pool,
+  forfeit: Posting & { reason: string; cause: string },
+): Promise<Posted | PostingRefusal> {
+  return inTransaction(pool, (client) => forfeitWithin(client, forfeit));
+}
+
+/** As forfeitBalance, inside the caller's transaction; the audit makes it the last thing there. */
+export async function forfeitWithin(
+  client: ClientBase,
+  forfeit: Posting & { reason: string; cause: string },
+): Promise<Posted | PostingRefusal> {
+  const account = await lockForPosting(client, forfeit.account);
+  if (account === undefined) return { refused: 'noSuchAccount' };
+  const posted = await postEntry(client, {
+    ...forfeit,
+    accountId: account.id,
+    kind: 'forfeit',
+    amount: null,
+  });
+  if (posted.existing) return posted.kind === 'forfeit' ? posted : { refused: 'otherPosting' };
+  await auditPosting(client, forfeit, 'account.forfeit', posted.amount, forfeit.reason);
+  return posted;
+}
+
+/** The opening credit counts once per account name: its top-up has this reference. */
+export const OPENING_REFERENCE = 'opening';
+
+/** An account whose side 0 is locked. */
+export interface LockedAccount {
   readonly id: number;
   readonly status: AccountStatus;
-  readonly creditValidDays: number;
+  /** Until when credit lasts that comes now; undefined: it never expires. */
+  readonly creditEnd: Date | null;
+  readonly topUpExtendsBalance: boolean;
+  readonly hasLots: boolean;
+  readonly trial: boolean;
   readonly minimum: bigint;
   readonly minimumText: string;
-  /** Its credit ran out of time, posted or not. */
-  readonly expired: boolean;
+  readonly purchaseRefundWithinHours: number;
 }
 
 /** The lock of the balance row comes first: of two calls with one reference the second then sees the first's entry. */
-async function lockForPosting(
+export async function lockForPosting(
   client: ClientBase,
   name: string,
 ): Promise<LockedAccount | undefined> {
   const { rows } = await client.query<{
     id: number;
     status: AccountStatus;
-    days: number | null;
+    credit_end: Date | null;
+    extends: boolean;
+    lots: boolean;
+    trial: boolean;
     minimum: string | null;
     minimum_micro: string;
-    expired: boolean;
+    refund_hours: number;
   }>(
-    `select a.id, a.status, (t.spec->>'creditValidDays')::int as days, t.spec->>'topUpMinimum' as minimum,
+    `select a.id, a.status, credit_end(a.id) as credit_end, b.own_lot is not null as lots,
+       coalesce((a.spec->>'trial')::boolean, false) as trial,
+       coalesce((t.spec->>'topUpExtendsBalance')::boolean, true) as extends, t.spec->>'topUpMinimum' as minimum,
        (coalesce((t.spec->>'topUpMinimum')::numeric, 0) * 1000000)::bigint::text as minimum_micro,
-       coalesce(b.expires_at <= now(), false) as expired
+       coalesce((t.spec->>'purchaseRefundWithinHours')::float8, 0) as refund_hours
      from balance b join account a on a.id = b.account
        left join resource t on t.kind = 'terms' and t.name = a.spec->>'terms'
      where a.name = $1 and b.side = 0 for no key update of b`,
@@ -134,10 +215,13 @@ async function lockForPosting(
     row && {
       id: row.id,
       status: row.status,
-      creditValidDays: row.days ?? 0,
+      creditEnd: row.credit_end,
+      topUpExtendsBalance: row.extends,
+      hasLots: row.lots,
+      trial: row.trial,
       minimum: BigInt(row.minimum_micro),
       minimumText: row.minimum ?? '0',
-      expired: row.expired,
+      purchaseRefundWithinHours: row.refund_hours,
     }
   );
 }
@@ -150,18 +234,19 @@ interface EntryRow {
   existing: boolean;
 }
 
-interface PostedEntry extends Posted {
+/** A posting with its kind. */
+export interface PostedEntry extends Posted {
   readonly kind: EntryKind;
 }
 
-async function findPosted(
+/** What stands under a reference of an account. */
+export async function findPosted(
   client: ClientBase,
   accountId: number,
   reference: string,
 ): Promise<PostedEntry | undefined> {
   const { rows } = await client.query<EntryRow>(
-    `select id::text as entry, kind, amount::text, at, true as existing from ledger_entry
-     where account = $1 and reference = $2`,
+    `select entry::text, kind, amount::text, at, true as existing from find_posting($1, $2)`,
     [accountId, reference],
   );
   return rows[0] && postedOf(rows[0]);
@@ -172,28 +257,29 @@ async function postEntry(
   spec: {
     accountId: number;
     kind: EntryKind;
-    amount: Credits;
+    /** null: all that is available, taken. */
+    amount: Credits | null;
     reference: string;
     actor: string;
     reason: string | null;
+    cause?: string;
   },
 ): Promise<PostedEntry> {
   const { rows } = await client.query<EntryRow>(
     `select entry::text, kind, amount::text, at, existing
-     from post_entry($1, $2, $3::bigint, p_reference => $4, p_actor => $5, p_reason => $6)`,
-    [spec.accountId, spec.kind, spec.amount.toString(), spec.reference, spec.actor, spec.reason],
+     from post_entry($1, $2, $3::bigint, p_reference => $4, p_actor => $5, p_reason => $6, p_cause => $7)`,
+    [
+      spec.accountId,
+      spec.kind,
+      spec.amount?.toString() ?? null,
+      spec.reference,
+      spec.actor,
+      spec.reason,
+      spec.cause ?? null,
+    ],
   );
   if (rows[0] === undefined) throw new Error('post_entry without a guard must post');
   return postedOf(rows[0]);
-}
-
-/** What is left of a credit that ran out is taken before new credit comes: a top-up does not bring it back. */
-async function expireCredit(client: ClientBase, accountId: number, actor: string): Promise<void> {
-  await client.query(
-    `select from available($1) as left_, post_entry($1, 'expiry', -left_, p_actor => $2, p_cause => 'creditExpired')
-     where left_ > 0`,
-    [accountId, actor],
-  );
 }
 
 function postedOf(row: EntryRow): PostedEntry {
@@ -214,7 +300,8 @@ function samePosting(
   return posted.kind === kind && posted.amount === amount ? posted : { refused: 'otherPosting' };
 }
 
-async function auditPosting(
+/** The audit row of a posting; last in its transaction. */
+export async function auditPosting(
   client: ClientBase,
   posting: Posting,
   action: string,

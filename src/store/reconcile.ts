@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import { MESSAGE_ID_EPOCH_MS, messageId, messageIdMs } from '../domain/ids.ts';
 import { credits, formatCredits } from '../domain/money.ts';
+import { LOTS_ARE_SUMS, LOTS_MATCH_MESSAGES, PURCHASE_REFUNDS } from './reconcile-lots.ts';
 import { readSnapshot } from './snapshot.ts';
 
 /** What is compared with what. */
@@ -17,7 +18,10 @@ export type ReconciliationCheck =
   | 'refundWithinCharge'
   | 'reserveIsChargedOrReleased'
   | 'correctionHasEntry'
-  | 'correctionWithinPrice';
+  | 'correctionWithinPrice'
+  | 'lotIsSumOfEntries'
+  | 'lotMatchesMessages'
+  | 'purchaseRefundHasEntry';
 
 /** One difference. `expected` and `found` are credits in decimals, or counts where `what` says so. */
 export interface Mismatch {
@@ -186,7 +190,8 @@ const ACCEPT_BATCHES = `
 const REPLACE_BATCHES = `
   select a.name as account, coalesce('message ' || r.id || ', version ' || r.version, 'entry ' || e.id) as place,
     'difference' as what, r.difference::text as expected, (e.reserved_delta - e.amount)::text as found
-  from (select * from ledger_entry where side = 0 and cause = 'replaced' and at >= $1) e
+  from (select coalesce(posting, id) as id, account, batch, sum(reserved_delta) as reserved_delta, sum(amount) as amount
+      from ledger_entry where side = 0 and cause = 'replaced' and at >= $1 group by 1, 2, 3) e
     full join (select * from replacement where at >= $1 and (difference <> 0 or entry is not null)) r on r.entry = e.id
     left join account a on a.id = coalesce(e.account, r.account)
   where r.difference is distinct from e.reserved_delta - e.amount or r.account is distinct from e.account
@@ -243,7 +248,8 @@ const CORRECTIONS = `
   select a.name as account, coalesce('message ' || c.message, 'entry ' || e.id) as place, 'correction' as what,
     c.amount::text as expected, e.amount::text as found
   from (select * from correction where amount <> 0 or entry is not null) c
-    full join (select * from ledger_entry where kind = 'correction') e on e.id = c.entry
+    full join (select coalesce(posting, id) as id, account, sum(amount) as amount, sum(reserved_delta) as reserved_delta
+      from ledger_entry where kind = 'correction' group by 1, 2) e on e.id = c.entry
     left join account a on a.id = coalesce(c.account, e.account)
   where c.amount is distinct from e.amount or c.account is distinct from e.account
     or e.reserved_delta <> 0 order by a.id, e.id`;
@@ -277,4 +283,7 @@ const CHECKS: readonly Check[] = [
   { name: 'reserveIsChargedOrReleased', since: false, sql: RESERVE_IS_SETTLED },
   { name: 'correctionHasEntry', since: false, sql: CORRECTIONS },
   { name: 'correctionWithinPrice', since: false, sql: CORRECTION_WITHIN_PRICE },
+  { name: 'lotIsSumOfEntries', since: false, sql: LOTS_ARE_SUMS },
+  { name: 'lotMatchesMessages', since: true, sql: LOTS_MATCH_MESSAGES },
+  { name: 'purchaseRefundHasEntry', since: false, sql: PURCHASE_REFUNDS },
 ];

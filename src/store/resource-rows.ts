@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountStatus } from '../domain/catalog.ts';
+import { parseCredits } from '../domain/money.ts';
 import type { ResourceChange } from '../domain/resource-diff.ts';
 import {
   type AccountSpec,
@@ -193,6 +194,10 @@ async function storeAccount(
      on conflict (name) do update set version = $2, spec = $3 returning id`,
     [account.name, version, JSON.stringify(spec), demo],
   );
+  await client.query(
+    'update balance set credit_line = $2 where account = $1 and side = 0 and credit_line <> $2',
+    [rows[0]?.id, microOf(account.creditLine)],
+  );
   for (const { systemId, passwordHash, ...rest } of binds) {
     if (passwordHash === undefined)
       throw new Error(`the password of ${systemId} must be hashed before it is stored`);
@@ -202,6 +207,12 @@ async function storeAccount(
       [rows[0]?.id, systemId, passwordHash, JSON.stringify(rest)],
     );
   }
+}
+
+function microOf(decimal: string): string {
+  const parsed = parseCredits(decimal);
+  if (typeof parsed !== 'bigint') throw new Error(`money ${decimal} ${parsed.error}`);
+  return parsed.toString();
 }
 
 async function storeCarrier(

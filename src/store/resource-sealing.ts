@@ -2,6 +2,7 @@ import {
   type NewSecret,
   withHashedPasswords,
   withSealedSecrets,
+  withSealedWebhook,
 } from '../domain/resource-secrets.ts';
 import type { AccountSpec, CarrierSpec, ResourceKind, SpecOf } from '../domain/resources.ts';
 
@@ -11,7 +12,7 @@ export interface SecretKeeper {
   hash(password: string, beside?: string): Promise<string>;
   /** Whether a clear secret is the stored (hashed or sealed) one. */
   matches(clear: string, stored: string): Promise<boolean>;
-  /** A carrier's password as it is stored. */
+  /** A secret that must be read again as it is stored: a carrier's password, a webhook's key. */
   seal(password: string): string;
   /** A random password of at most 8 characters. */
   generate(): string;
@@ -26,7 +27,7 @@ export interface GeneratedSecret {
 }
 
 /**
- * A spec with no secret in clear: passwords of binds hashed, of carriers sealed. What had to be generated is added to
+ * A spec with no secret in clear: passwords of binds hashed, of carriers and secrets of webhooks sealed. What had to be generated is added to
  * `generated`.
  */
 export async function clearedSpec<K extends ResourceKind>(
@@ -46,7 +47,8 @@ async function hashed(
   secrets: SecretKeeper,
   generated: GeneratedSecret[],
 ): Promise<AccountSpec> {
-  return withHashedPasswords(account, (password, systemId, beside) =>
+  const sealed = withSealedWebhook(account, (secret) => secrets.seal(secret));
+  return withHashedPasswords(sealed, (password, systemId, beside) =>
     secrets.hash(clearOf(password, { kind: 'bind', name: systemId }, secrets, generated), beside),
   );
 }

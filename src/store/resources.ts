@@ -12,7 +12,7 @@ import { type ResourceFile, type ResourceSet, resourceSetOf } from '../domain/re
 import { writeAudit } from './audit.ts';
 import { configChanged, lockConfig } from './config-version.ts';
 import { inTransaction } from './pool.ts';
-import { topUpWithin } from './postings.ts';
+import { OPENING_REFERENCE, topUpWithin } from './postings.ts';
 import { readResources, storeChange } from './resource-rows.ts';
 import { clearedSpec, type GeneratedSecret, type SecretKeeper } from './resource-sealing.ts';
 
@@ -185,9 +185,6 @@ async function storeChanges(
   }
   return generated;
 }
-
-/** The opening credit counts once per account name: its top-up has this reference. */
-const OPENING_REFERENCE = 'opening';
 
 /** A system_id may move from one account to another in one apply: it leaves the old one before any is written. */
 async function freeSystemIds(client: ClientBase, diff: ResourceDiff): Promise<void> {

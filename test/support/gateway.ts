@@ -366,6 +366,7 @@ function recorder(reports: Report[]): GatewayObserver {
     throttled: note('throttled'),
     policyDecision: note('policyDecision'),
     money: note('money'),
+    creditWarning: note('creditWarning'),
     inbound: note('inbound'),
     deliveriesExpired: note('deliveriesExpired'),
     malformedPdu: note('malformedPdu'),

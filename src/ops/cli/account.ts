@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { suggestSecret } from '../../domain/resource-secrets.ts';
 import { pathOf, queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
+import { addCreditCommands } from './credit.ts';
 import { formatFields, formatTable } from './io.ts';
 
 /** `account ...`: accounts and their credits. */
@@ -16,6 +17,7 @@ export function addAccount(program: Command, context: CliContext): void {
   addPenalty(account, context);
   addBalance(account, context);
   addStatement(account, context);
+  addCreditCommands(account, context);
   addStatusChange(account, context, 'suspend', 'stop an account; its queued messages end');
   addStatusChange(account, context, 'resume', 'let a suspended account send again');
   addStatusChange(account, context, 'terminate', 'end an account for good');
@@ -153,7 +155,9 @@ function addBalance(account: Command, context: CliContext): void {
     .option('--json', 'print JSON')
     .action(async (name: string, options: JsonOption) => {
       const path = pathOf('v1', 'accounts', name, 'balance');
-      print(context, options, await apiClient(context).get(z.looseObject({}), path), formatFields);
+      const balance = await apiClient(context).get(z.looseObject({}), path);
+      // Lots have a command of their own.
+      print(context, options, balance, (all) => formatFields({ ...all, lots: undefined }));
     });
 }
 
@@ -224,6 +228,7 @@ const statementSchema = z.looseObject({
       messages: z.int(),
       reference: z.string().optional(),
       reason: z.string().optional(),
+      lot: z.looseObject({ reference: z.string() }).optional(),
     }),
   ),
 });
@@ -247,7 +252,9 @@ function statementText(statement: z.output<typeof statementSchema>): string {
     entry.reserved,
     entry.balance,
     String(entry.messages),
-    [entry.reference, entry.reason].filter((part) => part !== undefined).join(' '),
+    [entry.reference, entry.reason, entry.lot && `(lot ${entry.lot.reference})`]
+      .filter((part) => part !== undefined)
+      .join(' '),
   ]);
   const table = formatTable(
     ['time', 'kind', 'amount', 'reserved', 'credits after', 'messages', 'reference'],

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Credits, credits, formatCredits, parseCredits, ZERO } from '../../domain/money.ts';
+import { credits, formatCredits, subtract } from '../../domain/money.ts';
 import { findAccount } from '../../store/accounts.ts';
 import {
   readBalance,
@@ -7,9 +7,11 @@ import {
   type StatementCursor,
   type StatementEntry,
 } from '../../store/ledger-read.ts';
-import { type Posted, type PostingRefusal, postByOperator, topUp } from '../../store/postings.ts';
+import { type Lot, readLots } from '../../store/lots.ts';
+import { postByOperator, topUp } from '../../store/postings.ts';
 import { type Api, type ApiDeps, actorOf, nameParams } from './api.ts';
-import { badRequest, conflict, notFound, Problem } from './problem.ts';
+import { accepted, answerPosting, money, postedSchema, reason, reference } from './posting.ts';
+import { badRequest, notFound } from './problem.ts';
 
 /** Money of an account: balance, statement, top-ups, penalties, adjustments. Every POST needs a reference. */
 export function addMoneyRoutes(app: Api, deps: ApiDeps): void {
@@ -26,6 +28,8 @@ function addBalance(app: Api, deps: ApiDeps): void {
     {
       schema: {
         summary: 'What an account has',
+        description:
+          'lots, where the account has any, in the order in which they are spent; expiresAt is then the first expiry.',
         tags: ['money'],
         params: nameParams,
         response: {
@@ -35,6 +39,7 @@ function addBalance(app: Api, deps: ApiDeps): void {
             reserved: z.string(),
             available: z.string(),
             expiresAt: z.iso.datetime().nullable(),
+            lots: z.array(lotSchema).optional(),
           }),
         },
       },
@@ -42,12 +47,14 @@ function addBalance(app: Api, deps: ApiDeps): void {
     async (request) => {
       const balance = await readBalance(deps.pool, request.params.name);
       if (balance === undefined) throw notFound('account', request.params.name);
+      const lots = await readLots(deps.pool, request.params.name);
       return {
         account: balance.account,
         credits: formatCredits(balance.credits),
         reserved: formatCredits(balance.reserved),
         available: formatCredits(balance.available),
         expiresAt: balance.expiresAt?.toISOString() ?? null,
+        ...(lots.length > 0 && { lots: lots.map(lotBody) }),
       };
     },
   );
@@ -194,25 +201,27 @@ function addAdjustments(app: Api, deps: ApiDeps): void {
   );
 }
 
-const money = z.string().transform((text, context): Credits => {
-  const parsed = parseCredits(text);
-  if (typeof parsed === 'bigint') return parsed;
-  context.addIssue({ code: 'custom', message: parsed.error });
-  return ZERO;
-});
-const reference = z.string().min(1).max(200);
-const reason = z.string().min(1).max(500);
-
-const postedSchema = z.object({
-  account: z.string(),
-  entry: z.string(),
-  kind: z.string(),
-  credits: z.string(),
+const lotSchema = z.object({
+  id: z.int(),
   reference: z.string(),
-  at: z.iso.datetime(),
-  existing: z.boolean(),
+  original: z.string(),
+  credits: z.string(),
+  reserved: z.string(),
   available: z.string(),
+  expiresAt: z.iso.datetime().nullable(),
 });
+
+function lotBody(lot: Lot): z.output<typeof lotSchema> {
+  return {
+    id: lot.id,
+    reference: lot.reference,
+    original: formatCredits(lot.original),
+    credits: formatCredits(lot.credits),
+    reserved: formatCredits(lot.reserved),
+    available: formatCredits(subtract(lot.credits, lot.reserved)),
+    expiresAt: lot.expiresAt?.toISOString() ?? null,
+  };
+}
 
 const entrySchema = z.object({
   id: z.string(),
@@ -227,6 +236,7 @@ const entrySchema = z.object({
   cause: z.string().optional(),
   actor: z.string().optional(),
   reason: z.string().optional(),
+  lot: z.object({ id: z.int(), reference: z.string() }).optional(),
 });
 
 const statementSchema = z.object({
@@ -238,51 +248,6 @@ const statementSchema = z.object({
   closing: z.string(),
   next: z.string().optional(),
 });
-
-/** A refused posting as a problem. A total switch: a new refusal does not compile until it has a status. */
-function accepted(name: string, result: Posted | PostingRefusal): Posted {
-  if (!('refused' in result)) return result;
-  switch (result.refused) {
-    case 'noSuchAccount':
-      throw notFound('account', name);
-    case 'terminated':
-      throw conflict('account-terminated', `the account ${name} is terminated for good`);
-    case 'otherPosting':
-      throw conflict('reference-taken', 'this reference was posted with another kind or amount');
-    case 'belowMinimum':
-      throw new Problem(
-        422,
-        'below-minimum',
-        `the terms of ${name} take top-ups from ${result.minimum} credits on`,
-      );
-  }
-}
-
-/** 201 for a new posting, 200 for one that stood already; only a new one is counted. */
-async function answerPosting(
-  deps: ApiDeps,
-  account: string,
-  kind: 'top_up' | 'penalty' | 'adjustment',
-  posted: Posted,
-  reference: string,
-  reply: { code(status: number): { send(body: z.output<typeof postedSchema>): unknown } },
-): Promise<unknown> {
-  if (!posted.existing) {
-    const size = posted.amount < 0n ? -posted.amount : posted.amount;
-    deps.metrics.credits.child(account, kind).inc(Number(size));
-  }
-  const balance = await readBalance(deps.pool, account);
-  return reply.code(posted.existing ? 200 : 201).send({
-    account,
-    entry: posted.entry.toString(),
-    kind,
-    credits: formatCredits(posted.amount),
-    reference,
-    at: posted.at.toISOString(),
-    existing: posted.existing,
-    available: formatCredits(balance?.available ?? ZERO),
-  });
-}
 
 function entryBody(entry: StatementEntry): z.output<typeof entrySchema> {
   return {
@@ -298,6 +263,7 @@ function entryBody(entry: StatementEntry): z.output<typeof entrySchema> {
     ...(entry.cause !== undefined && { cause: entry.cause }),
     ...(entry.actor !== undefined && { actor: entry.actor }),
     ...(entry.reason !== undefined && { reason: entry.reason }),
+    ...(entry.lot && { lot: entry.lot }),
   };
 }
 

@@ -11,6 +11,7 @@ import { addBindRoutes } from './binds.ts';
 import { addCarrierProbeRoute } from './carrier-probe.ts';
 import { addCarrierProfileRoutes } from './carrier-profiles.ts';
 import { addCarrierRoutes } from './carriers.ts';
+import { addCreditRoutes } from './credit.ts';
 import { addDocsRoutes, documentedSchema } from './docs.ts';
 import { addHealthRoutes } from './health.ts';
 import { addMessageRoutes } from './messages.ts';
@@ -93,6 +94,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addDocsRoutes(app);
   addAccountRoutes(app, options);
   addMoneyRoutes(app, options);
+  addCreditRoutes(app, options);
   addMessageRoutes(app, options);
   addResourceRoutes(app, options);
   addCarrierRoutes(app, options);

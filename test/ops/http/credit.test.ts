@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type OpsBench, startOps } from '../ops-bench.ts';
+
+const RESOURCES = `
+tariffs: {standard: {"*": "0.05"}}
+terms:
+  lots: {topUpExtendsBalance: false, creditValidDays: 10, purchaseRefundWithinHours: 48, topUpMinimum: "1"}
+accounts:
+  - {name: acme, tariff: standard, terms: lots, credit: "10", creditLine: "2.5"}
+  - {name: tryout, tariff: standard, terms: lots, credit: "1", trial: true}
+`;
+
+let ops: OpsBench;
+beforeAll(async () => {
+  ops = await startOps();
+  const put = await ops.request('PUT', '/v1/resources', RESOURCES, {
+    'content-type': 'application/yaml',
+  });
+  expect(put.status).toBe(200);
+});
+afterAll(() => ops.stop());
+
+const post = (account: string, what: string, body: object) =>
+  ops.request('POST', `/v1/accounts/${account}/${what}`, body);
+
+describe('GET /v1/accounts/{name}/balance', () => {
+  it('shows the lots in the order in which they are spent', async () => {
+    await post('acme', 'top-ups', { credits: '5', reference: 'invoice 2' });
+    const { json } = await ops.request('GET', '/v1/accounts/acme/balance');
+    expect(json).toMatchObject({ credits: '15', reserved: '0', available: '15' });
+    expect(json.lots).toMatchObject([
+      { reference: 'opening', original: '10', credits: '10', available: '10' },
+      { reference: 'invoice 2', original: '5', credits: '5' },
+    ]);
+    expect(json.expiresAt).toBe(json.lots[0].expiresAt);
+    const statement = await ops.request('GET', '/v1/accounts/acme/statement');
+    expect(statement.json.entries.map((entry: { lot: object }) => entry.lot)).toMatchObject([
+      { reference: 'opening' },
+      { reference: 'invoice 2' },
+    ]);
+  });
+});
+
+describe('an account with a creditLine', () => {
+  it('has it where accept looks, and loses it when it is taken away', async () => {
+    const line = async () =>
+      (await ops.pool.query('select credit_line from balance where account = 1 and side = 0'))
+        .rows[0].credit_line;
+    expect(await line()).toBe(2_500_000n);
+    await ops.request('PATCH', '/v1/accounts/acme', { creditLine: null });
+    expect(await line()).toBe(0n);
+  });
+});
+
+describe('POST /v1/accounts/{name}/purchase-refunds', () => {
+  const body = { topUpReference: 'invoice 2', reference: 'credit note 1', reason: 'withdrawn' };
+
+  it('pays back what is unspent, once a reference', async () => {
+    const first = await post('acme', 'purchase-refunds', body);
+    expect(first.status).toBe(201);
+    expect(first.json).toMatchObject({ kind: 'purchase_refund', credits: '-5', available: '10' });
+    const again = await post('acme', 'purchase-refunds', body);
+    expect(again.status).toBe(200);
+    expect(again.json).toMatchObject({ existing: true, available: '10' });
+  });
+
+  it('says why it does not', async () => {
+    const none = await post('acme', 'purchase-refunds', { ...body, reference: 'credit note 2' });
+    expect(none.status).toBe(409);
+    expect(none.json.type).toBe('urn:smppgate:problem:nothing-left');
+    const other = { ...body, topUpReference: 'opening', reference: 'credit note 3' };
+    await ops.pool.query("update top_up set at = now() - interval '49 hours' where account = 1");
+    const late = await post('acme', 'purchase-refunds', other);
+    expect(late.status).toBe(409);
+    expect(late.json.detail).toContain('within 48 hours');
+    const unknown = await post('acme', 'purchase-refunds', { ...other, topUpReference: 'x' });
+    expect(unknown.status).toBe(404);
+    const trial = await post('tryout', 'purchase-refunds', other);
+    expect(trial.json.type).toBe('urn:smppgate:problem:trial-account');
+  });
+});
+
+describe('a trial account', () => {
+  it('takes no top-up until it is none, and has no credit line', async () => {
+    const topUp = { credits: '5', reference: 'first purchase' };
+    const refused = await post('tryout', 'top-ups', topUp);
+    expect(refused.status).toBe(409);
+    expect(refused.json.type).toBe('urn:smppgate:problem:trial-account');
+    const patched = await ops.request('PATCH', '/v1/accounts/tryout', { creditLine: '1' });
+    expect(patched.status).toBe(422);
+    await ops.request('PATCH', '/v1/accounts/tryout', { trial: false });
+    expect((await post('tryout', 'top-ups', topUp)).status).toBe(201);
+  });
+});
+
+describe('GET /v1/expiring-credit', () => {
+  it('names what expires within the days asked for', async () => {
+    const { json } = await ops.request('GET', '/v1/expiring-credit?days=11');
+    expect(json.expiring.map((one: { account: string }) => one.account)).toEqual([
+      'acme',
+      'tryout',
+      'tryout',
+    ]);
+    expect((await ops.request('GET', '/v1/expiring-credit?days=9')).json.expiring).toEqual([]);
+  });
+});
+
+describe('POST /v1/accounts/{name}/forfeits', () => {
+  it('takes all that is available, once a reference', async () => {
+    const body = { reference: 'case 7', reason: 'violation' };
+    const first = await post('acme', 'forfeits', body);
+    expect(first.status).toBe(201);
+    expect(first.json).toMatchObject({ kind: 'forfeit', credits: '-10', available: '0' });
+    expect((await post('acme', 'forfeits', body)).json).toMatchObject({ existing: true });
+  });
+});
