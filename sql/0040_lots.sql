@@ -1071,8 +1071,8 @@ declare
 begin
   select * into strict t from top_up where id = p_top_up and account = p_account;
   select coalesce(sum(amount), 0) into refunded from purchase_refund where top_up = t.id;
-  select sum(s.credits - s.reserved) into left_ from ledger_entry e join lot l on l.id = e.lot and not l.own
-    join lot_side s on s.lot = l.id where e.id = t.entry and (l.expires_at is null or l.expires_at > now());
+  select sum(case when l.expires_at <= now() then 0 else s.credits - s.reserved end) into left_
+    from ledger_entry e join lot l on l.id = e.lot and not l.own join lot_side s on s.lot = l.id where e.id = t.entry;
   if left_ is null then
     -- A top-up of before lots is part of the account's own lot.
     select sum(s.credits - s.reserved) into left_ from balance b join lot_side s on s.lot = b.own_lot

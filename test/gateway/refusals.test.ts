@@ -173,7 +173,7 @@ describe('a submit_sm that is refused', () => {
     expect(await gateway.money('broke')).toMatchObject({ credits: '0' });
   });
 
-  it('for expired credit gets 0x402, whatever is left', async () => {
+  it('for expired credit gets 0x402, and the credit is gone with it', async () => {
     const esme = await bind('late');
     expect(await statusOf(esme, {})).toBe(0);
     await gateway.sql(
@@ -181,7 +181,7 @@ describe('a submit_sm that is refused', () => {
        where account = (select id from account where name = 'late') and side = 0`,
     );
     expect(await statusOf(esme, {})).toBe(0x402);
-    expect(await gateway.money('late')).toMatchObject({ credits: '9.9' });
+    expect(await gateway.money('late')).toMatchObject({ credits: '0' });
   });
 
   it('gets 0x58 over the rate of its bind', async () => {

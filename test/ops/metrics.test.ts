@@ -45,6 +45,8 @@ describe('createMetrics', () => {
       credits_total: 'account,kind',
       balance_credits: 'account',
       ledger_mismatches: '',
+      credit_warnings_total: 'account,event',
+      webhooks_total: 'account,result',
       malformed_pdus_total: 'side',
       protocol_errors_total: 'side,error',
       event_loop_lag_seconds: '',

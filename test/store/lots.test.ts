@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccountId } from '../../src/domain/ids.ts';
 import { credits } from '../../src/domain/money.ts';
 import { type AcceptRow, writeAccept } from '../../src/store/accept.ts';
+import { postCorrection } from '../../src/store/corrections.ts';
 import { readBalance, readStatement } from '../../src/store/ledger-read.ts';
 import { expireDue, readExpiring, readLots } from '../../src/store/lots.ts';
-import { createStorePool } from '../../src/store/pool.ts';
+import { createStorePool, inTransaction } from '../../src/store/pool.ts';
 import { forfeitBalance, postByOperator, topUp } from '../../src/store/postings.ts';
 import { refundPurchase } from '../../src/store/purchase-refunds.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
@@ -357,6 +358,43 @@ describe('postings by lots', () => {
   });
 });
 
+describe('postCorrection', () => {
+  it('gives back to the lots of the message, and takes from them in order', async () => {
+    const { id, name } = await opened();
+    const first = await buy(name, 60_000);
+    const second = await buy(name, 100_000);
+    await expireIn(first, 1_000);
+    await expireIn(second, 2_000);
+    const failed = submit(node, id, { segments: 2 }); // 60 + 40
+    const delivered = submit(node, id);
+    await accept([failed, delivered]);
+    await settle([
+      end(failed, { cause: 'noReceipt', state: UNDELIV }),
+      end(delivered, { cause: 'noReceipt', state: UNDELIV, refund: micro(50_000) }),
+    ]);
+    const correct = (row: AcceptRow, amount: number) =>
+      inTransaction(pool, (client) =>
+        postCorrection(client, node.epoch, {
+          message: row.id,
+          account: id,
+          carrier: null,
+          state: UNDELIV,
+          fault: 1,
+          err: 0,
+          doneAtMs: Date.now(),
+          amount: micro(amount),
+          reason: 'late receipt',
+        }),
+      );
+    expect(await correct(failed, 50_000)).toBe(true);
+    expect(await correct(failed, 50_000)).toBe(false);
+    expect(await lotsOf(name)).toEqual({ [first]: 10_000, [second]: 100_000 });
+    expect(await correct(delivered, -50_000)).toBe(true);
+    expect(await lotsOf(name)).toEqual({ [second]: 60_000 });
+    await booksAreRight();
+  });
+});
+
 describe('refundPurchase', () => {
   const wanted = (account: string, topUpReference: string, reference = 'back') => ({
     account,
@@ -385,6 +423,21 @@ describe('refundPurchase', () => {
     expect(await refundPurchase(pool, wanted(name, 'no such', 'new'))).toEqual({
       refused: 'noSuchTopUp',
     });
+    await booksAreRight();
+  });
+
+  it('pays back nothing of a lot that expired, whatever else there is', async () => {
+    const { id, name } = await opened({ topUpExtendsBalance: true });
+    const before = await buy(name, 80_000);
+    await setTerms(name, { topUpExtendsBalance: false });
+    const lot = await buy(name, 100_000);
+    await expireIn(lot, -1);
+    expect(await refundPurchase(pool, wanted(name, lot))).toEqual({ refused: 'nothingLeft' });
+    await accept([submit(node, id)]);
+    // What it had before lots is its own lot.
+    const own = await refundPurchase(pool, wanted(name, before, 'own'));
+    expect(own).toMatchObject({ amount: -30_000n });
+    expect(await lotsOf(name)).toEqual({});
     await booksAreRight();
   });
 

@@ -107,6 +107,10 @@ describe('runCli', () => {
       'account top-up',
       'account balance',
       'account statement',
+      'account lots',
+      'account expiring',
+      'account purchase-refund',
+      'account forfeit',
       'account suspend',
       'account resume',
       'account terminate',
@@ -271,6 +275,25 @@ describe('account', () => {
     const statement = await run('account statement newco');
     expect(statement.out).toMatch(/^opening 0\n/);
     expect(statement.out).toMatch(/closing 7\n$/);
+  });
+
+  it('shows lots and what expires, pays a purchase back and forfeits', async () => {
+    expect((await run('account lots newco')).out).toBe('none\n'); // one balance
+    await ops.pool.query(
+      `update resource set spec = spec || '{"topUpExtendsBalance": false, "creditValidDays": 5}'
+       where kind = 'terms' and name = (select spec->>'terms' from account where name = 'newco')`,
+    );
+    await run('account top-up newco 2 --reference lot-1');
+    expect((await run('account lots newco')).out).toMatch(/lot-1 +2 +2 +0 +\d{4}-/);
+    expect((await run('account statement newco')).out).toContain('(lot lot-1)');
+    expect((await run('account expiring --days 6')).out).toMatch(/newco +lot-1 +2 +\d{4}-/);
+    const back = ['account', 'purchase-refund', 'newco', 'lot-1', '--reference', 'note 1'];
+    expect((await run([...back, '--reason', 'withdrawn'])).out).toContain('purchase_refund');
+    expect((await run([...back, '--reason', 'withdrawn'])).out).toContain('posted before');
+    expect(
+      (await run(['account', 'forfeit', 'newco', '--reference', 'f', '--reason', 'x'])).out,
+    ).toContain('forfeit');
+    expect((await run('account balance newco')).out).toContain('available  0');
   });
 
   it('suspends, resumes and terminates with a reason', async () => {
