@@ -1,4 +1,4 @@
--- Credit as lots, its expiry, purchase refunds, warnings (docs/adr/0007-credit-as-lots.md).
+-- Credit as lots, its expiry, purchase refunds, warnings (docs/adr/0008-credit-as-lots.md).
 --
 -- An account has lots from its first top-up under terms with topUpExtendsBalance: false. Then each of its entries names a
 -- lot, and a lot's credits and reserved are the sums of its entries, side by side as in balance. What the account had
