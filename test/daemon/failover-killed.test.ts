@@ -72,6 +72,11 @@ describe('a node killed (kill -9) when receipts that name the next carrier are a
       ),
     );
     const taken = await first.taken(MESSAGES);
+    // What the first carrier answered is stored: nothing of it is unknown after the kill.
+    await until('its answers are stored', async () => {
+      const stored = await stage.value('select count(*) from dispatch where status = 0');
+      return stored === String(MESSAGES);
+    });
     let answered = 0;
     for (const submit of taken)
       void first.receipt(submit, { stat: 'UNDELIV', err: '069' }).then(
