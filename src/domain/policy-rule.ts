@@ -23,8 +23,32 @@ export interface PolicyInput {
  * synchronous and constant in time.
  */
 export interface PolicyFacts {
-  /** Whether a number wants no messages of this account. */
-  optedOut(account: AccountId, destination: string): boolean;
+  /** Whether a number wants no messages of this account, of this sender or of this class. */
+  optedOut(account: AccountId, destination: string, sender: string, trafficClass: string): boolean;
+  /** Whether a number allowed messages of this class, or all messages of the account. */
+  hasConsent(account: AccountId, destination: string, trafficClass: string): boolean;
+  /** What is registered of a sender, for the account or for all; in no order. */
+  registrationsOf(account: AccountId, sender: string): readonly SenderRegistration[];
+  /** MCC and MNC ("42001"), or MCC alone, of a number; undefined: it is not known. */
+  networkOf(destination: string): string | undefined;
+  /**
+   * What a rule remembers of an account: bounded, this node's own, lost with it.
+   * @param rule kind and name of the rule; what it made once it is given again
+   */
+  remembered<T extends object>(rule: string, account: AccountId, make: () => T): T;
+}
+
+/** A sender as it is registered; '' is any. */
+export interface SenderRegistration {
+  readonly status: 'pending' | 'approved' | 'blocked';
+  readonly trafficClass: string;
+  /** ISO 3166-1 alpha-2. */
+  readonly country: string;
+  /** MCC and MNC. */
+  readonly operator: string;
+  /** Unix ms; 0 and Infinity where there is no limit. */
+  readonly fromMs: number;
+  readonly untilMs: number;
 }
 
 /** What a rule found in a message. The detail never repeats content or numbers: it goes to logs and timelines. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { RuleAction } from './policy-rule.ts';
 import { RULE_KINDS, type RuleKindName } from './rules/kinds.ts';
+import { country } from './rules/parts.ts';
 import { name } from './schema-parts.ts';
 
 const RULES_MAX = 1_000;
@@ -22,6 +23,8 @@ const whenSchema = z.strictObject({
     .array(z.string().regex(/^[0-9]{1,15}$/, 'must be 1 to 15 digits'))
     .max(CONDITION_VALUES_MAX)
     .optional(),
+  /** Of recipients, ISO 3166-1 alpha-2. */
+  countries: z.array(country).max(CONDITION_VALUES_MAX).optional(),
 });
 
 const common = {
@@ -47,6 +50,15 @@ export const ruleSchema = z
     ...common,
     bannedWords: RULE_KINDS.bannedWords.schema.optional(),
     optOut: RULE_KINDS.optOut.schema.optional(),
+    consent: RULE_KINDS.consent.schema.optional(),
+    suspendedDestinations: RULE_KINDS.suspendedDestinations.schema.optional(),
+    recipientPattern: RULE_KINDS.recipientPattern.schema.optional(),
+    hours: RULE_KINDS.hours.schema.optional(),
+    senderRegistered: RULE_KINDS.senderRegistered.schema.optional(),
+    classes: RULE_KINDS.classes.schema.optional(),
+    duplicates: RULE_KINDS.duplicates.schema.optional(),
+    caps: RULE_KINDS.caps.schema.optional(),
+    closedPrefixes: RULE_KINDS.closedPrefixes.schema.optional(),
   })
   .superRefine((rule, ctx) => {
     const [kind, ...more] = kindsIn(rule);

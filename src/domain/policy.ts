@@ -1,3 +1,4 @@
+import { countryOf } from './number-country.ts';
 import { compileOptOutWords, type OptOutWords } from './opt-out-words.ts';
 import type { Finding, PolicyFacts, PolicyInput, RuleAction, RuleCheck } from './policy-rule.ts';
 import { kindsIn, type PolicySpec, type RuleSpec, type WhenSpec } from './policy-schema.ts';
@@ -153,13 +154,15 @@ function compileWhen(when: WhenSpec): (input: PolicyInput) => boolean {
     ?.filter((sender) => sender.endsWith('*'))
     .map((sender) => sender.slice(0, -1));
   const { prefixes } = when;
+  const countries = when.countries && new Set(when.countries);
   return (input) =>
     (accounts === undefined || accounts.has(input.account)) &&
     (classes === undefined || classes.has(input.trafficClass)) &&
     (beginnings === undefined ||
       exact.has(input.sender) ||
       beginnings.some((beginning) => input.sender.startsWith(beginning))) &&
-    (prefixes === undefined || prefixes.some((prefix) => input.destination.startsWith(prefix)));
+    (prefixes === undefined || prefixes.some((prefix) => input.destination.startsWith(prefix))) &&
+    (countries === undefined || countries.has(countryOf(input.destination) ?? ''));
 }
 
 /** The words of all its rules of this kind. */

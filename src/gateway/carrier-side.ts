@@ -13,6 +13,7 @@ import { ReceiptPath } from './receipt.ts';
 import { Recovery } from './recovery.ts';
 import { Requeue } from './requeue.ts';
 import { ScheduledMessages } from './scheduled.ts';
+import { SuspensionSweep } from './suspension-sweep.ts';
 import { UnknownOutcomes } from './unknown.ts';
 import { unknownStore } from './unknown-store.ts';
 import { UpstreamAnswers } from './upstream-answers.ts';
@@ -195,7 +196,7 @@ export function newScheduled(parts: GatewayParts, requeue: Requeue): ScheduledMe
 }
 
 export function newJanitor(parts: GatewayParts): Janitor {
-  const { connect } = parts.options;
+  const { connect, recipients } = parts.options;
   return new Janitor({
     ...parts.common,
     connect: () => connect('janitor'),
@@ -205,6 +206,13 @@ export function newJanitor(parts: GatewayParts): Janitor {
     endBySegments: (message) => parts.endings.bySegments(message),
     endByKnownSegments: (message) => parts.endings.byKnownSegments(message),
     endByOneReceipt: (message) => parts.endings.byOneReceipt(message),
+    suspensions: new SuspensionSweep({
+      ...parts.common,
+      suspensions: recipients.suspensions,
+      networkOf: (msisdn) => parts.networkOf(msisdn),
+      load: (ids) => parts.loader.load(ids),
+      stop: (message) => parts.stop(message),
+    }),
   });
 }
 

@@ -31,6 +31,7 @@ export function newSubmitPath(parts: GatewayParts): SubmitPath {
     keys: parts.keys,
     rates: parts.options.limits.rates,
     facts: factsOf(parts),
+    suspensions: parts.options.recipients.suspensions,
     accept: parts.lanes.accept,
     aliases: new Aliases(parts.common.pool),
     firstOf: (keys) => withClient(parts.common.pool, (client) => firstOfKeys(client, keys)),
@@ -114,6 +115,5 @@ export function newWaitingList(parts: GatewayParts): WaitingList {
 
 /** What the rules of policies look up. */
 function factsOf(parts: GatewayParts): PolicyFacts {
-  const { optOuts } = parts.options;
-  return { optedOut: (account, destination) => optOuts.has(account, destination) };
+  return parts.options.recipients.facts((msisdn) => parts.networkOf(msisdn));
 }

@@ -6,7 +6,6 @@ import type { BindBook } from './bind-book.ts';
 import type { Carriers } from './carriers.ts';
 import type { Customers } from './customers.ts';
 import type { Lanes } from './lanes.ts';
-import type { Message } from './message.ts';
 import type { Outbox } from './outbox.ts';
 import type { ParkedReceipts } from './parked-receipts.ts';
 import { type GatewayOptions, GatewayParts } from './parts.ts';
@@ -115,7 +114,7 @@ export class Gateway {
 
   /** Ends queued messages of an account that was suspended or terminated, by its terms. */
   endQueuedOf(account: AccountId): Promise<void> {
-    return this.#parts.janitor.endQueuedOf(account, (message) => this.#stop(message));
+    return this.#parts.janitor.endQueuedOf(account, (message) => this.#parts.stop(message));
   }
 
   /** Lets what is in flight finish: no more is sent, answers are booked, then the lanes are emptied and closed. */
@@ -161,17 +160,6 @@ export class Gateway {
     await this.#parts.expiry.close();
     const lanes: { close(): Promise<void> }[] = Object.values(this.lanes);
     await Promise.all(lanes.map((lane) => lane.close()));
-  }
-
-  /** Ends a queued message of an account that was stopped, in whatever version it is. */
-  #stop(message: Message): void {
-    this.#parts.endings.stopped(message, (verdict) => {
-      if (verdict !== 2) return;
-      const stop = (newer: Message | undefined) => newer !== undefined && this.#stop(newer);
-      const failed = (error: unknown) =>
-        this.#parts.options.observer.note('warn', 'replacedNotRead', { reason: String(error) });
-      this.#parts.loader.newer(message).then(stop, failed);
-    });
   }
 
   /** Leases without an answer to store (the link was lost before they were written) end apart from the sent lane. */

@@ -20,6 +20,7 @@ import { CreditKeeper } from './credit-keeper.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import type { SegmentEnd } from './receipt.ts';
+import type { SuspensionSweep } from './suspension-sweep.ts';
 
 /** Messages ended in one step. */
 const DUE_PAGE = 500;
@@ -55,6 +56,8 @@ export interface JanitorDeps {
   endBySegments(message: Message): void;
   endByKnownSegments(message: Message): void;
   endByOneReceipt(message: Message): void;
+  /** Ends what is queued for suspended destinations. */
+  readonly suspensions: Pick<SuspensionSweep, 'turn'>;
 }
 
 /**
@@ -139,6 +142,7 @@ export class Janitor {
     while ((await walkDue(client, dbNowMs)) && performance.now() < until);
     while ((await this.#endDue(client, dbNowMs)) && performance.now() < until);
     await this.#credit.work(dbNowMs, until);
+    await this.#deps.suspensions.turn(client);
     if (await needsCut(client)) {
       const number = await cutPartition(client, { now: () => performance.now(), sleep });
       if (number !== undefined) this.#deps.observer.note('info', 'partitionCut', { number });

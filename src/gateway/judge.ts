@@ -1,4 +1,4 @@
-import type { Catalog, CatalogBind } from '../domain/catalog.ts';
+import type { Catalog, CatalogAccount, CatalogBind } from '../domain/catalog.ts';
 import type { CarrierId } from '../domain/ids.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
 import type { PolicyFacts } from '../domain/policy-rule.ts';
@@ -15,8 +15,9 @@ import { PolicyStep } from './policy-step.ts';
 import type { QueuedCounts } from './queued-counts.ts';
 import type { RateLimits } from './rates.ts';
 import type { Routable, Router } from './router.ts';
+import type { SuspensionList } from './suspension-list.ts';
 import { unfitFor } from './upstream-quirks.ts';
-import { submitTimes } from './validity.ts';
+import { type SubmitTimes, submitTimes, validUntil } from './validity.ts';
 
 /** esm_class bits 5-2: an ESME sends messages (0) or acknowledgements of a recipient (SMPP 3.4 §5.2.12). */
 const MESSAGE_TYPE = 0x3c;
@@ -47,6 +48,8 @@ export interface JudgeDeps {
   readonly router: Pick<Router, 'choose' | 'next'>;
   readonly rates: RateLimits;
   readonly facts: PolicyFacts;
+  /** Where nothing goes, whatever the account's policy. */
+  readonly suspensions: Pick<SuspensionList, 'isEmpty' | 'refusalOf'>;
   readonly observer: GatewayObserver;
   readonly queued: Pick<QueuedCounts, 'of'>;
 }
@@ -97,10 +100,15 @@ export class Judge {
     const times = submitTimes(pdu, account, nowMs);
     if ('status' in times) return times;
 
+    const suspended = this.#suspended(destination.msisdn, nowMs);
+    if (suspended !== undefined) return { refusal: suspended };
     const text = textOf(pdu, DEFAULT_ALPHABET);
     const verdict = this.#policy.judge(bind.account, pdu, destination.msisdn, text, nowMs);
     if (verdict.refused !== undefined)
       return { refusal: verdict.refused.refusal, answer: verdict.refused.status };
+    const deferred = deferredTimes(pdu, account, times, verdict.notBeforeMs, nowMs);
+    if (deferred === undefined)
+      return refuse('outsideHours', 'the hours for such messages begin when its validity is over');
     const unitPrice = account.tariff.priceFor(destination.msisdn);
     if (unitPrice === undefined) return refuse('noRoute', 'no price for this number');
     const { msisdn } = destination;
@@ -110,7 +118,7 @@ export class Judge {
     const segments = segmentsOf(pdu, DEFAULT_ALPHABET);
     const fitting = this.#fitting(routable, carrier, pdu, segments);
     if (typeof fitting !== 'number') return { refusal: fitting };
-    const { validUntilMs, releaseAtMs } = times;
+    const { validUntilMs, releaseAtMs } = deferred;
     return {
       destination: msisdn,
       text,
@@ -120,6 +128,11 @@ export class Judge {
       validUntilMs,
       releaseAtMs,
     };
+  }
+
+  #suspended(msisdn: string, nowMs: number): Refusal | undefined {
+    const { suspensions, facts } = this.#deps;
+    return suspensions.isEmpty ? undefined : suspensions.refusalOf(msisdn, nowMs, facts.networkOf);
   }
 
   /** The carrier that was chosen, or else another of the route that can take this message; why none can. */
@@ -145,6 +158,27 @@ export class Judge {
     }
     return first ?? { key: 'noRoute', detail: 'no route to this number' };
   }
+}
+
+/**
+ * When a message goes that a rule defers: not before its own schedule, and within its validity. A default validity
+ * begins when it is to be sent.
+ * @returns undefined: not within its validity
+ */
+function deferredTimes(
+  pdu: SubmitSm,
+  account: CatalogAccount,
+  times: SubmitTimes,
+  notBeforeMs: number,
+  nowMs: number,
+): SubmitTimes | undefined {
+  if (notBeforeMs <= Math.max(nowMs, times.releaseAtMs)) return times;
+  const { validity_period } = pdu;
+  const validUntilMs = Number.isFinite(notBeforeMs)
+    ? validUntil(validity_period, account, nowMs, notBeforeMs)
+    : undefined;
+  if (validUntilMs === undefined || notBeforeMs >= validUntilMs) return undefined;
+  return { validUntilMs, releaseAtMs: notBeforeMs };
 }
 
 function refuse(key: RefusalKey, detail: string): Problem {

@@ -17,9 +17,9 @@ import { ChangeFeed } from './change-feed.ts';
 import { Gateway } from './gateway.ts';
 import { NumberNetworks } from './number-networks.ts';
 import type { GatewayObserver } from './observer.ts';
-import { OptOuts } from './opt-outs.ts';
 import { protocolWatch } from './protocol-errors.ts';
 import { createLimits, type Limits } from './rates.ts';
+import { RecipientLists } from './recipient-lists.ts';
 
 /** How often the number of living nodes is read. */
 const LIVE_NODES_MS = 2_000;
@@ -94,9 +94,9 @@ export class GatewayNode {
     });
     limits.onCatalog(options.catalog());
     const { responseTimeoutMs = SESSION_DEFAULTS.responseTimeoutMs } = options;
-    const { feed, optOuts, numbers } = await openLists(options);
+    const { feed, recipients, numbers } = await openLists(options);
     gateway = new Gateway({
-      optOuts,
+      recipients,
       numbers,
       ...options,
       responseTimeoutMs,
@@ -182,14 +182,14 @@ export class GatewayNode {
 /** What every node holds in memory of the store, kept in step. */
 async function openLists(
   options: NodeOptions,
-): Promise<{ feed: ChangeFeed; optOuts: OptOuts; numbers: NumberNetworks }> {
+): Promise<{ feed: ChangeFeed; recipients: RecipientLists; numbers: NumberNetworks }> {
   const feed = new ChangeFeed({
     connect: () => options.connect('changes'),
     onFailed: (error) => options.observer.note('warn', 'changesNotRead', { reason: String(error) }),
   });
   try {
-    const optOuts = await OptOuts.open({ ...options, feed });
-    return { feed, optOuts, numbers: await NumberNetworks.open({ ...options, feed }) };
+    const recipients = await RecipientLists.open({ ...options, feed });
+    return { feed, recipients, numbers: await NumberNetworks.open({ ...options, feed }) };
   } catch (error) {
     await feed.close();
     throw error;

@@ -58,7 +58,6 @@ import type { Manage } from './manage.ts';
 import type { Message } from './message.ts';
 import { NodeIds } from './node-ids.ts';
 import type { GatewayObserver } from './observer.ts';
-import type { OptOuts } from './opt-outs.ts';
 import { Orphans } from './orphans.ts';
 import type { Outbox } from './outbox.ts';
 import { ParkedReceipts } from './parked-receipts.ts';
@@ -67,6 +66,7 @@ import type { BindLimits, RateLimits } from './rates.ts';
 import type { ReceiptPath } from './receipt.ts';
 import { ReceiptExplainer } from './receipt-explain.ts';
 import { ReceiptSearch } from './receipt-search.ts';
+import type { RecipientLists } from './recipient-lists.ts';
 import type { Recovery } from './recovery.ts';
 import type { Replacer } from './replace.ts';
 import { ReplayBrake } from './replay-brake.ts';
@@ -87,7 +87,7 @@ export interface GatewayOptions {
   readonly observer: GatewayObserver;
   readonly authenticator: Authenticator;
   readonly limits: { readonly rates: RateLimits; readonly binds: BindLimits };
-  readonly optOuts: OptOuts;
+  readonly recipients: RecipientLists;
   /** Whose ported numbers are. */
   readonly numbers: NumberLookup;
   readonly maxPduOctets: number;
@@ -342,6 +342,23 @@ export class GatewayParts {
       if (this.styleOf(carrier) === style) return carrier;
       without.add(carrier);
     }
+  }
+
+  /** Whose a number is: ported, or by its prefix. */
+  networkOf(msisdn: string): string | undefined {
+    const ported = this.options.numbers.networkOf(msisdn);
+    return ported ?? this.common.catalog().networks.networkOf(msisdn);
+  }
+
+  /** Ends a queued message that is stopped (its account or its destination was suspended), in whatever version it is. */
+  stop(message: Message): void {
+    this.endings.stopped(message, (verdict) => {
+      if (verdict !== 2) return;
+      const stop = (newer: Message | undefined) => newer !== undefined && this.stop(newer);
+      const failed = (error: unknown) =>
+        this.options.observer.note('warn', 'replacedNotRead', { reason: String(error) });
+      this.loader.newer(message).then(stop, failed);
+    });
   }
 
   takeLease(carrier: CarrierId, keys: readonly Sending[]): Promise<TakenLease> {

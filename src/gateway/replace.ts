@@ -180,7 +180,7 @@ export class Replacer {
       toGsm7(submit, account.defaultAlphabet) ?? malformedMessage(submit, DEFAULT_ALPHABET);
     if (malformed !== undefined) return { status: malformed.commandStatus };
     const text = textOf(submit, DEFAULT_ALPHABET);
-    const { refused } = this.#policy.judge(
+    const { refused, notBeforeMs } = this.#policy.judge(
       account,
       submit,
       copy.destination,
@@ -188,7 +188,11 @@ export class Replacer {
       this.#deps.now(),
     );
     if (refused !== undefined) return { refused: refused.refusal.key };
-    return { submit, segments: segmentsOf(submit, DEFAULT_ALPHABET), ...times };
+    // Deferred it keeps its own time, if that is later.
+    const releaseAtMs = times.releaseAtMs ?? copy.releaseAtMs;
+    if (notBeforeMs >= times.validUntilMs) return { refused: 'outsideHours' };
+    const deferred = notBeforeMs > releaseAtMs && { releaseAtMs: notBeforeMs };
+    return { submit, segments: segmentsOf(submit, DEFAULT_ALPHABET), ...times, ...deferred };
   }
 
   /** Both counted from now; an empty one leaves what there is (SMPP 3.4 §4.10.1). A schedule that has passed is none. */

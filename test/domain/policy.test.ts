@@ -3,6 +3,7 @@ import { accountId } from '../../src/domain/ids.ts';
 import { compilePolicy, PASS, type PolicyVerdict } from '../../src/domain/policy.ts';
 import type { PolicyFacts, PolicyInput } from '../../src/domain/policy-rule.ts';
 import { policySchema } from '../../src/domain/policy-schema.ts';
+import { facts, NOBODY } from './facts.ts';
 
 const INPUT: PolicyInput = {
   text: 'hello',
@@ -13,7 +14,6 @@ const INPUT: PolicyInput = {
   trafficClass: 'promotional',
   atMs: 0,
 };
-const NOBODY: PolicyFacts = { optedOut: () => false };
 
 /** What a policy of these rules makes of a message that differs from INPUT in some ways. */
 function judged(
@@ -104,11 +104,11 @@ describe('judge', () => {
     expect(judged([rule], { text: 'casino', trafficClass: 'otp' }).refused).toBeDefined();
   });
 
-  it('asks for the opt-out of this account and number', () => {
+  it('asks for the opt-out of this account, number, sender and class', () => {
     const asked: unknown[][] = [];
-    const facts = { optedOut: (...of: unknown[]) => asked.push(of) === 1 };
-    expect(judged([{ optOut: {} }], {}, facts).refused?.refusal.key).toBe('optedOut');
-    expect(asked).toEqual([[7, '966512345678']]);
+    const optedOut = (...of: unknown[]) => asked.push(of) === 1;
+    expect(judged([{ optOut: {} }], {}, facts({ optedOut })).refused?.refusal.key).toBe('optedOut');
+    expect(asked).toEqual([[7, '966512345678', 'ACME', 'promotional']]);
   });
 });
 

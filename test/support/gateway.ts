@@ -321,7 +321,7 @@ export function eventually<T>(check: () => T | Promise<T>, patienceMs = PATIENCE
 
 const PEPPER = key('pepper');
 
-function sealing(): Sealing {
+export function sealing(): Sealing {
   return new Sealing([key('master')], (octets) => crypto.getRandomValues(Buffer.alloc(octets)));
 }
 

@@ -14,16 +14,17 @@ const schema = z.strictObject({
 
 /**
  * `optOut`: subscribers who send one of `stopWords` get no more messages of the account until they send one of
- * `startWords`; messages to numbers on the account's opt-out list are found.
+ * `startWords`; messages to numbers on the opt-out list are found: of the account or of all accounts, of the sender, of
+ * the class.
  */
 export const optOut = ruleKind({
   schema,
-  actions: ['refuse', 'flag'],
+  actions: ['refuse', 'hold', 'flag', 'suspend'],
   compile() {
     const found = {
       refusal: { key: 'optedOut', detail: 'the recipient has opted out' },
     } as const;
-    return (input, facts) =>
-      facts.optedOut(input.accountId, input.destination) ? found : undefined;
+    return ({ accountId, destination, sender, trafficClass }, facts) =>
+      facts.optedOut(accountId, destination, sender, trafficClass) ? found : undefined;
   },
 });

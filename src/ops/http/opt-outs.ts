@@ -1,27 +1,31 @@
 import { z } from 'zod';
 import type { AccountId } from '../../domain/ids.ts';
-import { normaliseDestination } from '../../domain/msisdn.ts';
-import { findAccountId } from '../../store/accounts.ts';
+import { RECIPIENTS_MAX } from '../../gateway/recipient-set.ts';
 import { writeAudit } from '../../store/audit.ts';
-import { countOptOuts, listOptOuts, type OptOut, setOptOuts } from '../../store/opt-outs.ts';
+import { listOptOuts, type OptOut, setOptOuts } from '../../store/opt-outs.ts';
 import { inTransaction } from '../../store/pool.ts';
+import { countRecipients, type RecipientScope, scopeIds } from '../../store/recipient-scopes.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
-import { badRequest, conflict, notFound } from './problem.ts';
-
-/** Numbers in one request: some 150 KB. Larger lists go in several. */
-const NUMBERS_MAX = 10_000;
-const BODY_MAX_OCTETS = 1024 * 1024;
-/** What every node holds in memory at the most (gateway/opt-out-set.ts: half of 2^23 slots). */
-const OPT_OUTS_MAX = 4_000_000;
-/** SMPP 3.4 §5.2.5 and §5.2.6. */
-const TON_INTERNATIONAL = 1;
-const NPI_ISDN = 1;
+import {
+  accountNamed,
+  addBulkScope,
+  BULK_MAX_OCTETS,
+  ENTRIES_MAX,
+  eachChecked,
+  entriesOf,
+  hashesOf,
+  msisdnOf,
+} from './bulk.ts';
+import { badRequest, conflict } from './problem.ts';
+import { afterOf, afterSchema, nextOf } from './recipient-pages.ts';
 
 /** The numbers that want no messages of an account: list, add, remove, one or many at once. */
 export function addOptOutRoutes(app: Api, deps: ApiDeps): void {
   addListing(app, deps);
-  addSetting(app, deps, true);
-  addSetting(app, deps, false);
+  addBulkScope(app, (scope) => {
+    addSetting(scope, deps, true);
+    addSetting(scope, deps, false);
+  });
 }
 
 function addListing(app: Api, deps: ApiDeps): void {
@@ -32,29 +36,30 @@ function addListing(app: Api, deps: ApiDeps): void {
         summary: 'List the opt-outs of an account, or look one number up',
         tags: ['opt-outs'],
         querystring: z.object({
-          account: z.string().min(1).max(64),
+          account: z.string().min(1).max(64).describe('"*": those of all accounts'),
           number: z.string().max(20).optional(),
-          after: z
-            .string()
-            .regex(/^[0-9a-f]{0,32}$/)
-            .default('')
-            .describe('`next` of the page before'),
-          limit: z.coerce.number().int().min(1).max(NUMBERS_MAX).default(1000),
+          after: afterSchema,
+          limit: z.coerce.number().int().min(1).max(10_000).default(1000),
         }),
         response: { 200: listSchema },
       },
     },
     async (request) => {
       const { account, number, after, limit } = request.query;
-      const id = await accountOf(deps, account);
-      const hashes =
-        number === undefined ? undefined : hashesOf(deps, numberOf(number, 'querystring.number'));
-      const page = { after: Buffer.from(after, 'hex'), limit: limit + 1, hashes };
-      const rows = await listOptOuts(deps.pool, id, page);
+      const id = await accountNamed(deps, account);
+      const msisdn = number === undefined ? undefined : msisdnOf(number);
+      if (number !== undefined && msisdn === undefined)
+        throw badRequest('querystring.number: is not international');
+      const hashes = msisdn === undefined ? undefined : hashesOf(deps, msisdn);
+      const rows = await listOptOuts(deps.pool, id, {
+        ...afterOf(after),
+        limit: limit + 1,
+        hashes,
+      });
       const shown = rows.slice(0, limit);
       return {
         optOuts: shown.map((row) => bodyOf(deps, account, row)),
-        ...(rows.length > limit && { next: shown.at(-1)?.hash.toString('hex') }),
+        ...(rows.length > limit && { next: nextOf(shown.at(-1)) }),
       };
     },
   );
@@ -64,23 +69,34 @@ function addSetting(app: Api, deps: ApiDeps, out: boolean): void {
   app.route({
     method: out ? 'PUT' : 'DELETE',
     url: '/v1/opt-outs',
-    bodyLimit: BODY_MAX_OCTETS,
+    bodyLimit: BULK_MAX_OCTETS,
     schema: {
       summary: out ? 'Opt numbers out of an account' : 'Opt numbers in again',
-      description: `One \`number\` or up to ${NUMBERS_MAX} \`numbers\`; \`changed\` are those that were not so before.`,
+      description:
+        `JSON: one \`number\` or a list of \`numbers\`; text/csv: a number a line, application/x-ndjson: ` +
+        `\`{"number"}\` a line, with account, sender and class in the query. At most ${ENTRIES_MAX}; all or nothing. ` +
+        'account "*": of all accounts; sender, class: only that sender, only that class (objection to marketing: ' +
+        'promotional). `changed` are those that were not so before.',
       tags: ['opt-outs'],
-      body: settingSchema,
+      querystring: scopeSchema,
       response: { 200: z.object({ account: z.string(), changed: z.int() }) },
     },
     handler: async (request) => {
-      const body = request.body as z.output<typeof settingSchema>;
-      const id = await accountOf(deps, body.account);
-      const numbers = body.numbers ?? [body.number ?? ''];
-      const wanted = numbers.map((number, i) =>
-        numberOf(number, body.numbers === undefined ? 'body.number' : `body.numbers.${i}`),
+      const entries = entriesOf(request.body, 'numbers', ['number']);
+      const query = request.query as z.output<typeof scopeSchema>;
+      const [first] = entries;
+      const {
+        account,
+        sender,
+        class: trafficClass,
+      } = scopeOf({ ...query, ...asObject(first?.entry) });
+      const numbers = eachChecked(entries, (entry) =>
+        numberOf(entry, account, sender, trafficClass),
       );
-      const changed = await set(deps, actorOf(request), { ...body, id }, wanted, out);
-      return { account: body.account, changed };
+      const id = await accountNamed(deps, account);
+      const scope = { sender: sender.toLowerCase(), trafficClass };
+      const changed = await set(deps, actorOf(request), { account, id, scope }, numbers, out);
+      return { account, changed };
     },
   });
 }
@@ -88,68 +104,103 @@ function addSetting(app: Api, deps: ApiDeps, out: boolean): void {
 async function set(
   deps: ApiDeps,
   actor: string,
-  account: { readonly account: string; readonly id: AccountId },
+  what: { readonly account: string; readonly id: AccountId; readonly scope: RecipientScope },
   numbers: readonly string[],
   out: boolean,
 ): Promise<number> {
-  return inTransaction(deps.pool, async (client) => {
-    if (out && (await countOptOuts(client)) + numbers.length > OPT_OUTS_MAX)
-      throw conflict('too-many-opt-outs', `there may be ${OPT_OUTS_MAX} opt-outs at the most`);
+  // Before the lock is taken: hashing and sealing of one request go on while another one is written.
+  const sealed = numbers.map((number) => {
+    const hashes = hashesOf(deps, number);
     // In again it must be found under each key that it may stand under.
-    const settings = numbers.flatMap((number) =>
-      (out ? hashesOf(deps, number).slice(0, 1) : hashesOf(deps, number)).map((hash) => ({
-        hash,
-        sealed: deps.numbers.seal(number),
-      })),
+    return { hashes: out ? hashes.slice(0, 1) : hashes, sealed: deps.numbers.seal(number) };
+  });
+  return inTransaction(deps.pool, async (client) => {
+    if (out && (await countRecipients(client, 'optOuts')) + numbers.length > RECIPIENTS_MAX)
+      throw conflict('too-many-opt-outs', `there may be ${RECIPIENTS_MAX} opt-outs at the most`);
+    const [scope] = (await scopeIds(client, [what.scope])) ?? [];
+    if (scope === undefined) throw conflict('too-many-scopes', 'too many senders and classes');
+    const settings = sealed.flatMap((one) =>
+      one.hashes.map((hash) => ({ account: what.id, scope, hash, sealed: one.sealed })),
     );
-    const changed = await setOptOuts(client, account.id, settings, out);
+    const changed = await setOptOuts(client, settings, out);
+    const { sender, trafficClass } = what.scope;
     if (changed > 0)
       await writeAudit(client, {
         actor,
         action: out ? 'optOuts.add' : 'optOuts.remove',
-        subject: account.account,
-        detail: { changed },
+        subject: what.account,
+        detail: {
+          changed,
+          ...(sender && { sender }),
+          ...(trafficClass && { class: trafficClass }),
+        },
       });
     return changed;
   });
 }
 
-const settingSchema = z
-  .strictObject({
-    account: z.string().min(1).max(64),
-    number: z.string().min(1).max(20).optional(),
-    numbers: z.array(z.string().min(1).max(20)).min(1).max(NUMBERS_MAX).optional(),
-  })
-  .refine(({ number, numbers }) => (number === undefined) !== (numbers === undefined), {
-    error: 'needs either number or numbers',
-  });
+const scopeSchema = z.object({
+  account: z.string().min(1).max(64).optional(),
+  sender: z.string().max(21).optional(),
+  class: z.string().max(64).optional(),
+});
+
+const entrySchema = z.strictObject({
+  ...scopeSchema.shape,
+  number: z.string().min(1).max(20),
+});
+
+function scopeOf(given: Record<string, unknown>): {
+  account: string;
+  sender: string;
+  class: string;
+} {
+  const { data } = scopeSchema.safeParse(given);
+  if (data?.account === undefined)
+    throw badRequest('account: needs the name of an account, or "*"');
+  return { account: data.account, sender: data.sender ?? '', class: data.class ?? '' };
+}
+
+function asObject(entry: unknown): Record<string, unknown> {
+  return typeof entry === 'object' && entry !== null ? { ...entry } : {};
+}
+
+/** One request is about one scope: an entry that names another would be put into the wrong one. */
+function numberOf(
+  entry: unknown,
+  account: string,
+  sender: string,
+  trafficClass: string,
+): string | { readonly wrong: string } {
+  const parsed = entrySchema.safeParse(entry);
+  const msisdn = parsed.success ? msisdnOf(parsed.data.number) : undefined;
+  if (!parsed.success || msisdn === undefined) return { wrong: 'has no international number' };
+  const { data } = parsed;
+  const isSame =
+    (data.account ?? account) === account &&
+    (data.sender ?? sender) === sender &&
+    (data.class ?? trafficClass) === trafficClass;
+  return isSame ? msisdn : { wrong: 'is of another account, sender or class than the first' };
+}
 
 const optOutSchema = z.object({
   account: z.string(),
   number: z.string(),
+  sender: z.string().optional(),
+  class: z.string().optional(),
   source: z.string().describe('message: the subscriber wrote; operator: through this API'),
   at: z.iso.datetime(),
 });
 const listSchema = z.object({ optOuts: z.array(optOutSchema), next: z.string().optional() });
 
 function bodyOf(deps: ApiDeps, account: string, row: OptOut): z.output<typeof optOutSchema> {
-  const { source, at } = row;
-  return { account, number: deps.numbers.open(row.number), source, at: at.toISOString() };
-}
-
-async function accountOf(deps: ApiDeps, name: string): Promise<AccountId> {
-  const id = await findAccountId(deps.pool, name);
-  if (id === undefined) throw notFound('account', name);
-  return id;
-}
-
-function hashesOf(deps: ApiDeps, msisdn: string): Buffer[] {
-  return [deps.hashDestination(msisdn)].flat();
-}
-
-/** A number in international form; in a query "+" arrives as a blank. */
-function numberOf(text: string, at: string): string {
-  const number = normaliseDestination(text.replace(/^ /, '+'), TON_INTERNATIONAL, NPI_ISDN);
-  if ('malformed' in number) throw badRequest(`${at}: ${number.malformed}`);
-  return number.msisdn;
+  const { source, at, sender, trafficClass } = row;
+  return {
+    account,
+    number: deps.numbers.open(row.number),
+    ...(sender && { sender }),
+    ...(trafficClass && { class: trafficClass }),
+    source,
+    at: at.toISOString(),
+  };
 }

@@ -11,6 +11,7 @@ import { addBindRoutes } from './binds.ts';
 import { addCarrierProbeRoute } from './carrier-probe.ts';
 import { addCarrierProfileRoutes } from './carrier-profiles.ts';
 import { addCarrierRoutes } from './carriers.ts';
+import { addConsentRoutes } from './consents.ts';
 import { addCreditRoutes } from './credit.ts';
 import { addDocsRoutes, documentedSchema } from './docs.ts';
 import { addHealthRoutes } from './health.ts';
@@ -23,6 +24,8 @@ import { Problem, toProblem } from './problem.ts';
 import { addReceiptRoutes } from './receipts.ts';
 import { addResourceRoutes } from './resources.ts';
 import { addRoutingRoutes } from './routing.ts';
+import { addSenderRoutes } from './senders.ts';
+import { addSuspensionRoutes } from './suspensions.ts';
 import { addTraceRoutes } from './traces.ts';
 
 /** How the HTTP server is to be built. */
@@ -106,6 +109,9 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addBindRoutes(app, options);
   addTraceRoutes(app, options);
   addOptOutRoutes(app, options);
+  addConsentRoutes(app, options);
+  addSuspensionRoutes(app, options);
+  addSenderRoutes(app, options);
   addReceiptRoutes(app, options);
   addOpsPage(app, options);
 }

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { PlaceHours, WEEK_DAYS } from '../local-hours.ts';
+import { countryOf, zonesOf } from '../number-country.ts';
+import { ruleKind } from '../policy-rule.ts';
+import { isTimeZone } from '../route-hours.ts';
+import { country } from './parts.ts';
+
+const TIMES_MAX = 24; // an hour each
+const HOLIDAYS_MAX = 1_000; // of all countries for some years
+const ZONES_MAX = 50; // no country has more
+const RECIPIENTS = 'recipient';
+
+const zone = z
+  .string()
+  .max(64)
+  .refine(isTimeZone, 'must be a time zone such as Asia/Riyadh or UTC');
+
+const timeRange = z
+  .string()
+  .regex(
+    /^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$/,
+    'must be a range such as "09:00-21:00"',
+  )
+  .refine((range) => range.slice(0, 5) !== range.slice(6), 'must not end when it begins');
+
+const schema = z.strictObject({
+  /** `recipient`: by the number's first digits, in each zone that he may be in. */
+  timeZone: z
+    .union([z.literal(RECIPIENTS), zone], 'must be recipient or a time zone')
+    .default(RECIPIENTS),
+  days: z
+    .array(z.enum(WEEK_DAYS))
+    .min(1, 'must name at least one day')
+    .default([...WEEK_DAYS]),
+  /** A range that ends before it begins ends on the day after. */
+  times: z.array(timeRange).min(1, 'must have at least one range').max(TIMES_MAX),
+  /** Local dates without any open hour, everywhere or in some countries. */
+  holidays: z
+    .array(z.strictObject({ date: z.iso.date(), countries: z.array(country).min(1).optional() }))
+    .max(HOLIDAYS_MAX)
+    .default([]),
+  /** In place of all zones of a country, where numbers do not tell: those in which its recipients are. */
+  zones: z.record(country, z.array(zone).min(1).max(ZONES_MAX)).default({}),
+});
+
+/**
+ * `hours`: a message outside the open hours, by the recipient's own clock. Where his number does not say in which of
+ * several zones he is, it must be open in all of them; a number without a country is judged by UTC. `action: defer`
+ * releases the message at the first open minute.
+ */
+export const hours = ruleKind({
+  schema,
+  actions: ['refuse', 'defer', 'hold', 'flag', 'suspend'],
+  compile(spec) {
+    const places = new Map<string, PlaceHours>();
+    const placeOf = (destination: string): PlaceHours => {
+      const recipients = countryOf(destination) ?? '';
+      const zones = zonesFor(spec, recipients, destination);
+      const key = `${recipients} ${zones.join()}`;
+      const known = places.get(key);
+      if (known !== undefined) return known;
+      const place = new PlaceHours(zones, { ...spec, closedOn: holidaysIn(spec, recipients) });
+      places.set(key, place);
+      return place;
+    };
+    const found = {
+      refusal: { key: 'outsideHours', detail: 'it is outside the hours for such messages' },
+    } as const;
+    return ({ destination, atMs }) => {
+      const place = placeOf(destination);
+      if (place.isOpen(atMs)) return undefined;
+      return { ...found, untilMs: place.opensAt(atMs) ?? Number.POSITIVE_INFINITY };
+    };
+  },
+});
+
+type Spec = z.output<typeof schema>;
+
+function zonesFor(
+  { timeZone, zones }: Spec,
+  recipients: string,
+  destination: string,
+): readonly string[] {
+  if (timeZone !== RECIPIENTS) return [timeZone];
+  const found = zones[recipients] ?? zonesOf(destination);
+  return found.length > 0 ? found : ['UTC'];
+}
+
+function holidaysIn({ holidays }: Spec, recipients: string): ReadonlySet<string> {
+  return new Set(
+    holidays
+      .filter(({ countries }) => countries === undefined || countries.includes(recipients))
+      .map(({ date }) => date),
+  );
+}

@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import { countryCode } from '../country-code.ts';
+import { countryOf } from '../number-country.ts';
+import { ruleKind } from '../policy-rule.ts';
+import { whole } from '../schema-parts.ts';
+
+const RUN_MIN = 3; // two neighbours are a coincidence
+const RUN_MAX = 100;
+const STEP_MAX = 100; // each costs two look-ups a message
+/** Recipients of an account that are remembered: 24 KB each account and rule. */
+const RECENT_MAX = 2_000;
+
+const schema = z.strictObject({
+  /** So many recipients one step apart, among the last `recent`, in any order and whatever comes between. */
+  run: whole(RUN_MIN, RUN_MAX).default(10),
+  /** Steps from 1 to this. */
+  step: whole(1, STEP_MAX).default(10),
+  recent: whole(RUN_MIN, RECENT_MAX).default(500),
+  /** Numbers out of the whole numbering plan of a country; false: not looked for. */
+  random: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        /** Recipients looked at, the last ones of a country code. */
+        window: whole(50, RECENT_MAX).default(200),
+        /** So many different pairs of digits after the country code, of 100. */
+        blocks: whole(10, 100).default(80),
+        /** Or so many percent of them in no country or area code that exists. */
+        unassignedPercent: whole(1, 100).default(20),
+      }),
+    ])
+    .default({ window: 200, blocks: 80, unassignedPercent: 20 }),
+});
+
+type Spec = z.output<typeof schema>;
+
+/**
+ * `recipientPattern`: recipients that were counted up or down, or made up. It finds the message that completes the run,
+ * not the ones before it, and each that goes on. Numbers drawn at random within one operator's prefix look like
+ * anybody's customers: caps and the quality of deliveries see those.
+ */
+export const recipientPattern = ruleKind({
+  schema,
+  actions: ['refuse', 'hold', 'flag', 'suspend'],
+  compile(spec, name) {
+    const serial = {
+      refusal: { key: 'recipientPattern', detail: 'the recipients are serial numbers' },
+    } as const;
+    const random = {
+      refusal: { key: 'recipientPattern', detail: 'the recipients are random numbers' },
+    } as const;
+    return ({ accountId, destination }, facts) => {
+      const recent = facts.remembered(
+        `recipientPattern ${name}`,
+        accountId,
+        () => new RecentRecipients(spec),
+      );
+      const found = recent.add(destination);
+      return found === undefined ? undefined : found === 'serial' ? serial : random;
+    };
+  },
+});
+
+/** The last recipients of one account. */
+export class RecentRecipients {
+  readonly #spec: Spec;
+  readonly #ring: Float64Array;
+  readonly #known = new Set<number>();
+  #next = 0;
+  readonly #spreads = new Map<string, Spread>();
+
+  constructor(spec: Spec) {
+    this.#spec = spec;
+    this.#ring = new Float64Array(spec.recent);
+  }
+
+  /** Remembers a recipient (E.164 digits) and says what he completes. One known already changes nothing. */
+  add(destination: string): 'serial' | 'random' | undefined {
+    const number = Number(destination); // 15 digits at the most are exact
+    if (this.#known.has(number)) return undefined;
+    const isSerial = this.#completesRun(number);
+    this.#remember(number);
+    const isRandom = this.#spec.random !== false && this.#spreadOf(destination, this.#spec.random);
+    return isSerial ? 'serial' : isRandom ? 'random' : undefined;
+  }
+
+  /** Walks from the number both ways in each step: as long as the run at most, and mostly one look-up each. */
+  #completesRun(number: number): boolean {
+    const { run, step } = this.#spec;
+    for (let by = 1; by <= step; by++) {
+      let length = 1;
+      for (let at = number - by; length < run && this.#known.has(at); at -= by) length++;
+      for (let at = number + by; length < run && this.#known.has(at); at += by) length++;
+      if (length >= run) return true;
+    }
+    return false;
+  }
+
+  #remember(number: number): void {
+    this.#known.delete(this.#ring[this.#next] ?? 0);
+    this.#ring[this.#next] = number;
+    this.#known.add(number);
+    this.#next = (this.#next + 1) % this.#ring.length;
+  }
+
+  #spreadOf(destination: string, random: Exclude<Spec['random'], false>): boolean {
+    const code = countryCode(destination);
+    const key = countryOf(destination) === undefined && code !== NANP ? NOWHERE : code;
+    let spread = this.#spreads.get(key);
+    if (spread === undefined) {
+      if (this.#spreads.size >= SPREADS_MAX) this.#spreads.clear();
+      spread = new Spread(random.window);
+      this.#spreads.set(key, spread);
+    }
+    const block = Number(destination.slice(code.length, code.length + 2));
+    spread.add(block, countryOf(destination) === undefined);
+    return (
+      spread.blocks >= random.blocks ||
+      spread.unassigned * 100 >= random.unassignedPercent * random.window
+    );
+  }
+}
+
+/** Where there are country codes without area codes that exist. */
+const NANP = '1';
+const NOWHERE = '';
+/** Country codes of one account at once; beyond them all begin anew. 0.5 KB each. */
+const SPREADS_MAX = 50;
+const BLOCKS = 100;
+const UNASSIGNED = 128;
+
+/** The last recipients of a country code, by the pair of digits after it. */
+class Spread {
+  /** Different pairs among them. */
+  blocks = 0;
+  unassigned = 0;
+  readonly #ring: Uint8Array;
+  readonly #counts = new Uint16Array(BLOCKS);
+  #next = 0;
+  #size = 0;
+
+  constructor(window: number) {
+    this.#ring = new Uint8Array(window);
+  }
+
+  add(block: number, isUnassigned: boolean): void {
+    if (this.#size === this.#ring.length) this.#forget(this.#ring[this.#next] ?? 0);
+    else this.#size++;
+    this.#ring[this.#next] = isUnassigned ? block | UNASSIGNED : block;
+    this.#next = (this.#next + 1) % this.#ring.length;
+    const count = this.#counts[block] ?? 0;
+    this.#counts[block] = count + 1;
+    if (count === 0) this.blocks++;
+    if (isUnassigned) this.unassigned++;
+  }
+
+  #forget(entry: number): void {
+    const block = entry & ~UNASSIGNED;
+    const count = (this.#counts[block] ?? 0) - 1;
+    this.#counts[block] = count;
+    if (count === 0) this.blocks--;
+    if (entry >= UNASSIGNED) this.unassigned--;
+  }
+}

@@ -1,0 +1,159 @@
+import type { AccountId } from '../../domain/ids.ts';
+import { normaliseDestination } from '../../domain/msisdn.ts';
+import { findAccountId } from '../../store/accounts.ts';
+import { ALL_ACCOUNTS } from '../../store/opt-outs.ts';
+import type { Api, ApiDeps } from './api.ts';
+import { badRequest, notFound, type ProblemItem } from './problem.ts';
+
+/*
+ * Lists in one request: JSON, or a line an entry as CSV or NDJSON.
+ */
+
+/** Entries in one request: about a second of the database. Larger lists go in several. */
+export const ENTRIES_MAX = 50_000;
+/** As many as JSON, with room. */
+export const BULK_MAX_OCTETS = 8 * 1024 * 1024;
+/** Errors of a list that are told; the rest would only bury them. */
+const ERRORS_MAX = 100;
+const LINE_TYPES = ['text/csv', 'application/x-ndjson'];
+/** SMPP 3.4 §5.2.5 and §5.2.6. */
+const TON_INTERNATIONAL = 1;
+const NPI_ISDN = 1;
+/** In place of an account's name: all of them. */
+export const EVERY_ACCOUNT = '*';
+
+/** A list as text. */
+interface Lines {
+  readonly type: string;
+  readonly text: string;
+}
+
+/** An entry with the place where it stands, for errors. */
+export interface Given {
+  readonly at: string;
+  readonly entry: unknown;
+}
+
+/** Routes of a scope that take lists as lines, beside JSON. */
+export function addBulkScope(app: Api, add: (scope: Api) => void): void {
+  app.register(async (scope: Api) => {
+    for (const type of LINE_TYPES)
+      scope.addContentTypeParser(
+        type,
+        { parseAs: 'string', bodyLimit: BULK_MAX_OCTETS },
+        (_request, body, done) => done(null, { type, text: String(body) } satisfies Lines),
+      );
+    add(scope);
+  });
+}
+
+/**
+ * The entries of a body. JSON: one, or a list of them under `list`; what stands beside the list holds for each.
+ * @param columns of CSV; a first line that begins with the first of them names them anew
+ * @throws Problem 400 for too many or none
+ */
+export function entriesOf(body: unknown, list: string, columns: readonly string[]): Given[] {
+  const given = isLines(body) ? lineEntries(body, columns) : jsonEntries(body, list);
+  if (given.length === 0) throw badRequest(`body: has no ${list}`);
+  if (given.length > ENTRIES_MAX)
+    throw badRequest(`body: has more than ${ENTRIES_MAX} ${list}: send them in several requests`);
+  return given;
+}
+
+/** Each entry as `read` has it. @throws Problem that names the first hundred wrong ones */
+export function eachChecked<T>(
+  given: readonly Given[],
+  read: (entry: unknown) => T | { readonly wrong: string },
+): T[] {
+  const items: ProblemItem[] = [];
+  const entries: T[] = [];
+  for (const { at, entry } of given) {
+    const checked = read(entry);
+    if (isWrong(checked)) items.push({ at, message: checked.wrong });
+    else entries.push(checked);
+    if (items.length >= ERRORS_MAX) break;
+  }
+  if (items.length > 0)
+    throw badRequest(items.map((item) => `${item.at}: ${item.message}`).join('; '), items);
+  return entries;
+}
+
+/** A number in international form, or undefined; in a query "+" arrives as a blank. */
+export function msisdnOf(text: string): string | undefined {
+  const number = normaliseDestination(text.replace(/^ /, '+'), TON_INTERNATIONAL, NPI_ISDN);
+  return 'malformed' in number ? undefined : number.msisdn;
+}
+
+/** The id of an account by its name, or of all for "*". @throws Problem 404 */
+export async function accountNamed(deps: ApiDeps, name: string): Promise<AccountId> {
+  if (name === EVERY_ACCOUNT) return ALL_ACCOUNTS;
+  const id = await findAccountId(deps.pool, name);
+  if (id === undefined) throw notFound('account', name);
+  return id;
+}
+
+/** The keyed hashes under which a number may stand, the current one first. */
+export function hashesOf(deps: ApiDeps, msisdn: string): Buffer[] {
+  return [deps.hashDestination(msisdn)].flat();
+}
+
+function isLines(body: unknown): body is Lines {
+  return typeof body === 'object' && body !== null && 'type' in body && 'text' in body;
+}
+
+function isWrong(checked: unknown): checked is { readonly wrong: string } {
+  return typeof checked === 'object' && checked !== null && 'wrong' in checked;
+}
+
+function jsonEntries(body: unknown, list: string): Given[] {
+  if (typeof body !== 'object' || body === null) return [{ at: 'body', entry: body }];
+  const { [list]: entries, ...rest } = body as Record<string, unknown>;
+  if (entries === undefined) return [{ at: 'body', entry: body }];
+  if (!Array.isArray(entries)) throw badRequest(`body.${list}: must be a list`);
+  return entries.map((entry: unknown, i) => ({
+    at: `body.${list}.${i}`,
+    entry: typeof entry === 'object' ? { ...rest, ...entry } : { ...rest, number: entry },
+  }));
+}
+
+function lineEntries({ type, text }: Lines, columns: readonly string[]): Given[] {
+  const isCsv = type === 'text/csv';
+  const given: Given[] = [];
+  let names = columns;
+  for (const [i, line] of text.split('\n').entries()) {
+    const trimmed = line.trim();
+    if (trimmed === '') continue;
+    const fields = isCsv ? csvFields(trimmed) : undefined;
+    if (given.length === 0 && fields?.includes(columns[0] ?? '') === true) names = fields;
+    else
+      given.push({ at: `line ${i + 1}`, entry: fields ? named(fields, names) : jsonLine(trimmed) });
+  }
+  return given;
+}
+
+/** RFC 4180 without line breaks in fields; ";" parts them as well. */
+function csvFields(line: string): string[] {
+  if (!line.includes('"')) return line.split(/[,;]/).map((field) => field.trim());
+  const fields: string[] = [];
+  for (const match of line.matchAll(/(?:^|[,;])\s*(?:"((?:[^"]|"")*)"|([^,;]*))/g))
+    fields.push((match[1]?.replaceAll('""', '"') ?? match[2] ?? '').trim());
+  return fields;
+}
+
+/** Fields by their column; empty ones are absent. */
+function named(fields: readonly string[], columns: readonly string[]): Record<string, string> {
+  const entry: Record<string, string> = {};
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i];
+    if (field !== undefined && field !== '') entry[columns[i] ?? `column ${i + 1}`] = field;
+  }
+  return entry;
+}
+
+function jsonLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,210 @@
+import { z } from 'zod';
+import type { AccountId } from '../../domain/ids.ts';
+import { instant } from '../../domain/schema-parts.ts';
+import { writeAudit } from '../../store/audit.ts';
+import { type Consent, listConsents, setConsents } from '../../store/consents.ts';
+import { inTransaction } from '../../store/pool.ts';
+import { countRecipients, scopeIds } from '../../store/recipient-scopes.ts';
+import { type Api, type ApiDeps, actorOf } from './api.ts';
+import {
+  accountNamed,
+  addBulkScope,
+  BULK_MAX_OCTETS,
+  ENTRIES_MAX,
+  EVERY_ACCOUNT,
+  eachChecked,
+  entriesOf,
+  hashesOf,
+  msisdnOf,
+} from './bulk.ts';
+import { badRequest, conflict } from './problem.ts';
+import { afterOf, afterSchema, nextOf } from './recipient-pages.ts';
+
+/** What every node holds in memory at the most: 64 MiB (gateway/recipient-set.ts). */
+const CONSENTS_MAX = 2_000_000;
+const COLUMNS = ['number', 'class', 'textVersion', 'source', 'at', 'evidence'];
+
+/** The numbers that allowed messages of an account: list, give, withdraw, one or many at once. */
+export function addConsentRoutes(app: Api, deps: ApiDeps): void {
+  addListing(app, deps);
+  addBulkScope(app, (scope) => {
+    addSetting(scope, deps, true);
+    addSetting(scope, deps, false);
+  });
+}
+
+function addListing(app: Api, deps: ApiDeps): void {
+  app.get(
+    '/v1/consents',
+    {
+      schema: {
+        summary: 'List the consents of an account with their evidence, or look one number up',
+        tags: ['consents'],
+        querystring: z.object({
+          account: z.string().min(1).max(64),
+          number: z.string().max(20).optional(),
+          after: afterSchema,
+          limit: z.coerce.number().int().min(1).max(10_000).default(1000),
+        }),
+        response: { 200: listSchema },
+      },
+    },
+    async (request) => {
+      const { account, number, after, limit } = request.query;
+      const id = await accountNamed(deps, account);
+      const msisdn = number === undefined ? undefined : msisdnOf(number);
+      if (number !== undefined && msisdn === undefined)
+        throw badRequest('querystring.number: is not international');
+      const hashes = msisdn === undefined ? undefined : hashesOf(deps, msisdn);
+      const rows = await listConsents(deps.pool, id, {
+        ...afterOf(after),
+        limit: limit + 1,
+        hashes,
+      });
+      const shown = rows.slice(0, limit);
+      return {
+        consents: shown.map((row) => bodyOf(deps, account, row)),
+        ...(rows.length > limit && { next: nextOf(shown.at(-1)) }),
+      };
+    },
+  );
+}
+
+function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
+  app.route({
+    method: given ? 'PUT' : 'DELETE',
+    url: '/v1/consents',
+    bodyLimit: BULK_MAX_OCTETS,
+    schema: {
+      summary: given ? 'Note that numbers allowed messages' : 'Note that they no longer do',
+      description:
+        `JSON: one consent, or a list of \`consents\`; application/x-ndjson: one a line; text/csv: ` +
+        `\`${COLUMNS.join(',')}\` a line, with the account in the query. At most ${ENTRIES_MAX}; all or nothing. ` +
+        'Without `class` a consent is about all messages of the account. `changed` are those that are new, other than ' +
+        'before, or withdrawn.',
+      tags: ['consents'],
+      querystring: z.object({ account: z.string().min(1).max(64).optional() }),
+      response: { 200: z.object({ account: z.string(), changed: z.int() }) },
+    },
+    handler: async (request) => {
+      const entries = entriesOf(request.body, 'consents', COLUMNS);
+      const query = request.query as { readonly account?: string };
+      const account = query.account ?? accountIn(entries[0]?.entry);
+      if (account === undefined || account === EVERY_ACCOUNT)
+        throw badRequest('account: needs the name of an account');
+      const consents = eachChecked(entries, (entry) => consentOf(entry, account));
+      const id = await accountNamed(deps, account);
+      const changed = await set(deps, actorOf(request), { account, id }, consents, given);
+      return { account, changed };
+    },
+  });
+}
+
+async function set(
+  deps: ApiDeps,
+  actor: string,
+  { account, id }: { readonly account: string; readonly id: AccountId },
+  consents: readonly Given[],
+  given: boolean,
+): Promise<number> {
+  const classes = [...new Set(consents.map((consent) => consent.class ?? ''))];
+  const sealed = consents.map((consent) => {
+    const hashes = hashesOf(deps, consent.msisdn);
+    return { hashes: given ? hashes.slice(0, 1) : hashes, sealed: seal(deps, consent) };
+  });
+  const now = new Date(deps.now());
+  return inTransaction(deps.pool, async (client) => {
+    if (given && (await countRecipients(client, 'consents')) + consents.length > CONSENTS_MAX)
+      throw conflict('too-many-consents', `there may be ${CONSENTS_MAX} consents at the most`);
+    const asked = classes.map((trafficClass) => ({ sender: '', trafficClass }));
+    const ids = await scopeIds(client, asked);
+    if (ids === undefined) throw conflict('too-many-scopes', 'too many senders and classes');
+    const scopes = new Map(classes.map((name, i) => [name, ids[i] ?? 0]));
+    const settings = consents.flatMap((consent, i) =>
+      (sealed[i]?.hashes ?? []).map((hash) => ({
+        account: id,
+        scope: scopes.get(consent.class ?? '') ?? 0,
+        hash,
+        sealed: sealed[i]?.sealed ?? Buffer.alloc(0),
+        textVersion: consent.textVersion ?? '',
+        source: consent.source ?? '',
+        at: consent.at === undefined ? now : new Date(consent.at),
+      })),
+    );
+    const changed = await setConsents(client, settings, given);
+    if (changed > 0)
+      await writeAudit(client, {
+        actor,
+        action: given ? 'consents.give' : 'consents.withdraw',
+        subject: account,
+        detail: { changed },
+      });
+    return changed;
+  });
+}
+
+const entrySchema = z.strictObject({
+  account: z.string().optional(),
+  number: z.string().min(1).max(20),
+  class: z.string().min(1).max(64).optional(),
+  textVersion: z.string().max(100).optional().describe('of what was agreed to'),
+  source: z.string().max(100).optional().describe('where: a form, a shop, an import'),
+  at: instant.optional().describe('when; by default now'),
+  evidence: z.string().max(2_000).optional().describe('kept sealed, with the number'),
+});
+
+interface Given extends z.output<typeof entrySchema> {
+  readonly msisdn: string;
+}
+
+function accountIn(entry: unknown): string | undefined {
+  if (typeof entry !== 'object' || entry === null || !('account' in entry)) return undefined;
+  return typeof entry.account === 'string' ? entry.account : undefined;
+}
+
+function consentOf(entry: unknown, account: string): Given | { readonly wrong: string } {
+  const parsed = entrySchema.safeParse(entry);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return { wrong: `${issue?.path.join('.') || 'it'}: ${issue?.message ?? 'is no consent'}` };
+  }
+  if (parsed.data.account !== undefined && parsed.data.account !== account)
+    return { wrong: 'is of another account than the first' };
+  const msisdn = msisdnOf(parsed.data.number);
+  return msisdn === undefined
+    ? { wrong: 'has no international number' }
+    : { ...parsed.data, msisdn };
+}
+
+/** The number and its evidence, in ASCII: what is sealed is Latin-1. */
+function seal(deps: ApiDeps, { msisdn, evidence }: Given): Buffer {
+  const text = JSON.stringify({ number: msisdn, evidence });
+  return deps.numbers.seal(
+    text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  );
+}
+
+const consentSchema = z.object({
+  account: z.string(),
+  number: z.string(),
+  class: z.string().optional(),
+  textVersion: z.string(),
+  source: z.string(),
+  at: z.iso.datetime(),
+  evidence: z.string().optional(),
+});
+const listSchema = z.object({ consents: z.array(consentSchema), next: z.string().optional() });
+const sealedSchema = z.object({ number: z.string(), evidence: z.string().optional() });
+
+function bodyOf(deps: ApiDeps, account: string, row: Consent): z.output<typeof consentSchema> {
+  const { number, evidence } = sealedSchema.parse(JSON.parse(deps.numbers.open(row.sealed)));
+  return {
+    account,
+    number,
+    ...(row.trafficClass && { class: row.trafficClass }),
+    textVersion: row.textVersion,
+    source: row.source,
+    at: row.at.toISOString(),
+    ...(evidence !== undefined && { evidence }),
+  };
+}

@@ -1,0 +1,90 @@
+import type { ClientBase, Pool } from 'pg';
+import type { AccountId } from '../domain/ids.ts';
+import { byteaArray } from './byte-arrays.ts';
+
+/** The channel on which every node hears that numbers gave or withdrew their consent. */
+export const CONSENT_CHANNEL = 'smppgate_consents';
+
+/** A consent that is given or withdrawn. */
+export interface ConsentSetting {
+  readonly account: AccountId;
+  /** Of its messages those of this scope (a class). */
+  readonly scope: number;
+  readonly hash: Buffer;
+  /** The number and the evidence. */
+  readonly sealed: Buffer;
+  readonly textVersion: string;
+  readonly source: string;
+  readonly at: Date;
+}
+
+/**
+ * Gives or withdraws consents, inside the caller's transaction; returns how many changed. Every node hears of it at the
+ * commit.
+ */
+export async function setConsents(
+  client: ClientBase,
+  consents: readonly ConsentSetting[],
+  given: boolean,
+): Promise<number> {
+  const { rows } = await client.query<{ changed: number }>(
+    `select set_consents($1, $2, $3, $4, array_fill($5::boolean, array[cardinality($1::int[])]), $6, $7, $8) as changed`,
+    [
+      consents.map(({ account }) => account),
+      consents.map(({ scope }) => scope),
+      byteaArray(consents.map(({ hash }) => hash)),
+      byteaArray(consents.map(({ sealed }) => sealed)),
+      given,
+      consents.map(({ textVersion }) => textVersion),
+      consents.map(({ source }) => source),
+      consents.map(({ at }) => at),
+    ],
+  );
+  return rows[0]?.changed ?? 0;
+}
+
+/** A listed consent. */
+export interface Consent {
+  readonly hash: Buffer;
+  readonly scope: number;
+  /** '' is any. */
+  readonly trafficClass: string;
+  readonly sealed: Buffer;
+  readonly textVersion: string;
+  readonly source: string;
+  readonly at: Date;
+}
+
+/** Consents of an account by hash and scope, a page after one of them; with `hashes` only those. */
+export async function listConsents(
+  pool: Pool,
+  account: AccountId,
+  page: {
+    readonly after: Buffer;
+    readonly afterScope: number;
+    readonly limit: number;
+    readonly hashes?: readonly Buffer[] | undefined;
+  },
+): Promise<Consent[]> {
+  const { rows } = await pool.query<{
+    number_hash: Buffer;
+    scope: number;
+    class: string;
+    sealed: Buffer;
+    text_version: string;
+    source: string;
+    at: Date;
+  }>(
+    `select c.number_hash, c.scope, s.class, c.sealed, c.text_version, c.source, c.at
+     from consent c join recipient_scope s on s.id = c.scope
+     where c.account = $1 and (c.number_hash, c.scope) > ($2, $3) and c.given
+       and ($5::bytea[] is null or c.number_hash = any ($5)) order by c.number_hash, c.scope limit $4`,
+    [account, page.after, page.afterScope, page.limit, page.hashes ?? null],
+  );
+  return rows.map(({ number_hash, class: trafficClass, text_version, ...rest }) => ({
+    hash: number_hash,
+    trafficClass,
+    textVersion: text_version,
+    ...rest,
+  }));
+}

@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest';
+import { accountId } from '../../../src/domain/ids.ts';
+import { policySchema } from '../../../src/domain/policy-schema.ts';
+import { refusedBy, ruleOf } from './judge-rule.ts';
+
+describe('consent', () => {
+  it('finds numbers without consent for the class', () => {
+    const asked: unknown[][] = [];
+    const hasConsent = (...of: unknown[]) => asked.push(of) > 1;
+    const judge = ruleOf({ consent: {} }, { hasConsent });
+    expect(refusedBy(judge())).toBe('noConsent');
+    expect(refusedBy(judge())).toBeUndefined();
+    expect(asked[0]).toEqual([7, '966512345678', 'promotional']);
+  });
+});
+
+describe('when.countries', () => {
+  it('limits a rule to recipients of some countries', () => {
+    const judge = ruleOf({ consent: {}, when: { countries: ['SA', 'CA'] } });
+    expect(refusedBy(judge())).toBe('noConsent');
+    expect(refusedBy(judge({ destination: '14165550101' }))).toBe('noConsent');
+    expect(refusedBy(judge({ destination: '12125550101' }))).toBeUndefined();
+    expect(refusedBy(judge({ destination: '99912345678' }))).toBeUndefined();
+  });
+});
+
+describe('suspendedDestinations', () => {
+  const rule = (one: object) => ({
+    suspendedDestinations: { destinations: [{ reason: 'no registration', ...one }] },
+  });
+  const PAKISTAN = { destination: '923001234567' };
+
+  it.each([{ prefix: '92' }, { country: 'PK' }, { network: '41001' }, { network: '410' }])(
+    'finds a number of %j, and no other',
+    (what) => {
+      const networkOf = (number: string) => (number.startsWith('92300') ? '41001' : undefined);
+      const judge = ruleOf(rule(what), { networkOf });
+      expect(refusedBy(judge(PAKISTAN))).toBe('destinationSuspended');
+      expect(refusedBy(judge())).toBeUndefined();
+    },
+  );
+
+  it('holds from its beginning to its end', () => {
+    const judge = ruleOf(
+      rule({ prefix: '92', from: '2026-03-01T00:00:00+05:00', until: '2026-04-01T00:00:00Z' }),
+    );
+    const at = (text: string) => refusedBy(judge({ ...PAKISTAN, atMs: Date.parse(text) }));
+    expect(at('2026-02-28T18:59:59Z')).toBeUndefined();
+    expect(at('2026-02-28T19:00:00Z')).toBe('destinationSuspended');
+    expect(at('2026-03-31T23:59:59Z')).toBe('destinationSuspended');
+    expect(at('2026-04-01T00:00:00Z')).toBeUndefined();
+  });
+
+  it('holds a shorter prefix beside a longer one whose time is over', () => {
+    const destinations = [
+      { prefix: '92', reason: 'all' },
+      { prefix: '92300', reason: 'one', until: '2026-01-01T00:00:00Z' },
+    ];
+    const judge = ruleOf({ suspendedDestinations: { destinations } });
+    expect(judge(PAKISTAN).refused?.refusal.detail).toContain('all');
+  });
+
+  it('says the reason and the reference of the order', () => {
+    const judge = ruleOf(rule({ country: 'PK', order: 'PTA 12/2026' }));
+    expect(judge(PAKISTAN).refused?.refusal.detail).toContain('no registration (PTA 12/2026)');
+  });
+
+  it.each([{}, { prefix: '92', country: 'PK' }, { country: 'pk' }, { network: '4100' }])(
+    'is not written as %j',
+    (one) => {
+      expect(policySchema.safeParse({ rules: [rule(one)] }).success).toBe(false);
+    },
+  );
+});
+
+describe('classes', () => {
+  it('finds messages of a class that is not allowed', () => {
+    const judge = ruleOf({ classes: { allowed: ['otp', 'transactional'] } });
+    expect(refusedBy(judge())).toBe('classRefused');
+    expect(refusedBy(judge({ trafficClass: 'otp' }))).toBeUndefined();
+  });
+});
+
+describe('duplicates', () => {
+  it('finds the same text to the same recipient within the time', () => {
+    const judge = ruleOf({ duplicates: { withinSeconds: 60 } });
+    const at = (atMs: number, input: object = {}) => refusedBy(judge({ atMs, ...input }));
+    expect(at(0)).toBeUndefined();
+    expect(at(59_999)).toBe('duplicate');
+    expect(at(1_000, { text: 'hello!' })).toBeUndefined();
+    expect(at(1_000, { destination: '966512345679' })).toBeUndefined();
+    expect(at(1_000, { sender: 'OTHER' })).toBeUndefined();
+    expect(at(1_000, { accountId: accountId(8) })).toBeUndefined();
+    expect(at(60_000)).toBeUndefined();
+  });
+
+  it('does not take what parts of one message say for another', () => {
+    const judge = ruleOf({ duplicates: { anySender: true } });
+    expect(refusedBy(judge({ destination: '966512345678', text: '9' }))).toBeUndefined();
+    expect(refusedBy(judge({ destination: '96651234567', text: '89' }))).toBeUndefined();
+    expect(refusedBy(judge({ sender: 'OTHER', text: '9' }))).toBe('duplicate');
+  });
+});
+
+describe('caps', () => {
+  it.each([
+    { per: 'recipient', other: { destination: '966512345679' } },
+    { per: 'prefix', other: { destination: '966522345678' } },
+    { per: 'account', other: { accountId: accountId(8) } },
+    { per: 'sender', other: { sender: 'OTHER' } },
+  ])('counts each $per by itself, and anew when the time is over', ({ per, other }) => {
+    const judge = ruleOf({ caps: { per, messages: 3, withinSeconds: 60 } });
+    for (let i = 0; i < 3; i++) expect(refusedBy(judge({ atMs: i }))).toBeUndefined();
+    expect(refusedBy(judge({ atMs: 59_999 }))).toBe('capReached');
+    expect(refusedBy(judge({ atMs: 59_999, ...other }))).toBeUndefined();
+    expect(refusedBy(judge({ atMs: 60_000 }))).toBeUndefined();
+  });
+});
+
+describe('closedPrefixes', () => {
+  it('lets an account only where it was allowed to', () => {
+    const judge = ruleOf({ closedPrefixes: { open: ['966'], allowed: { known: ['92', '88'] } } });
+    const sent = (account: string, destination: string) =>
+      refusedBy(judge({ account, destination })) === undefined;
+    expect([sent('new', '966512345678'), sent('new', '923001234567')]).toEqual([true, false]);
+    expect([sent('known', '923001234567'), sent('known', '79161234567')]).toEqual([true, false]);
+  });
+});

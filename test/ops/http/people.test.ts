@@ -1,0 +1,234 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RESOURCES } from '../../store/ledger-traffic.ts';
+import { type OpsBench, startOps } from '../ops-bench.ts';
+
+let ops: OpsBench;
+let account: string;
+beforeAll(async () => {
+  ops = await startOps();
+  await ops.request('PUT', '/v1/resources', RESOURCES, { 'content-type': 'application/yaml' });
+  const { json } = await ops.request('GET', '/v1/accounts');
+  account = json.accounts[0].name;
+});
+afterAll(() => ops.stop());
+
+const CSV = { 'content-type': 'text/csv' };
+const NDJSON = { 'content-type': 'application/x-ndjson' };
+
+async function audited(action: string): Promise<unknown[]> {
+  const { rows } = await ops.pool.query(
+    'select subject, detail from audit where action = $1 order by id',
+    [action],
+  );
+  return rows.map(({ subject, detail }) => [subject, detail]);
+}
+
+describe('/v1/opt-outs with a scope', () => {
+  const optOuts = async (of: string) => {
+    const { json } = await ops.request('GET', `/v1/opt-outs?account=${encodeURIComponent(of)}`);
+    return json.optOuts.map(({ at: _, ...rest }: { at: string }) => rest);
+  };
+
+  it('takes lines of CSV for a class, and objects to nothing else', async () => {
+    const body = 'number\n966500000001\n"+966 500000002"\n966500000003\n';
+    const wrong = await ops.request(
+      'PUT',
+      `/v1/opt-outs?account=${account}&class=promotional`,
+      body,
+      CSV,
+    );
+    expect(wrong).toMatchObject({ status: 400, json: { errors: [{ at: 'line 3' }] } });
+    expect(await optOuts(account)).toEqual([]);
+    const fine = body.replace('966 5', '9665');
+    const set = await ops.request(
+      'PUT',
+      `/v1/opt-outs?account=${account}&class=promotional`,
+      fine,
+      CSV,
+    );
+    expect(set).toMatchObject({ status: 200, json: { account, changed: 3 } });
+    expect(await optOuts(account)).toContainEqual({
+      account,
+      number: '966500000002',
+      class: 'promotional',
+      source: 'operator',
+    });
+    const gone = await ops.request('DELETE', '/v1/opt-outs', { account, number: '966500000002' });
+    expect(gone.json.changed).toBe(0);
+    const really = await ops.request(
+      'DELETE',
+      `/v1/opt-outs?account=${account}&class=promotional`,
+      fine,
+      CSV,
+    );
+    expect(really.json.changed).toBe(3);
+    expect(await optOuts(account)).toEqual([]);
+  });
+
+  it('takes them for one sender, and for all accounts', async () => {
+    const entry = { account: '*', sender: 'Shop', number: '966500000001' };
+    expect((await ops.request('PUT', '/v1/opt-outs', entry)).json.changed).toBe(1);
+    expect(await optOuts('*')).toEqual([
+      { account: '*', number: '966500000001', sender: 'shop', source: 'operator' },
+    ]);
+    const { rows } = await ops.pool.query(
+      `select total from recipient_total where list = 'optOuts'`,
+    );
+    expect(Number(rows[0].total)).toBe(1);
+    expect(await audited('optOuts.add')).toContainEqual(['*', { changed: 1, sender: 'shop' }]);
+  });
+
+  it('refuses a line of another scope than the first', async () => {
+    const lines = [
+      { account, class: 'otp', number: '966500000001' },
+      { account, class: 'promotional', number: '966500000002' },
+    ];
+    const body = lines.map((line) => JSON.stringify(line)).join('\n');
+    const { status, json } = await ops.request('PUT', '/v1/opt-outs', body, NDJSON);
+    expect([status, json.errors[0].at]).toEqual([400, 'line 2']);
+  });
+});
+
+describe('/v1/consents', () => {
+  const consents = async () =>
+    (await ops.request('GET', `/v1/consents?account=${account}`)).json.consents;
+
+  it('keeps what was agreed to, where, when and the evidence, and stores neither number nor evidence in clear', async () => {
+    const consent = {
+      account,
+      number: '+966500000001',
+      class: 'promotional',
+      textVersion: '2026-1',
+      source: 'web form',
+      at: '2026-01-02T03:04:05+03:00',
+      evidence: 'نموذج 17, 192.0.2.7',
+    };
+    expect((await ops.request('PUT', '/v1/consents', consent)).json).toEqual({
+      account,
+      changed: 1,
+    });
+    expect((await ops.request('PUT', '/v1/consents', consent)).json.changed).toBe(0);
+    expect(await consents()).toEqual([
+      { ...consent, number: '966500000001', at: '2026-01-02T00:04:05.000Z' },
+    ]);
+    const { rows } = await ops.pool.query('select to_jsonb(c) as row from consent c');
+    expect(JSON.stringify(rows)).not.toMatch(/966500|192\.0\.2/);
+    const totals = await ops.pool.query(
+      `select total from recipient_total where list = 'consents'`,
+    );
+    expect(Number(totals.rows[0].total)).toBe(1);
+  });
+
+  it('takes CSV with columns by name, and withdraws', async () => {
+    const body =
+      'source,number,textVersion\n"shop, ""Riyadh""",966500000005,7\nshop,966500000006,7\n';
+    const lines = body
+      .replace('source,number', 'number,source')
+      .replace(/("[^\n]*"|shop),(\d+)/g, '$2,$1');
+    const set = await ops.request('PUT', `/v1/consents?account=${account}`, lines, CSV);
+    expect(set).toMatchObject({ status: 200, json: { changed: 2 } });
+    expect(
+      (await consents()).find((one: { number: string }) => one.number === '966500000005'),
+    ).toMatchObject({
+      source: 'shop, "Riyadh"',
+      textVersion: '7',
+    });
+    const gone = await ops.request('DELETE', '/v1/consents', {
+      account,
+      consents: ['966500000005', '966500000006'],
+    });
+    expect(gone.json.changed).toBe(2);
+    expect(await consents()).toHaveLength(1);
+    expect(await audited('consents.withdraw')).toEqual([[account, { changed: 2 }]]);
+  });
+
+  it.each([
+    [{ account: undefined }, 400],
+    [{ account: '*' }, 400],
+    [{ account: 'nobody' }, 404],
+    [{ number: 'letters' }, 400],
+    [{ at: 'yesterday' }, 400],
+    [{ unknown: 1 }, 400],
+  ])('refuses %j with %d', async (change, status) => {
+    const body = { account, number: '966500000001', ...change };
+    expect((await ops.request('PUT', '/v1/consents', body)).status).toBe(status);
+  });
+});
+
+describe('/v1/suspensions', () => {
+  it('suspends and opens destinations, audited', async () => {
+    const order = {
+      country: 'PK',
+      reason: 'not registered',
+      order: 'PTA 7',
+      from: '2026-01-01T00:00:00Z',
+    };
+    expect((await ops.request('PUT', '/v1/suspensions', order)).status).toBe(200);
+    const network = { network: '41001', reason: 'other' };
+    expect((await ops.request('PUT', '/v1/suspensions', network)).status).toBe(200);
+    const { json } = await ops.request('GET', '/v1/suspensions');
+    expect(json.suspensions).toMatchObject([
+      { ...order, from: '2026-01-01T00:00:00.000Z', actor: 'admin' },
+      network,
+    ]);
+    const gone = { country: 'PK', reason: 'registered' };
+    expect((await ops.request('DELETE', '/v1/suspensions', gone)).status).toBe(200);
+    expect((await ops.request('DELETE', '/v1/suspensions', gone)).status).toBe(404);
+    expect(await audited('suspensions.remove')).toEqual([['country PK', { reason: 'registered' }]]);
+  });
+
+  it.each([
+    { reason: 'x' },
+    { prefix: '92' },
+    { prefix: '92', country: 'PK', reason: 'x' },
+    { country: 'XX', reason: 'x' },
+    { prefix: '92', reason: 'x', from: '2026-02-01T00:00:00Z', until: '2026-01-01T00:00:00Z' },
+  ])('refuses %j', async (body) => {
+    expect((await ops.request('PUT', '/v1/suspensions', body)).status).toBe(400);
+  });
+});
+
+describe('/v1/senders', () => {
+  const senders = async (query = '') =>
+    (await ops.request('GET', `/v1/senders?account=${account}${query}`)).json;
+
+  it('registers ten thousand in one request, and pages through them', async () => {
+    const lines = Array.from({ length: 10_000 }, (_, i) => `S${i},approved,promotional`);
+    const { json } = await ops.request(
+      'PUT',
+      `/v1/senders?account=${account}`,
+      lines.join('\n'),
+      CSV,
+    );
+    expect(json).toEqual({ changed: 10_000 });
+    const first = await senders('&limit=6000');
+    expect([
+      first.senders.length,
+      (await senders(`&limit=6000&after=${first.next}`)).senders.length,
+    ]).toEqual([6_000, 4_000]);
+    expect((await senders('&sender=s77')).senders).toMatchObject([
+      { account, sender: 'S77', status: 'approved', class: 'promotional' },
+    ]);
+  });
+
+  it('changes the status of one whatever its case, and removes it', async () => {
+    const one = { account, sender: 's77', class: 'promotional', status: 'blocked', note: 'spam' };
+    expect((await ops.request('PUT', '/v1/senders', one)).json).toEqual({ changed: 1 });
+    expect((await senders('&sender=S77')).senders).toMatchObject([
+      { sender: 's77', status: 'blocked' },
+    ]);
+    const { status: _, note: __, ...key } = one;
+    expect((await ops.request('DELETE', '/v1/senders', key)).json).toEqual({ changed: 1 });
+    expect((await ops.request('DELETE', '/v1/senders', key)).json).toEqual({ changed: 0 });
+    expect((await senders('&sender=S77')).senders).toEqual([]);
+  });
+
+  it.each([
+    { sender: 'a name too long', status: 'approved' },
+    { sender: 'ACME' },
+    { sender: 'ACME', status: 'maybe' },
+    { sender: 'ACME', status: 'approved', country: 'Saudi Arabia' },
+  ])('refuses %j', async (body) => {
+    expect((await ops.request('PUT', '/v1/senders', { account, ...body })).status).toBe(400);
+  });
+});
