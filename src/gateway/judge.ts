@@ -103,7 +103,7 @@ export class Judge {
     const suspended = this.#suspended(destination.msisdn, nowMs);
     if (suspended !== undefined) return { refusal: suspended };
     const text = textOf(pdu, DEFAULT_ALPHABET);
-    const verdict = this.#policy.judge(bind.account, pdu, destination.msisdn, text, nowMs);
+    const verdict = this.#policy.judge(account, bind.id, pdu, destination.msisdn, text, nowMs);
     if (verdict.refused !== undefined)
       return { refusal: verdict.refused.refusal, answer: verdict.refused.status };
     const deferred = deferredTimes(pdu, account, times, verdict.notBeforeMs, nowMs);

@@ -1,10 +1,12 @@
-import type { CatalogAccount } from '../domain/catalog.ts';
+import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
+import type { BindId } from '../domain/ids.ts';
 import { PASS, type PolicyVerdict } from '../domain/policy.ts';
 import type { PolicyFacts } from '../domain/policy-rule.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import type { GatewayObserver } from './observer.ts';
 
 export interface PolicyStepDeps {
+  catalog(): Pick<Catalog, 'bindClasses'>;
   readonly observer: GatewayObserver;
   readonly facts: PolicyFacts;
 }
@@ -19,24 +21,26 @@ export class PolicyStep {
 
   /**
    * Counts what each rule found. An account without rules costs nothing.
+   * @param bind whose traffic class it is, where it has one
    * @param text the whole text, decoded
    */
   judge(
     account: CatalogAccount,
+    bind: BindId,
     pdu: Pick<SubmitSm, 'source_addr'>,
     destination: string,
     text: string,
     nowMs: number,
   ): PolicyVerdict {
     if (account.policy.isOpen) return PASS;
-    const { observer, facts } = this.#deps;
+    const { observer, facts, catalog } = this.#deps;
     const input = {
       text,
       sender: pdu.source_addr,
       destination,
       accountId: account.id,
       account: account.name,
-      trafficClass: account.trafficClass,
+      trafficClass: catalog().bindClasses.get(bind) ?? account.trafficClass,
       atMs: nowMs,
     };
     const verdict = account.policy.judge(input, facts);

@@ -17,7 +17,7 @@ import type { Lookups } from './lookups.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import { namesSender, sameSender } from './own-message.ts';
-import { PolicyStep } from './policy-step.ts';
+import { PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import { validUntil } from './validity.ts';
 
 /** A message that is replaced again and again meanwhile is tried so often. */
@@ -28,7 +28,7 @@ export interface Replacement extends ReplaceRow {
   told(verdict: ReplaceVerdict | 'notCommitted'): void;
 }
 
-export interface ReplaceDeps {
+export interface ReplaceDeps extends PolicyStepDeps {
   readonly facts: PolicyFacts;
   readonly now: () => number;
   readonly observer: GatewayObserver;
@@ -182,6 +182,7 @@ export class Replacer {
     const text = textOf(submit, DEFAULT_ALPHABET);
     const { refused, notBeforeMs } = this.#policy.judge(
       account,
+      copy.bind,
       submit,
       copy.destination,
       text,

@@ -50,7 +50,7 @@ export async function countRecipients(
   return Number(rows[0]?.total ?? 0);
 }
 
-/** Changes of a list in order, packed: a page of 20,000 objects would cost more than their octets. */
+/** Changes of a list in order, packed: a page of objects would cost more than their octets. */
 export interface RecipientPage {
   readonly length: number;
   /** Of each: account (4 octets), scope (4), keyed hash (16), 1 in or 0 out of the list (1). */

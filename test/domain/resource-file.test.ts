@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { diffResources } from '../../src/domain/resource-diff.ts';
 import { exportResources, parseResources } from '../../src/domain/resource-file.ts';
+import { RULE_KINDS } from '../../src/domain/rules/kinds.ts';
 import { applied, EXAMPLE, MINIMAL, matches, parsed } from './resource-samples.ts';
 
 function errorsOf(text: string, suggest?: () => string) {
@@ -101,7 +102,7 @@ describe('parseResources', () => {
     [
       'policies: {p: {rules: [{name: x}]}}',
       'policies.p.rules[0]',
-      'needs exactly one kind of: bannedWords, optOut',
+      `needs exactly one kind of: ${Object.keys(RULE_KINDS).join(', ')}`,
     ],
     [
       'routes: [{prefix: "9a", carriers: [{name: s}]}]',

@@ -55,6 +55,16 @@ export class ApiClient {
     return schema.parse(JSON.parse(await this.#request(method, path, json)));
   }
 
+  /** PUT or DELETE of a list as it is. */
+  async sendText<T>(
+    method: 'PUT' | 'DELETE',
+    schema: z.ZodType<T>,
+    path: string,
+    body: { type: string; text: string },
+  ): Promise<T> {
+    return schema.parse(JSON.parse(await this.#request(method, path, body)));
+  }
+
   /** PUT of a file as it is. */
   async put<T>(
     schema: z.ZodType<T>,

@@ -23,8 +23,8 @@ export function addOptOuts(program: Command, context: CliContext): void {
       const found = await listAll(context, account, options.number);
       print(context, options, { optOuts: found }, () =>
         formatTable(
-          ['number', 'source', 'at'],
-          found.map((one) => [one.number, one.source, one.at]),
+          ['number', 'sender', 'class', 'source', 'at'],
+          found.map((one) => [one.number, one.sender ?? '', one.class ?? '', one.source, one.at]),
         ),
       );
     });
@@ -41,22 +41,36 @@ function addSetting(
   optOuts
     .command(verb)
     .description(description)
-    .argument('<account>')
+    .argument('<account>', 'or "*", all of them')
     .argument('[numbers...]', 'international')
     .option('--file <file>', 'a file with one number a line')
+    .option('--sender <sender>', 'only messages of this sender')
+    .option('--class <class>', 'only messages of this class; objection to marketing: promotional')
     .option('--json', 'print JSON')
-    .action(async (account: string, given: string[], options: JsonOption & { file?: string }) => {
+    .action(async (account: string, given: string[], options: JsonOption & ScopeOptions) => {
       const numbers = [...given, ...(options.file === undefined ? [] : linesOf(options.file))];
       if (numbers.length === 0) throw new CliError('name numbers, or a --file', EXIT.usage);
       let changed = 0;
       for (let at = 0; at < numbers.length; at += PAGE) {
-        const body = { account, numbers: numbers.slice(at, at + PAGE) };
+        const { sender, class: trafficClass } = options;
+        const body = {
+          account,
+          sender,
+          class: trafficClass,
+          numbers: numbers.slice(at, at + PAGE),
+        };
         const method = verb === 'add' ? 'PUT' : 'DELETE';
         const answer = await apiClient(context).send(method, changedSchema, '/v1/opt-outs', body);
         changed += answer.changed;
       }
       print(context, options, { account, changed }, () => `${account}: ${changed} changed\n`);
     });
+}
+
+interface ScopeOptions {
+  readonly file?: string;
+  readonly sender?: string;
+  readonly class?: string;
 }
 
 async function listAll(
@@ -87,6 +101,14 @@ function linesOf(file: string): string[] {
 
 const changedSchema = z.looseObject({ changed: z.int() });
 const listSchema = z.looseObject({
-  optOuts: z.array(z.looseObject({ number: z.string(), source: z.string(), at: z.string() })),
+  optOuts: z.array(
+    z.looseObject({
+      number: z.string(),
+      sender: z.string().optional(),
+      class: z.string().optional(),
+      source: z.string(),
+      at: z.string(),
+    }),
+  ),
   next: z.string().optional(),
 });

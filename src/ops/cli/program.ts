@@ -102,6 +102,21 @@ const COMMANDS: readonly {
     load: async (p, c) => (await import('./opt-outs.ts')).addOptOuts(p, c),
   },
   {
+    name: 'consents',
+    summary: 'numbers that allowed messages',
+    load: async (p, c) => (await import('./lists.ts')).addConsents(p, c),
+  },
+  {
+    name: 'senders',
+    summary: 'registered senders',
+    load: async (p, c) => (await import('./lists.ts')).addSenders(p, c),
+  },
+  {
+    name: 'suspensions',
+    summary: 'destinations to which nothing goes',
+    load: async (p, c) => (await import('./lists.ts')).addSuspensions(p, c),
+  },
+  {
     name: 'simulate',
     summary: 'a simulated carrier or customer',
     load: (p, c) => c.addSimulateCommands(p),

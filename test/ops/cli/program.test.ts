@@ -84,6 +84,9 @@ describe('runCli', () => {
       'binds',
       'trace',
       'opt-outs',
+      'consents',
+      'senders',
+      'suspensions',
       'simulate',
       'bench',
       'config',
@@ -135,6 +138,15 @@ describe('runCli', () => {
       'opt-outs list',
       'opt-outs add',
       'opt-outs remove',
+      'consents list',
+      'consents add',
+      'consents remove',
+      'senders list',
+      'senders add',
+      'senders remove',
+      'suspensions list',
+      'suspensions add',
+      'suspensions remove',
       'config show',
       'serve',
     ];
@@ -388,6 +400,27 @@ describe('opt-outs', () => {
     expect(left.optOuts).toHaveLength(2);
     expect((await run('opt-outs add acme')).code).toBe(2);
     expect((await run('opt-outs add nobody 966500000001')).code).toBe(1);
+  });
+});
+
+describe('consents, senders and suspensions', () => {
+  it('adds, lists and removes them, lists from files', async () => {
+    const consents = join(folder, 'consents.csv');
+    writeFileSync(
+      consents,
+      'number,class,source\n966500000002,promotional,shop\n966500000003,,web\n',
+    );
+    expect((await run(`consents add acme ${consents}`)).out).toBe('acme: 2 changed\n');
+    expect((await run('consents list acme')).out).toMatch(/966500000002\s+promotional\s+shop/);
+    expect((await run(`consents remove acme ${consents}`)).out).toBe('acme: 2 changed\n');
+    const senders = join(folder, 'senders.ndjson');
+    writeFileSync(senders, '{"sender":"ACME","status":"approved"}\n');
+    expect((await run(`senders add * ${senders}`)).out).toBe('*: 1 changed\n');
+    expect((await run('senders list *')).out).toMatch(/ACME\s+approved/);
+    expect((await run('suspensions add --country PK --reason PTA')).code).toBe(0);
+    expect((await run('suspensions list')).out).toMatch(/PK\s+PTA/);
+    expect((await run('suspensions remove --country PK --reason open')).code).toBe(0);
+    expect((await run('suspensions remove --country PK --reason open')).code).toBe(1);
   });
 });
 

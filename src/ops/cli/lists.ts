@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { queryOf } from './api-client.ts';
+import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
+import { CliError, formatTable } from './io.ts';
+
+/** Lines sent in one request; the API takes as many. */
+const LINES = 50_000;
+/** Entries asked for at once. */
+const PAGE = 10_000;
+
+/** A list of the API that has one entry a line. */
+interface ListCommand {
+  /** Of the command and of the path. */
+  readonly name: 'consents' | 'senders';
+  readonly description: string;
+  /** Shown of each entry, and columns of a file. */
+  readonly columns: readonly string[];
+}
+
+/** `consents list|add|remove`. */
+export function addConsents(program: Command, context: CliContext): void {
+  addList(program, context, {
+    name: 'consents',
+    description: 'numbers that allowed messages of an account',
+    columns: ['number', 'class', 'textVersion', 'source', 'at', 'evidence'],
+  });
+}
+
+/** `senders list|add|remove`. */
+export function addSenders(program: Command, context: CliContext): void {
+  addList(program, context, {
+    name: 'senders',
+    description: 'senders that are registered for an account ("*": for all)',
+    columns: ['sender', 'status', 'class', 'country', 'operator', 'from', 'until', 'note'],
+  });
+}
+
+/** `suspensions list|add|remove`. */
+export function addSuspensions(program: Command, context: CliContext): void {
+  const suspensions = program
+    .command('suspensions')
+    .description('destinations to which nothing goes, of whatever account');
+  suspensions
+    .command('list')
+    .description('list them')
+    .option('--json', 'print JSON')
+    .action(async (options: JsonOption) => {
+      const answer = await apiClient(context).get(suspensionsSchema, '/v1/suspensions');
+      const columns = ['prefix', 'country', 'network', 'reason', 'order', 'from', 'until'];
+      print(context, options, answer, () =>
+        formatTable(columns, rowsOf(answer.suspensions, columns)),
+      );
+    });
+  for (const verb of ['add', 'remove'] as const) {
+    const command = suspensions
+      .command(verb)
+      .description(verb === 'add' ? 'suspend a destination' : 'open it again')
+      .option('--prefix <digits>')
+      .option('--country <code>', 'ISO 3166-1, such as PK')
+      .option('--network <code>', 'MCC, or MCC and MNC')
+      .requiredOption('--reason <text>')
+      .option('--json', 'print JSON');
+    if (verb === 'add')
+      command.option('--order <reference>').option('--from <time>').option('--until <time>');
+    command.action(async ({ json, ...body }: JsonOption & Record<string, string>) => {
+      const method = verb === 'add' ? 'PUT' : 'DELETE';
+      const answer = await apiClient(context).send(method, okSchema, '/v1/suspensions', body);
+      print(context, json === undefined ? {} : { json }, answer, () => 'ok\n');
+    });
+  }
+}
+
+function addList(
+  program: Command,
+  context: CliContext,
+  { name, description, columns }: ListCommand,
+): void {
+  const list = program.command(name).description(description);
+  list
+    .command('list')
+    .description('list all of an account')
+    .argument('<account>')
+    .option('--json', 'print JSON')
+    .action(async (account: string, options: JsonOption) => {
+      const found = await listAll(context, name, account);
+      print(context, options, { [name]: found }, () =>
+        formatTable(columns, rowsOf(found, columns)),
+      );
+    });
+  for (const verb of ['add', 'remove'] as const)
+    list
+      .command(verb)
+      .description(`${verb} those of a file: CSV (${columns.join(',')}), or JSON lines`)
+      .argument('<account>')
+      .argument('<file>')
+      .option('--json', 'print JSON')
+      .action(async (account: string, file: string, options: JsonOption) => {
+        const method = verb === 'add' ? 'PUT' : 'DELETE';
+        let changed = 0;
+        for (const body of requestsOf(file)) {
+          const path = `/v1/${name}${queryOf({ account })}`;
+          changed += (await apiClient(context).sendText(method, changedSchema, path, body)).changed;
+        }
+        print(context, options, { account, changed }, () => `${account}: ${changed} changed\n`);
+      });
+}
+
+async function listAll(context: CliContext, name: string, account: string): Promise<Entry[]> {
+  const found: Entry[] = [];
+  for (let after: string | undefined; ; ) {
+    const path = `/v1/${name}${queryOf({ account, after, limit: String(PAGE) })}`;
+    const page = await apiClient(context).get(pageSchema, path);
+    const entries = entriesSchema.parse(page[name]);
+    found.push(...entries);
+    if (page.next === undefined) return found;
+    after = String(page.next);
+  }
+}
+
+/** The lines of a file in requests; each begins with the names of the columns where the file does. */
+function requestsOf(file: string): { type: string; text: string }[] {
+  const lines = linesOf(file);
+  const [first = ''] = lines;
+  const type = first.startsWith('{') ? 'application/x-ndjson' : 'text/csv';
+  const header = type === 'text/csv' && /\b(number|sender)\b/.test(first) ? [first] : [];
+  const requests: { type: string; text: string }[] = [];
+  for (let at = header.length; at < lines.length; at += LINES)
+    requests.push({ type, text: [...header, ...lines.slice(at, at + LINES)].join('\n') });
+  return requests;
+}
+
+function linesOf(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line.trim() !== '');
+  } catch (error) {
+    throw new CliError(`${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function rowsOf(entries: readonly Entry[], columns: readonly string[]): string[][] {
+  return entries.map((entry) => columns.map((column) => String(entry[column] ?? '')));
+}
+
+const entriesSchema = z.array(z.record(z.string(), z.unknown()));
+type Entry = z.output<typeof entriesSchema>[number];
+const pageSchema = z.looseObject({ next: z.union([z.string(), z.number()]).optional() });
+const changedSchema = z.looseObject({ changed: z.int() });
+const okSchema = z.looseObject({ ok: z.literal(true) });
+const suspensionsSchema = z.looseObject({ suspensions: entriesSchema });
