@@ -9,30 +9,30 @@ export const ALL_ACCOUNTS = 0 as AccountId;
 
 /** A number that an operator sets out or in. */
 export interface OptOutSetting {
-  readonly account: AccountId;
-  /** Of its messages those of this scope. */
-  readonly scope: number;
   readonly hash: Buffer;
   readonly sealed: Buffer;
 }
 
 /**
- * Sets numbers out or in again, inside the caller's transaction; returns how many changed. Every node hears of it at the
+ * Sets numbers out or in again of an account's messages of a scope, inside the caller's transaction; returns how many changed. Every node hears of it at the
  * commit.
  */
 export async function setOptOuts(
   client: ClientBase,
+  what: { readonly account: AccountId; readonly scope: number },
   numbers: readonly OptOutSetting[],
   out: boolean,
 ): Promise<number> {
   const { rows } = await client.query<{ changed: number }>(
-    `select set_scoped_opt_outs($1, $2, $3, $4, array_fill($5::boolean, array[cardinality($1::int[])]), 'operator') as changed`,
+    `select set_scoped_opt_outs(array_fill($1::int, array[$6::int]), array_fill($2::int, array[$6]), $3, $4,
+       array_fill($5::boolean, array[$6]), 'operator') as changed`,
     [
-      numbers.map(({ account }) => account),
-      numbers.map(({ scope }) => scope),
+      what.account,
+      what.scope,
       byteaArray(numbers.map(({ hash }) => hash)),
       byteaArray(numbers.map(({ sealed }) => sealed)),
       out,
+      numbers.length,
     ],
   );
   return rows[0]?.changed ?? 0;

@@ -97,7 +97,8 @@ async function optOut(
     const { sender = '', trafficClass = '' } = scope;
     const [id = -1] = (await scopeIds(client, [{ sender, trafficClass }])) ?? [];
     const hash = sealing().numberHash(number);
-    await setOptOuts(client, [{ account, scope: id, hash, sealed: Buffer.alloc(1) }], out);
+    const what = { account, scope: id };
+    await setOptOuts(client, what, [{ hash, sealed: Buffer.alloc(1) }], out);
   });
 }
 

@@ -120,9 +120,9 @@ async function set(
     const [scope] = (await scopeIds(client, [what.scope])) ?? [];
     if (scope === undefined) throw conflict('too-many-scopes', 'too many senders and classes');
     const settings = sealed.flatMap((one) =>
-      one.hashes.map((hash) => ({ account: what.id, scope, hash, sealed: one.sealed })),
+      one.hashes.map((hash) => ({ hash, sealed: one.sealed })),
     );
-    const changed = await setOptOuts(client, settings, out);
+    const changed = await setOptOuts(client, { account: what.id, scope }, settings, out);
     const { sender, trafficClass } = what.scope;
     if (changed > 0)
       await writeAudit(client, {
