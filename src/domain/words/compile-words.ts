@@ -1,0 +1,223 @@
+import { compileWordList, type WordList } from '../word-list.ts';
+import { ALPHABETS, type AlphabetName } from './alphabets.ts';
+import { Cells, GAP_NONE } from './cells.ts';
+import { ARABIC, CYRILLIC, LATIN } from './characters.ts';
+import { WordFinder } from './finder.ts';
+import {
+  ARABIC_ARTICLES,
+  ARABIC_PARTICLES,
+  ARTICLE,
+  CLITICS,
+  exactly,
+  stemsOf,
+} from './inflections.ts';
+import { parseWords } from './parse-words.ts';
+import { type Phrase, type Terminal, WordIndex } from './word-index.ts';
+
+/** A list of words as the matcher takes it. */
+export interface WordSource {
+  readonly name: string;
+  /** ISO 639-1: which inflection, and in Arabic script whose letters. */
+  readonly language: string;
+  /** Of words before the first heading. */
+  readonly category: string;
+  /** One entry a line; see {@link parseWords}. */
+  readonly words: string;
+}
+
+/** Words found: of which list and category. */
+export interface FoundWords {
+  readonly list: string;
+  readonly category: string;
+}
+
+/** All word lists, compiled. */
+export interface CompiledWords {
+  /** What a text has; the same object for the same text asked again, so that rules share one reading of it. */
+  foundIn(text: string): readonly FoundWords[];
+  /** Entries by list: how many are in force, and lines that hold no word. */
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+/** Entries between two pauses: some 3 ms of work. */
+const ENTRIES_A_TURN = 400;
+/** Spelled with the letters of Urdu rather than Arabic. */
+const URDU_LETTERS: ReadonlySet<string> = new Set([
+  'ur',
+  'fa',
+  'ps',
+  'sd',
+  'pa',
+  'ug',
+  'ckb',
+  'ks',
+]);
+const RUSSIAN: ReadonlySet<string> = new Set(['ru', 'uk', 'be']);
+
+/** No lists at all. */
+export const NO_WORDS: CompiledWords = { foundIn: () => [], counts: new Map() };
+
+/**
+ * Compiles lists into one index.
+ * @param pause awaited every few milliseconds of work: traffic goes on meanwhile
+ */
+export async function compileWords(
+  lists: readonly WordSource[],
+  pause: () => Promise<void>,
+): Promise<CompiledWords> {
+  if (lists.length === 0) return NO_WORDS;
+  const letters = lists.reduce((sum, list) => sum + list.words.length, 0);
+  const builder = new WordsBuilder(letters);
+  for (const list of lists) {
+    let done = 0;
+    for (const entry of parseWords(list.words, list.category)) {
+      builder.add(list, entry.category, entry.text, entry.mark);
+      done += 1;
+      if (done % ENTRIES_A_TURN === 0) await pause();
+    }
+    await pause();
+  }
+  return builder.build();
+}
+
+class WordsBuilder {
+  readonly #index: WordIndex;
+  readonly #cells = new Cells();
+  readonly #found: FoundWords[] = [];
+  readonly #ids = new Map<string, number>();
+  readonly #counts = new Map<string, number>();
+  /** Words of other scripts: whole, whatever the case. */
+  readonly #plain = new Map<number, string[]>();
+
+  constructor(letters: number) {
+    this.#index = new WordIndex(letters);
+    this.#index.addParticles('arabic', ARABIC_ARTICLES, ARTICLE);
+    this.#index.addParticles('arabic', ARABIC_PARTICLES, CLITICS);
+  }
+
+  add(list: WordSource, category: string, entry: string, mark: '' | '=' | '!'): void {
+    const id = this.#idOf(list.name, category);
+    const cells = this.#cells;
+    cells.read(entry);
+    const alphabet = alphabetOf(cells, list.language);
+    if (alphabet === undefined) {
+      if (cells.others === 0) return;
+      const plain = this.#plain.get(id) ?? [];
+      plain.push(entry);
+      this.#plain.set(id, plain);
+    } else {
+      const words = wordsOf(cells, alphabet);
+      if (words.length === 0) return;
+      this.#addWords(
+        words,
+        alphabet,
+        mark === '' ? languageOf(alphabet, list.language) : '',
+        id,
+        mark === '!',
+      );
+    }
+    this.#counts.set(list.name, (this.#counts.get(list.name) ?? 0) + 1);
+  }
+
+  build(): CompiledWords {
+    const finder = new WordFinder(this.#index);
+    const found = this.#found;
+    const plain = [...this.#plain].map(([id, entries]) => [id, compileWordList(entries)] as const);
+    let text = '';
+    let last: readonly FoundWords[] = [];
+    return {
+      counts: this.#counts,
+      foundIn(asked) {
+        if (asked === text) return last;
+        const ids = [...finder.listsIn(asked), ...plainIn(asked, plain)];
+        last = ids.length === 0 ? NOTHING_FOUND : ids.flatMap((id) => found[id] ?? []);
+        text = asked;
+        return last;
+      },
+    };
+  }
+
+  #addWords(
+    words: readonly string[],
+    alphabet: AlphabetName,
+    language: string,
+    id: number,
+    exempt: boolean,
+  ): void {
+    const terminals = words.map((word) => this.#terminalsOf(word, alphabet, language));
+    if (terminals.length === 1) {
+      for (const terminal of terminals[0] ?? []) {
+        if (exempt) terminal.exempt = true;
+        else if (!terminal.lists.includes(id)) terminal.lists.push(id);
+      }
+      return;
+    }
+    let open: Phrase[] = [this.#index.phrases];
+    for (const choices of terminals) {
+      const next: Phrase[] = [];
+      for (const phrase of open)
+        for (const terminal of choices) {
+          terminal.inPhrase = true;
+          const known = phrase.next.get(terminal.index) ?? { next: new Map(), lists: [] };
+          phrase.next.set(terminal.index, known);
+          next.push(known);
+        }
+      open = next;
+    }
+    for (const phrase of open) if (!exempt && !phrase.lists.includes(id)) phrase.lists.push(id);
+  }
+
+  #terminalsOf(word: string, alphabet: AlphabetName, language: string): Terminal[] {
+    const stems = language === '' ? [exactly(word)] : stemsOf(word, language);
+    return stems.map(({ stem, endings, prefixes }) =>
+      this.#index.terminal(alphabet, stem, endings, prefixes),
+    );
+  }
+
+  #idOf(list: string, category: string): number {
+    const key = `${list}\n${category}`;
+    let id = this.#ids.get(key);
+    if (id === undefined) {
+      id = this.#found.push({ list, category }) - 1;
+      this.#ids.set(key, id);
+    }
+    return id;
+  }
+}
+
+const NOTHING_FOUND: readonly FoundWords[] = [];
+
+function plainIn(text: string, lists: readonly (readonly [number, WordList])[]): number[] {
+  return lists.flatMap(([id, list]) => (list.foundIn(text) ? id : []));
+}
+
+/** By the letters that the entry has most of; undefined: of none of these scripts. */
+function alphabetOf(cells: Cells, language: string): AlphabetName | undefined {
+  const { letters, others } = cells;
+  const most = Math.max(letters[LATIN] ?? 0, letters[CYRILLIC] ?? 0, letters[ARABIC] ?? 0);
+  if (most === 0 || others > most) return undefined;
+  if (letters[ARABIC] === most) return URDU_LETTERS.has(language) ? 'urdu' : 'arabic';
+  return letters[CYRILLIC] === most ? 'cyrillic' : 'latin';
+}
+
+/** The language whose inflection a word of a list takes: an English word in an Arabic list is English. */
+function languageOf(alphabet: AlphabetName, language: string): string {
+  if (alphabet === 'latin')
+    return language === 'en' || URDU_LETTERS.has(language) || language === 'ar' ? 'en' : language;
+  if (alphabet === 'cyrillic') return RUSSIAN.has(language) ? 'ru' : '-';
+  return alphabet === 'urdu' ? (language === 'ur' ? 'ur' : '-') : 'ar';
+}
+
+/** The words of what was read, in letters of the alphabet. */
+function wordsOf(cells: Cells, name: AlphabetName): string[] {
+  const alphabet = ALPHABETS[name];
+  const words: string[] = [];
+  for (let at = 0; at < cells.length; at++) {
+    const [code] = alphabet.readings(cells.points[at] ?? 0);
+    if (code === undefined) return [];
+    if (at === 0 || cells.gapBefore(at) !== GAP_NONE) words.push('');
+    const run = Math.min(cells.runs[at] ?? 1, 2);
+    words.push((words.pop() ?? '') + alphabet.letter(code).repeat(run));
+  }
+  return words;
+}

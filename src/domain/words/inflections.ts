@@ -1,0 +1,194 @@
+/**
+ * How far a word may be led in by particles: none, the article alone, any.
+ */
+export const BARE = 0;
+export const ARTICLE = 1;
+export const CLITICS = 2;
+
+/** One way in which a word is written: its stem, and what may follow it and lead it in. */
+export interface Stem {
+  readonly stem: string;
+  /** '' among them: the stem alone is a form too. */
+  readonly endings: readonly string[];
+  readonly prefixes: typeof BARE | typeof ARTICLE | typeof CLITICS;
+}
+
+/** The languages whose words are found inflected. */
+export type InflectedLanguage = 'ar' | 'en' | 'ru' | 'ur';
+
+/** Particles that are written in one with an Arabic word, folded: with the article, and without. */
+export const ARABIC_ARTICLES: readonly string[] = [
+  ...['ال', 'وال', 'فال', 'بال', 'كال', 'لل', 'ولل', 'وبال', 'فلل', 'وكال', 'هال', 'عال'],
+];
+export const ARABIC_PARTICLES: readonly string[] = [
+  'و',
+  'ف',
+  'ب',
+  'ل',
+  'ك',
+  'وب',
+  'ول',
+  'وك',
+  'فب',
+];
+
+/**
+ * The ways in which a word is written by simple inflection: plurals, cases, verbs' regular endings, clitics. Never a
+ * derived word: "heroine" is not heroin, زبون not a plural.
+ * @param word folded, in the letters of its alphabet
+ */
+export function stemsOf(word: string, language: string): readonly Stem[] {
+  if (language === 'en') return englishStems(word);
+  if (language === 'ru') return russianStems(word);
+  if (language === 'ar') return arabicStems(word);
+  if (language === 'ur') return urduStems(word);
+  return [exactly(word)];
+}
+
+/** The word as it stands and no other form. */
+export function exactly(word: string): Stem {
+  return { stem: word, endings: AS_IT_IS, prefixes: BARE };
+}
+
+const AS_IT_IS: readonly string[] = [''];
+
+const VOWELS_EN = 'aeiou';
+
+function englishStems(word: string): Stem[] {
+  const last = word.at(-1) ?? '';
+  const before = word.at(-2) ?? '';
+  if (word.length < 3) return [exactly(word)];
+  if (last === 'y' && !VOWELS_EN.includes(before))
+    return [bare(word.slice(0, -1), ['y', 'ies', 'ied', 'ying'])];
+  if (last === 'e') return [bare(word.slice(0, -1), ['e', 'es', 'ed', 'ing'])];
+  // A short vowel before one consonant doubles it: betting, fatted.
+  const doubles =
+    VOWELS_EN.includes(before) &&
+    !`${VOWELS_EN}wxy`.includes(last) &&
+    !VOWELS_EN.includes(word.at(-3) ?? '');
+  const endings = ['', 's', 'ed', 'ing', ...(/([sxzo]|[cs]h)$/.test(word) ? ['es'] : [])];
+  return [bare(word, doubles ? [...endings, `${last}ed`, `${last}ing`] : endings)];
+}
+
+const HARD = ['', 'а', 'у', 'ом', 'е', 'ы', 'ов', 'ам', 'ами', 'ах'];
+const VELAR = ['', 'а', 'у', 'ом', 'е', 'и', 'ов', 'ам', 'ами', 'ах'];
+const SIBILANT = ['', 'а', 'у', 'ом', 'ем', 'е', 'и', 'ы', 'еи', 'ев', 'ам', 'ами', 'ах'];
+const SOFT = ['ь', 'и', 'ью', 'еи', 'я', 'ю', 'ем', 'е', 'ям', 'ями', 'ях'];
+const FEMININE = ['а', 'ы', 'и', 'е', 'у', 'ои', 'ою', 'ам', 'ами', 'ах'];
+const FEMININE_SOFT = ['я', 'и', 'е', 'ю', 'еи', 'еу', 'ям', 'ями', 'ях'];
+const NEUTER = ['о', 'а', 'у', 'ом', 'е', 'ам', 'ами', 'ах'];
+const ADJECTIVE = [
+  'ыи',
+  'ии',
+  'ои',
+  'ая',
+  'яя',
+  'ое',
+  'ее',
+  'ые',
+  'ие',
+  'ого',
+  'его',
+  'ому',
+  'ему',
+  'ую',
+  'юю',
+  'ым',
+].concat(['им', 'ом', 'ем', 'ых', 'их', 'ыми', 'ими', 'ою']);
+const VERB = ['ть', 'л', 'ла', 'ло', 'ли', 'ться', 'лся', 'лась', 'лись', 'м', 'н', 'на', 'ны'];
+const PLURAL = ['и', 'ы', 'ам', 'ами', 'ах', 'ов'];
+const VOWELS_RU = 'аеиоуыэюя';
+
+/** Letters are folded: й is и, ё is е. */
+function russianStems(word: string): Stem[] {
+  const last = word.at(-1) ?? '';
+  const stem = word.slice(0, -1);
+  if (word.length <= 3)
+    return VOWELS_RU.includes(last) && last !== 'и' ? [exactly(word)] : shortRussian(word);
+  if (/(ыи|ии|ои|ая|ое|ые|ие)$/.test(word) && word.length > 5)
+    return [bare(word.slice(0, -2), ADJECTIVE)];
+  if (/[аеиоуыя]ть$/.test(word)) return [bare(word.slice(0, -2), VERB), exactly(word)];
+  if (last === 'а') {
+    const endings = 'жшчщц'.includes(stem.at(-1) ?? '') ? [...FEMININE, 'еи', 'ею'] : FEMININE;
+    return [...feminine(stem, endings), ...fleeting(stem)];
+  }
+  if (last === 'я') return [bare(stem, FEMININE_SOFT)];
+  if (last === 'о') return [bare(stem, NEUTER)];
+  if (last === 'ь') return [bare(stem, SOFT)];
+  if (last === 'ы' || last === 'и') return russianPlural(word, stem);
+  return VOWELS_RU.includes(last) ? [exactly(word)] : [bare(word, consonantEndings(last))];
+}
+
+/** хуй, лох: whole nouns of three letters; й folds to и. */
+function shortRussian(word: string): Stem[] {
+  const last = word.at(-1) ?? '';
+  if (last === 'и')
+    return [
+      exactly(word),
+      bare(word.slice(0, -1), ['я', 'ю', 'ем', 'е', 'и', 'ев', 'ям', 'ями', 'ях']),
+    ];
+  return word.length < 3 ? [exactly(word)] : [bare(word, consonantEndings(last))];
+}
+
+/** A zero ending only of a long stem: сук and рук are other words. */
+function feminine(stem: string, endings: readonly string[]): Stem[] {
+  return [bare(stem, stem.length > 3 ? ['', ...endings] : endings)];
+}
+
+/** проститутка, проституток. */
+function fleeting(stem: string): Stem[] {
+  const [before, last] = [stem.at(-2) ?? '', stem.at(-1) ?? ''];
+  if (last !== 'к' || VOWELS_RU.includes(before) || stem.length < 4) return [];
+  const vowel = 'жшчщь'.includes(before) ? 'е' : 'о';
+  const head = before === 'ь' ? stem.slice(0, -2) : stem.slice(0, -1);
+  return [exactly(`${head}${vowel}к`)];
+}
+
+/** Listed in the plural: ставки, автоматы, деньги; foreign words in -и (наци) take no ending. */
+function russianPlural(word: string, stem: string): Stem[] {
+  if (stem.length < 4) return [exactly(word)];
+  if (word.endsWith('и') && !'гкхжшчщ'.includes(stem.at(-1) ?? '')) return [exactly(word)];
+  return [bare(stem, [...PLURAL, 'а', 'у', 'ои', 'е']), ...fleeting(stem)];
+}
+
+function consonantEndings(last: string): readonly string[] {
+  if ('гкх'.includes(last)) return VELAR;
+  return 'жшчщц'.includes(last) ? SIBILANT : HARD;
+}
+
+const PRONOUNS = ['ك', 'كم', 'كن', 'ه', 'ها', 'هم', 'هن', 'ي', 'نا'];
+
+/** ة is folded to ه, ى and ئ to ي, أ to ا. */
+function arabicStems(word: string): Stem[] {
+  const last = word.at(-1) ?? '';
+  if (word.length < 3)
+    return [{ stem: word, endings: ['', 'ك', 'ها', 'هم', 'كم'], prefixes: ARTICLE }];
+  if (last === 'ه' && word.length > 3) {
+    const ofIt = ['ت', 'ات'].flatMap((end) => PRONOUNS.map((pronoun) => end + pronoun));
+    return [{ stem: word.slice(0, -1), endings: ['ه', 'ات', ...ofIt], prefixes: CLITICS }];
+  }
+  if (word.length === 3)
+    return [{ stem: word, endings: ['', 'ك', 'كم', 'ها', 'هم'], prefixes: ARTICLE }];
+  const stems: Stem[] = [
+    { stem: word, endings: ['', ...PRONOUNS, 'ات', 'اتهم', 'اتنا'], prefixes: CLITICS },
+  ];
+  // مراهنات: listed in the plural, one of it with ه.
+  if (word.endsWith('ات') && word.length > 5)
+    stems.push({ stem: word.slice(0, -2), endings: ['ه'], prefixes: CLITICS });
+  return stems;
+}
+
+/** ہ stands for ھ and ة too. */
+function urduStems(word: string): Stem[] {
+  const last = word.at(-1) ?? '';
+  const stem = word.slice(0, -1);
+  if ((last === 'ا' || last === 'ہ') && word.length > 2)
+    return [bare(stem, [last, 'ے', 'وں', 'و', ...(stem.endsWith('ی') ? ['اں'] : [])])];
+  if (last === 'ی' && word.length > 2) return [bare(stem, ['ی', 'یاں', 'یوں', 'یو', 'یز', 'ے'])];
+  if (last === 'ے' && word.length > 3) return [bare(stem, ['ے', 'وں', 'ا', 'و'])];
+  return [bare(word, word.length < 3 ? ['', 'وں'] : ['', 'وں', 'یں', 'و', 'ز', 'ے', 'یوں'])];
+}
+
+function bare(stem: string, endings: readonly string[]): Stem {
+  return { stem, endings, prefixes: BARE };
+}
