@@ -31,20 +31,22 @@ import { compileRoutes, type RouteTable } from './routing.ts';
 import { type CompiledTariff, compileTariff } from './tariff.ts';
 import type { CompiledTerms } from './terms.ts';
 import { compileTrafficPrefixes } from './traffic-prefix.ts';
+import { type CompiledWords, NO_WORDS } from './words/compile-words.ts';
 
 const HOUR_MS = 3_600_000;
 const LANES: Readonly<Record<ClassSpec['lane'], QueueLane>> = { fast: 0, normal: 1, bulk: 2 };
 
 /**
  * Compiles what the store holds into what the gateway reads.
+ * @param words the stored word lists, compiled: see words/compile-words.ts
  * @throws Error when a stored resource refers to one that is not there: apply never stores that
  */
-export function compileCatalog(stored: StoredResources): Catalog {
+export function compileCatalog(stored: StoredResources, words: CompiledWords = NO_WORDS): Catalog {
   const parts: AccountParts = {
     tariffs: compiled(stored.tariffs, tariffOf),
     terms: compiled(stored.terms, termsOf),
     policies: compiled([...builtIns(BUILT_IN_POLICIES), ...stored.policies], (policy) =>
-      compilePolicy(policy.name, policy.version, policy.spec),
+      compilePolicy(policy.name, policy.version, policy.spec, { words }),
     ),
     lanes: compiled(
       [...builtIns(BUILT_IN_CLASSES), ...stored.classes],

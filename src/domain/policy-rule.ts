@@ -1,6 +1,13 @@
 import type { z } from 'zod';
 import type { AccountId } from './ids.ts';
 import type { Refusal } from './refusal.ts';
+import type { CompiledWords } from './words/compile-words.ts';
+
+/** An optional parameter of the customer's PDU. */
+export interface TlvInput {
+  readonly tag: number;
+  readonly value: { toString(encoding: 'latin1'): string };
+}
 
 /** A message as the rules see it. One object is made for each submit, and none for each rule. */
 export interface PolicyInput {
@@ -14,6 +21,9 @@ export interface PolicyInput {
   /** Names of the account and of the traffic class. */
   readonly account: string;
   readonly trafficClass: string;
+  /** Of the whole message. */
+  readonly segments: number;
+  readonly tlvs: readonly TlvInput[] | undefined;
   /** Unix ms. */
   readonly atMs: number;
 }
@@ -66,19 +76,27 @@ export type RuleCheck = (input: PolicyInput, facts: PolicyFacts) => Finding | un
 /** What can be done about a finding. */
 export type RuleAction = 'refuse' | 'hold' | 'defer' | 'rewrite' | 'flag' | 'suspend';
 
+/** Other resources that rules refer to, compiled. */
+export interface RuleContext {
+  readonly words: CompiledWords;
+}
+
 /** A kind of rule: the schema of its data, its actions (the first is the default) and its compiler. */
 export interface RuleKind<Schema extends z.ZodType = z.ZodType> {
   readonly schema: Schema;
   readonly actions: readonly RuleAction[];
   /** @param data the output of `schema` */
-  compile(data: unknown, name: string): RuleCheck;
+  compile(data: unknown, name: string, context: RuleContext): RuleCheck;
 }
 
 /** Makes a kind of its parts: only here the schema's output and the compiler's input are known to be the same. */
 export function ruleKind<Schema extends z.ZodType>(kind: {
   readonly schema: Schema;
   readonly actions: readonly RuleAction[];
-  compile(data: z.output<Schema>, name: string): RuleCheck;
+  compile(data: z.output<Schema>, name: string, context: RuleContext): RuleCheck;
 }): RuleKind<Schema> {
-  return { ...kind, compile: (data, name) => kind.compile(data as z.output<Schema>, name) };
+  return {
+    ...kind,
+    compile: (data, name, context) => kind.compile(data as z.output<Schema>, name, context),
+  };
 }

@@ -59,6 +59,12 @@ export const ruleSchema = z
     duplicates: RULE_KINDS.duplicates.schema.optional(),
     caps: RULE_KINDS.caps.schema.optional(),
     closedPrefixes: RULE_KINDS.closedPrefixes.schema.optional(),
+    words: RULE_KINDS.words.schema.optional(),
+    links: RULE_KINDS.links.schema.optional(),
+    length: RULE_KINDS.length.schema.optional(),
+    template: RULE_KINDS.template.schema.optional(),
+    requiredTlvs: RULE_KINDS.requiredTlvs.schema.optional(),
+    expression: RULE_KINDS.expression.schema.optional(),
   })
   .superRefine((rule, ctx) => {
     const [kind, ...more] = kindsIn(rule);

@@ -1,9 +1,17 @@
 import { countryOf } from './number-country.ts';
 import { compileOptOutWords, type OptOutWords } from './opt-out-words.ts';
-import type { Finding, PolicyFacts, PolicyInput, RuleAction, RuleCheck } from './policy-rule.ts';
+import type {
+  Finding,
+  PolicyFacts,
+  PolicyInput,
+  RuleAction,
+  RuleCheck,
+  RuleContext,
+} from './policy-rule.ts';
 import { kindsIn, type PolicySpec, type RuleSpec, type WhenSpec } from './policy-schema.ts';
 import type { Refusal } from './refusal.ts';
 import { RULE_KINDS } from './rules/kinds.ts';
+import { NO_WORDS } from './words/compile-words.ts';
 
 /** What the rules of a policy make of a message. Those that pass without a word share one object, {@link PASS}. */
 export interface PolicyVerdict {
@@ -61,8 +69,13 @@ export const PASS: PolicyVerdict = {
 };
 
 /** Compiles the rules of a policy. */
-export function compilePolicy(name: string, version: number, spec: PolicySpec): CompiledPolicy {
-  const rules = spec.rules.map(compileRule);
+export function compilePolicy(
+  name: string,
+  version: number,
+  spec: PolicySpec,
+  context: RuleContext = { words: NO_WORDS },
+): CompiledPolicy {
+  const rules = spec.rules.map((rule) => compileRule(rule, context));
   return {
     name,
     version,
@@ -131,7 +144,7 @@ class Judging implements PolicyVerdict {
   }
 }
 
-function compileRule(spec: RuleSpec): CompiledRule {
+function compileRule(spec: RuleSpec, context: RuleContext): CompiledRule {
   const [kind] = kindsIn(spec);
   if (kind === undefined) throw new Error('a stored rule has its kind');
   const { name = kind, mode, reason, status } = spec;
@@ -142,7 +155,7 @@ function compileRule(spec: RuleSpec): CompiledRule {
     reason,
     status,
     applies: spec.when === undefined ? undefined : compileWhen(spec.when),
-    check: RULE_KINDS[kind].compile(spec[kind], name),
+    check: RULE_KINDS[kind].compile(spec[kind], name, context),
   };
 }
 

@@ -7,6 +7,7 @@ import { referenceErrors } from './resource-references.ts';
 import { fileSchema } from './resource-schema.ts';
 import type { ResourceFile, ResourceSet } from './resources.ts';
 import { routeConflicts, routeName } from './route-name.ts';
+import { type WordFiles, withWordFiles } from './word-list-schema.ts';
 import {
   type DataPath,
   type FileError,
@@ -33,6 +34,8 @@ export interface ParseOptions {
   readonly suggest?: () => string;
   /** The profiles that carriers may name; without them a carrier's `profile` gives it nothing. */
   readonly profiles?: CarrierProfiles;
+  /** The files that word lists may name. */
+  readonly wordFiles?: WordFiles;
 }
 
 /**
@@ -55,7 +58,14 @@ export function parseResources(
         errorAt(['carriers', index, 'profile'], message, document),
       ),
     };
-  const parsed = fileSchema.safeParse(filled.file);
+  const worded = withWordFiles(filled.file, options.wordFiles ?? NO_WORD_FILES);
+  if (worded.unknown.length > 0)
+    return {
+      errors: worded.unknown.map(({ list, message }) =>
+        errorAt(['wordLists', list, 'file'], message, document),
+      ),
+    };
+  const parsed = fileSchema.safeParse(worded.file);
   if (!parsed.success) return { errors: schemaErrors(parsed.error, document, options) };
   const duplicates = duplicateErrors(parsed.data, document);
   if (duplicates.length > 0) return { errors: duplicates.slice(0, ERRORS_MAX) };
@@ -79,6 +89,7 @@ export function exportResources(set: ResourceSet): string {
       tariffs: Object.fromEntries(set.tariffs),
       terms: Object.fromEntries(set.terms),
       classes: Object.fromEntries(set.classes),
+      wordLists: Object.fromEntries(set.wordLists),
       policies: Object.fromEntries(set.policies),
       accounts: [...set.accounts.values()].map(({ credit: _, ...account }) => account),
       carriers: [...set.carriers.values()],
@@ -91,6 +102,7 @@ export function exportResources(set: ResourceSet): string {
 }
 
 const NO_PROFILES: CarrierProfiles = new Map();
+const NO_WORD_FILES: WordFiles = new Map();
 
 type FileData = z.output<typeof fileSchema>;
 
@@ -261,6 +273,7 @@ function fileOf(data: FileData): ResourceFile {
     ...(data.tariffs && { tariffs: new Map(Object.entries(data.tariffs)) }),
     ...(data.terms && { terms: new Map(Object.entries(data.terms)) }),
     ...(data.classes && { classes: new Map(Object.entries(data.classes)) }),
+    ...(data.wordLists && { wordLists: new Map(Object.entries(data.wordLists)) }),
     ...(data.policies && { policies: new Map(Object.entries(data.policies)) }),
     ...(data.accounts && { accounts: new Map(data.accounts.map((each) => [each.name, each])) }),
     ...(data.carriers && { carriers: new Map(data.carriers.map((each) => [each.name, each])) }),

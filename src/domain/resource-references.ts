@@ -10,7 +10,14 @@ export interface ReferenceError {
 }
 
 /** The kinds that others refer to. */
-export type ReferredKind = 'tariffs' | 'terms' | 'classes' | 'policies' | 'accounts' | 'carriers';
+export type ReferredKind =
+  | 'tariffs'
+  | 'terms'
+  | 'classes'
+  | 'wordLists'
+  | 'policies'
+  | 'accounts'
+  | 'carriers';
 
 /**
  * Checks the references of what is given to kinds that are given as well: a kind that is absent is not judged. Accounts
@@ -42,6 +49,10 @@ export function referenceErrors(set: ResourceFile, complete: boolean): Reference
     for (const [index, carrier] of route.carriers.entries())
       refer('carriers', carrier.name, ['routes', name, 'carriers', index, 'name']);
   }
+  for (const [name, { rules }] of set.policies ?? [])
+    for (const [rule, { words }] of rules.entries())
+      for (const [index, list] of words?.lists.entries() ?? [])
+        refer('wordLists', list, ['policies', name, 'rules', rule, 'words', 'lists', index]);
   for (const [name, { receiptsWith }] of set.carriers ?? [])
     for (const [index, other] of receiptsWith.entries())
       refer('carriers', other, ['carriers', name, 'receiptsWith', index]);

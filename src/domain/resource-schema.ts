@@ -21,6 +21,7 @@ import {
   whole,
 } from './schema-parts.ts';
 import { warningsSchema, webhookSchema } from './webhook-schema.ts';
+import { wordListSchema } from './word-list-schema.ts';
 
 /*
  * The resources as data, in the form of the file (docs: Resources). A schema accepts its own output, so that what
@@ -177,6 +178,7 @@ export const fileSchema = z.strictObject({
   tariffs: z.record(name, tariffSchema).optional(),
   terms: z.record(name, termsSchema).optional(),
   classes: z.record(name, classSchema).optional(),
+  wordLists: z.record(name, wordListSchema).optional(),
   policies: z.record(name, policySchema).optional(),
   accounts: z.array(accountSchema).optional(),
   carriers: z.array(carrierSchema).optional(),

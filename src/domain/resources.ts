@@ -14,6 +14,7 @@ import {
 } from './resource-schema.ts';
 import type { RouteSpec } from './route-name.ts';
 import { inboundSchema, networkSchema, routeSchema } from './route-schema.ts';
+import { type WordListSpec, wordListSchema } from './word-list-schema.ts';
 
 /** Prices by prefix, as data. */
 export type TariffSpec = z.output<typeof tariffSchema>;
@@ -33,6 +34,7 @@ export interface SpecOf {
   tariffs: TariffSpec;
   terms: TermsSpec;
   classes: ClassSpec;
+  wordLists: WordListSpec;
   policies: PolicySpec;
   accounts: AccountSpec;
   carriers: CarrierSpec;
@@ -49,6 +51,7 @@ export const RESOURCE_KINDS = [
   'tariffs',
   'terms',
   'classes',
+  'wordLists',
   'policies',
   'accounts',
   'carriers',
@@ -93,6 +96,7 @@ export interface StoredResources {
   readonly tariffs: readonly StoredResource<TariffSpec>[];
   readonly terms: readonly StoredResource<TermsSpec>[];
   readonly classes: readonly StoredResource<ClassSpec>[];
+  readonly wordLists: readonly StoredResource<WordListSpec>[];
   readonly policies: readonly StoredResource<PolicySpec>[];
   readonly accounts: readonly StoredAccount[];
   readonly carriers: readonly StoredCarrier[];
@@ -118,6 +122,7 @@ const SCHEMAS: { readonly [K in ResourceKind]: z.ZodType<SpecOf[K]> } = {
   tariffs: tariffSchema,
   terms: termsSchema,
   classes: classSchema,
+  wordLists: wordListSchema,
   policies: policySchema,
   accounts: accountSchema,
   carriers: carrierSchema,
@@ -140,6 +145,7 @@ export function resourceSetOf(stored: StoredResources): ResourceSet {
     tariffs: byName(stored.tariffs),
     terms: byName(stored.terms),
     classes: byName(stored.classes),
+    wordLists: byName(stored.wordLists),
     policies: byName(stored.policies),
     accounts: byName(stored.accounts),
     carriers: byName(stored.carriers),
@@ -155,6 +161,7 @@ export function emptyResourceSet(): ResourceSet {
     tariffs: new Map(),
     terms: new Map(),
     classes: new Map(),
+    wordLists: new Map(),
     policies: new Map(),
     accounts: new Map(),
     carriers: new Map(),

@@ -4,6 +4,7 @@ import { compileCatalog } from '../domain/compile-catalog.ts';
 import { CONFIG_CHANNEL, readConfigVersion } from '../store/config-version.ts';
 import { loadResources } from '../store/resource-rows.ts';
 import type { GatewayObserver } from './observer.ts';
+import { WordsInForce } from './words-in-force.ts';
 
 /** A change whose notification was lost is seen after this. */
 const POLL_MS = 5_000;
@@ -19,6 +20,7 @@ export interface CatalogSourceOptions {
 /** The catalog in force: read from the store, read again whenever any node changes the configuration. */
 export class CatalogSource {
   readonly #options: CatalogSourceOptions;
+  readonly #words: WordsInForce;
   #current: Catalog;
   #client: Client | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -26,12 +28,15 @@ export class CatalogSource {
   #changed: (catalog: Catalog) => void = () => {};
 
   static async open(options: CatalogSourceOptions): Promise<CatalogSource> {
-    const catalog = options.adjust(compileCatalog(await loadResources(options.pool)));
-    return new CatalogSource(options, catalog);
+    const stored = await loadResources(options.pool);
+    const words = new WordsInForce();
+    const catalog = options.adjust(compileCatalog(stored, await words.of(stored)));
+    return new CatalogSource(options, catalog, words);
   }
 
-  private constructor(options: CatalogSourceOptions, catalog: Catalog) {
+  private constructor(options: CatalogSourceOptions, catalog: Catalog, words: WordsInForce) {
     this.#options = options;
+    this.#words = words;
     this.#current = catalog;
   }
 
@@ -64,7 +69,8 @@ export class CatalogSource {
     const stored = await loadResources(this.#options.pool);
     // The version counts applies; pausing and suspending raise it too.
     if (stored.version === this.#current.version && !force) return;
-    this.#current = this.#options.adjust(compileCatalog(stored));
+    const words = await this.#words.of(stored);
+    this.#current = this.#options.adjust(compileCatalog(stored, words));
     this.#changed(this.#current);
   }
 

@@ -3,6 +3,8 @@ import type { BindId } from '../domain/ids.ts';
 import { PASS, type PolicyVerdict } from '../domain/policy.ts';
 import type { PolicyFacts } from '../domain/policy-rule.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
+import { segmentsOf } from '../smpp/segmentation.ts';
+import { DEFAULT_ALPHABET } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 
 export interface PolicyStepDeps {
@@ -27,7 +29,7 @@ export class PolicyStep {
   judge(
     account: CatalogAccount,
     bind: BindId,
-    pdu: Pick<SubmitSm, 'source_addr'>,
+    pdu: SubmitSm,
     destination: string,
     text: string,
     nowMs: number,
@@ -41,6 +43,8 @@ export class PolicyStep {
       accountId: account.id,
       account: account.name,
       trafficClass: catalog().bindClasses.get(bind) ?? account.trafficClass,
+      segments: segmentsOf(pdu, DEFAULT_ALPHABET),
+      tlvs: pdu.tlvs,
       atMs: nowMs,
     };
     const verdict = account.policy.judge(input, facts);

@@ -9,6 +9,7 @@ import { loadResources } from '../store/resource-rows.ts';
 import type { SecretKeeper } from '../store/resource-sealing.ts';
 import { type Applied, applyResources } from '../store/resources.ts';
 import { carrierProfiles } from './carrier-profiles.ts';
+import { wordFiles } from './word-files.ts';
 
 /** A fault of a resource file: the line where it is known, the key, and what is wrong. */
 export interface ApplyFault {
@@ -39,6 +40,7 @@ export async function applyText(
   const parsed = parseResources(request.text, {
     suggest: randomSecret,
     profiles: carrierProfiles(),
+    wordFiles: wordFiles(),
   });
   if ('errors' in parsed) return { faults: parsed.errors };
   const { text: _, ...rest } = request;

@@ -31,6 +31,7 @@ export async function readResources(client: ClientBase): Promise<StoredResources
     tariffs: plain('tariffs'),
     terms: plain('terms'),
     classes: plain('classes'),
+    wordLists: plain('wordLists'),
     policies: plain('policies'),
     accounts: await readAccounts(client),
     carriers: await readCarriers(client),

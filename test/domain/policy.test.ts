@@ -12,6 +12,8 @@ const INPUT: PolicyInput = {
   accountId: accountId(7),
   account: 'acme',
   trafficClass: 'promotional',
+  segments: 1,
+  tlvs: undefined,
   atMs: 0,
 };
 

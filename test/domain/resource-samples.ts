@@ -115,6 +115,7 @@ export function rowsOf(set: ResourceSet): StoredResources {
     tariffs: rows(set.tariffs),
     terms: rows(set.terms),
     classes: rows(set.classes),
+    wordLists: rows(set.wordLists),
     policies: rows(set.policies),
     accounts: rows(set.accounts).map((row) => ({
       ...row,

@@ -9,6 +9,12 @@ import { optOut } from './opt-out.ts';
 import { recipientPattern } from './recipient-pattern.ts';
 import { senderRegistered } from './sender-registered.ts';
 import { suspendedDestinations } from './suspended-destinations.ts';
+import { expression } from './expression.ts';
+import { length } from './length.ts';
+import { links } from './links.ts';
+import { requiredTlvs } from './required-tlvs.ts';
+import { template } from './template.ts';
+import { words } from './words.ts';
 
 /**
  * Every kind of rule by the key under which its data stands in a policy. A new kind is a file beside this one and a
@@ -26,6 +32,12 @@ export const RULE_KINDS = {
   duplicates,
   caps,
   closedPrefixes,
+  words,
+  links,
+  length,
+  template,
+  requiredTlvs,
+  expression,
 } as const;
 
 /** The key of a kind. */

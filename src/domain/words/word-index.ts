@@ -32,8 +32,8 @@ export class WordIndex {
   prefixRoot = 0;
   readonly phrases: Phrase = { next: new Map(), lists: [] };
   readonly terminals: Terminal[] = [];
-  #keys: Int32Array;
-  #targets: Int32Array;
+  /** Keys and targets in turns, so that both come with one line of the cache; 0: an empty place. */
+  #table: Int32Array;
   #shift: number;
   #edges = 0;
   #nodes = 0;
@@ -47,8 +47,7 @@ export class WordIndex {
   /** @param letters how many letters will be added at most: the tables are made once */
   constructor(letters: number) {
     const bits = Math.max(12, Math.ceil(Math.log2(letters * 2 + 2)));
-    this.#keys = new Int32Array(2 ** bits);
-    this.#targets = new Int32Array(2 ** bits);
+    this.#table = new Int32Array(2 ** (bits + 1));
     this.#shift = 32 - bits;
     this.#flags = new Uint8Array(2 ** bits);
     this.roots = {
@@ -62,10 +61,11 @@ export class WordIndex {
   /** The node that a letter leads to; 0: none. */
   next(node: number, code: number): number {
     const key = node * CODES_MAX + code;
-    const mask = this.#keys.length - 1;
-    for (let slot = Math.imul(key, 0x9e3779b1) >>> this.#shift; ; slot = (slot + 1) & mask) {
-      const found = this.#keys[slot];
-      if (found === key) return this.#targets[slot] ?? 0;
+    const table = this.#table;
+    const mask = table.length - 1;
+    for (let at = (Math.imul(key, 0x9e3779b1) >>> this.#shift) * 2; ; at = (at + 2) & mask) {
+      const found = table[at];
+      if (found === key) return table[at + 1] ?? 0;
       if (found === 0) return 0;
     }
   }
@@ -149,7 +149,7 @@ export class WordIndex {
   #child(node: number, code: number): number {
     const known = this.next(node, code);
     if (known !== 0) return known;
-    if (this.#edges * 2 >= this.#keys.length) this.#grow();
+    if (this.#edges * 4 >= this.#table.length) this.#grow();
     const made = this.#node();
     this.#put(node * CODES_MAX + code, made);
     this.#edges += 1;
@@ -157,22 +157,22 @@ export class WordIndex {
   }
 
   #put(key: number, target: number): void {
-    const mask = this.#keys.length - 1;
-    let slot = Math.imul(key, 0x9e3779b1) >>> this.#shift;
-    while (this.#keys[slot] !== 0) slot = (slot + 1) & mask;
-    this.#keys[slot] = key;
-    this.#targets[slot] = target;
+    const table = this.#table;
+    const mask = table.length - 1;
+    let at = (Math.imul(key, 0x9e3779b1) >>> this.#shift) * 2;
+    while (table[at] !== 0) at = (at + 2) & mask;
+    table[at] = key;
+    table[at + 1] = target;
   }
 
   /** Only when the letters were counted too low. */
   #grow(): void {
-    const [keys, targets] = [this.#keys, this.#targets];
-    this.#keys = new Int32Array(keys.length * 2);
-    this.#targets = new Int32Array(keys.length * 2);
+    const old = this.#table;
+    this.#table = new Int32Array(old.length * 2);
     this.#shift -= 1;
-    for (let slot = 0; slot < keys.length; slot++)
-      if (keys[slot] !== 0) this.#put(keys[slot] ?? 0, targets[slot] ?? 0);
-    const flags = new Uint8Array(keys.length * 2);
+    for (let at = 0; at < old.length; at += 2)
+      if (old[at] !== 0) this.#put(old[at] ?? 0, old[at + 1] ?? 0);
+    const flags = new Uint8Array(old.length);
     flags.set(this.#flags);
     this.#flags = flags;
   }

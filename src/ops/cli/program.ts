@@ -117,6 +117,11 @@ const COMMANDS: readonly {
     load: async (p, c) => (await import('./lists.ts')).addSuspensions(p, c),
   },
   {
+    name: 'policy',
+    summary: 'try content rules, measure them, word lists',
+    load: async (p, c) => (await import('./policy.ts')).addPolicy(p, c),
+  },
+  {
     name: 'simulate',
     summary: 'a simulated carrier or customer',
     load: (p, c) => c.addSimulateCommands(p),

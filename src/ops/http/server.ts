@@ -27,6 +27,7 @@ import { addRoutingRoutes } from './routing.ts';
 import { addSenderRoutes } from './senders.ts';
 import { addSuspensionRoutes } from './suspensions.ts';
 import { addTraceRoutes } from './traces.ts';
+import { addWordListRoutes } from './word-lists.ts';
 
 /** How the HTTP server is to be built. */
 export interface HttpServerOptions extends ApiDeps {
@@ -112,6 +113,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addConsentRoutes(app, options);
   addSuspensionRoutes(app, options);
   addSenderRoutes(app, options);
+  addWordListRoutes(app, options);
   addReceiptRoutes(app, options);
   addOpsPage(app, options);
 }

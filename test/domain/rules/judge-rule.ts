@@ -14,6 +14,8 @@ const INPUT: PolicyInput = {
   accountId: ACCOUNT,
   account: 'acme',
   trafficClass: 'promotional',
+  segments: 1,
+  tlvs: undefined,
   atMs: Date.parse('2026-03-04T12:00:00Z'),
 };
 

@@ -87,6 +87,7 @@ describe('runCli', () => {
       'consents',
       'senders',
       'suspensions',
+      'policy',
       'simulate',
       'bench',
       'config',

@@ -147,6 +147,8 @@ describe('GET /docs', () => {
       '/v1/traces',
       '/v1/traces/{id}',
       '/v1/traces/{id}/stop',
+      '/v1/word-lists',
+      '/v1/word-lists/{name}',
     ]);
     const post = json.paths['/v1/accounts/{name}/top-ups'].post;
     expect(post.requestBody.content['application/json'].schema.required).toEqual([

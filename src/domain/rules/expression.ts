@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { compileAutomaton, STATES_MAX } from '../automaton.ts';
+import { foldText } from '../fold-text.ts';
+import type { PolicyInput } from '../policy-rule.ts';
+import { ruleKind } from '../policy-rule.ts';
+import { beginningWith, containing, template, wildcard } from '../text-patterns.ts';
+
+const PATTERNS_MAX = 5_000;
+const PATTERN_CHARS_MAX = 1_000;
+
+const patterns = z.array(z.string().min(1).max(PATTERN_CHARS_MAX)).max(PATTERNS_MAX).default([]);
+
+const schema = z
+  .strictObject({
+    field: z.enum(['text', 'sender', 'destination']).default('text'),
+    /** Somewhere in the field, also inside words. */
+    contains: patterns,
+    prefix: patterns,
+    /** The whole field: `*` any characters, `?` one. */
+    wildcard: patterns,
+    /** The whole field: `{digits:4-8}` and other variables. */
+    template: patterns,
+  })
+  .superRefine((data, ctx) => {
+    const all = [...data.contains, ...data.prefix, ...data.wildcard, ...data.template];
+    if (all.length === 0) ctx.addIssue({ code: 'custom', message: 'needs at least one pattern' });
+    data.template.forEach((text, index) => {
+      const read = template(text);
+      if ('error' in read)
+        ctx.addIssue({ code: 'custom', path: ['template', index], message: read.error });
+    });
+    // A variable of 1,600 characters is 1,600 places.
+    const places = data.template.reduce((sum, text) => sum + placesOf(text), 0);
+    if (places + all.reduce((sum, text) => sum + text.length + 1, 0) > STATES_MAX)
+      ctx.addIssue({ code: 'custom', message: `has more than ${STATES_MAX} places` });
+  });
+
+/** `expression`: one of these patterns is in a field, whatever the case or the compatibility form of its letters. */
+export const expression = ruleKind({
+  schema,
+  actions: ['refuse', 'hold', 'flag', 'suspend'],
+  compile({ field, ...given }, name) {
+    const automaton = compileAutomaton([
+      ...given.contains.map((text) => containing(foldText(text))),
+      ...given.prefix.map((text) => beginningWith(foldText(text))),
+      ...given.wildcard.map((text) => wildcard(foldText(text))),
+      ...given.template.flatMap((text) => {
+        const read = template(foldText(text));
+        return 'error' in read ? [] : read;
+      }),
+    ]);
+    const found = {
+      refusal: { key: 'contentRefused', detail: `rule ${name} refuses this ${field}` },
+    } as const;
+    return (input: PolicyInput) =>
+      automaton.matches(foldText(input[field])).length > 0 ? found : undefined;
+  },
+});
+
+function placesOf(text: string): number {
+  const read = template(text);
+  if ('error' in read) return 0;
+  return read.items.reduce((sum, { min, max }) => sum + (max ?? min + 1), 0);
+}

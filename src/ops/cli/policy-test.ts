@@ -1,0 +1,157 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { accountId } from '../../domain/ids.ts';
+import { normaliseDestination } from '../../domain/msisdn.ts';
+import { compilePolicy, type PolicyVerdict } from '../../domain/policy.ts';
+import type { PolicyFacts, PolicyInput } from '../../domain/policy-rule.ts';
+import { defaultStatus } from '../../domain/refusal.ts';
+import { parseResources } from '../../domain/resource-file.ts';
+import type { ResourceFile } from '../../domain/resources.ts';
+import { compileWords } from '../../domain/words/compile-words.ts';
+import { smallestDataCoding } from '../../smpp/data-coding.ts';
+import { encodeGsm7 } from '../../smpp/gsm7.ts';
+import { countSegments } from '../../smpp/segmentation.ts';
+import { faultText } from '../apply.ts';
+import { carrierProfiles } from '../carrier-profiles.ts';
+import { wordFiles } from '../word-files.ts';
+import { type CliContext, type JsonOption, print } from './context.ts';
+import { CliError, EXIT } from './io.ts';
+
+interface Options extends JsonOption {
+  readonly policy?: string;
+  readonly text: string;
+  readonly to: string;
+  readonly from: string;
+  readonly class?: string;
+  readonly account?: string;
+  readonly at?: string;
+}
+
+/** `policy test FILE`: what a policy of a resources file makes of a message; needs no daemon and sends nothing. */
+export function addPolicyTest(policy: Command, context: CliContext): void {
+  policy
+    .command('test')
+    .description('judge a message by a policy of a resources file, without a daemon')
+    .argument('<file>', 'resources, YAML or JSON')
+    .option('--policy <name>', "by default the account's, or the file's only one")
+    .requiredOption('--text <text>', 'the whole text')
+    .option('--to <number>', 'the destination, international', '966500000000')
+    .option('--from <sender>', 'source_addr', '')
+    .option('--class <class>', 'the traffic class')
+    .option('--account <name>', 'an account of the file, or any name')
+    .option('--at <time>', 'when, as 2026-12-01T00:00:00Z; by default now')
+    .option('--json', 'print JSON')
+    .action(async (file: string, options: Options) => {
+      const resources = await readResources(file);
+      const name = policyName(resources, options);
+      const verdict = await judge(resources, name, options);
+      const refused = verdict.refused;
+      const answer = {
+        policy: name,
+        verdict: refused
+          ? 'refused'
+          : verdict.heldBy
+            ? 'held'
+            : verdict.notBeforeMs > 0
+              ? 'deferred'
+              : 'accepted',
+        rule: refused?.rule ?? verdict.heldBy,
+        key: refused?.refusal.key,
+        status: refused && hex(refused.status ?? defaultStatus(refused.refusal.key)),
+        reason: refused?.refusal.detail,
+        notBefore:
+          verdict.notBeforeMs > 0 ? new Date(verdict.notBeforeMs).toISOString() : undefined,
+        text: verdict.text,
+        sender: verdict.sender,
+        suspends: refused?.suspends,
+        hits: verdict.hits,
+      };
+      print(context, options, answer, (shown) => textOf(shown));
+    });
+}
+
+async function readResources(file: string): Promise<ResourceFile> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new CliError(`cannot read ${file}: ${error instanceof Error ? error.message : error}`);
+  });
+  const parsed = parseResources(text, { profiles: carrierProfiles(), wordFiles: wordFiles() });
+  if ('errors' in parsed) throw new CliError(parsed.errors.map(faultText).join('\n'));
+  return parsed.ok;
+}
+
+function policyName(resources: ResourceFile, options: Options): string {
+  const ofAccount = resources.accounts?.get(options.account ?? '')?.policy;
+  const names = [...(resources.policies?.keys() ?? [])];
+  const name = options.policy ?? ofAccount ?? (names.length === 1 ? names[0] : undefined);
+  if (name === undefined) throw new CliError(`name a --policy: ${names.join(', ')}`, EXIT.usage);
+  if (resources.policies?.has(name) !== true)
+    throw new CliError(`the file has no policy ${name}: there are ${names.join(', ')}`, EXIT.usage);
+  return name;
+}
+
+async function judge(
+  resources: ResourceFile,
+  name: string,
+  options: Options,
+): Promise<PolicyVerdict> {
+  const spec = resources.policies?.get(name) ?? { rules: [] };
+  const sources = [...(resources.wordLists ?? [])].map(([list, rest]) => ({ name: list, ...rest }));
+  const words = await compileWords(sources, async () => {});
+  const account = resources.accounts?.get(options.account ?? '');
+  const destination = normaliseDestination(options.to, 1, 1);
+  if ('malformed' in destination) throw new CliError(`--to ${destination.malformed}`, EXIT.usage);
+  const atMs = options.at === undefined ? Date.now() : Date.parse(options.at);
+  if (Number.isNaN(atMs)) throw new CliError('--at must be a time', EXIT.usage);
+  const input: PolicyInput = {
+    text: options.text,
+    sender: options.from,
+    destination: destination.msisdn,
+    accountId: accountId(1),
+    account: options.account ?? '',
+    trafficClass: options.class ?? account?.trafficClass ?? 'transactional',
+    segments: segmentsOf(options.text),
+    tlvs: undefined,
+    atMs,
+  };
+  return compilePolicy(name, 0, spec, { words }).judge(input, NOTHING_KNOWN);
+}
+
+/** As short as an SMS of the text can be. */
+function segmentsOf(text: string): number {
+  const coding = smallestDataCoding(text);
+  const octets = coding === 0 ? encodeGsm7(text) : undefined;
+  return octets === undefined
+    ? countSegments(Buffer.from(text, 'utf16le').swap16(), UCS2, 'gsm7')
+    : countSegments(octets, 0, 'gsm7');
+}
+
+/** data_coding of UCS-2 (SMPP 3.4 §5.2.19). */
+const UCS2 = 8;
+
+/** What the daemon would look up is not there: nobody has opted out or consented, no sender is registered. */
+const NOTHING_KNOWN: PolicyFacts = {
+  optedOut: () => false,
+  hasConsent: () => false,
+  registrationsOf: () => [],
+  networkOf: () => undefined,
+  remembered: (_rule, _account, make) => make(),
+};
+
+function hex(status: number): string {
+  return `0x${status.toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+function textOf(answer: Readonly<Record<string, unknown>>): string {
+  return Object.entries(answer)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) =>
+      key === 'hits'
+        ? hitsText(value as readonly { rule: string; action: string }[])
+        : `${key}: ${value}\n`,
+    )
+    .join('');
+}
+
+function hitsText(hits: readonly { rule: string; action: string }[]): string {
+  return hits.map(({ rule, action }) => `  rule ${rule}: ${action}\n`).join('');
+}
