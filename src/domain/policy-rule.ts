@@ -11,7 +11,7 @@ export interface TlvInput {
 
 /** A message as the rules see it. One object is made for each submit, and none for each rule. */
 export interface PolicyInput {
-  /** The whole text, decoded; '' of 8-bit data. */
+  /** The text, decoded; '' of 8-bit data. Of a part of a long message: with the parts that came before. */
   readonly text: string;
   /** source_addr as the customer gave it. */
   readonly sender: string;
@@ -21,6 +21,8 @@ export interface PolicyInput {
   /** Names of the account and of the traffic class. */
   readonly account: string;
   readonly trafficClass: string;
+  /** False: parts of it are still to come, and `text` is what there is of it. */
+  readonly isWhole: boolean;
   /** Of the whole message. */
   readonly segments: number;
   readonly tlvs: readonly TlvInput[] | undefined;

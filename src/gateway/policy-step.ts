@@ -2,10 +2,12 @@ import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
 import type { BindId } from '../domain/ids.ts';
 import { PASS, type PolicyVerdict } from '../domain/policy.ts';
 import type { PolicyFacts } from '../domain/policy-rule.ts';
+import { partOf } from '../smpp/message.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import { segmentsOf } from '../smpp/segmentation.ts';
 import { DEFAULT_ALPHABET } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import { PartTexts } from './part-texts.ts';
 
 export interface PolicyStepDeps {
   catalog(): Pick<Catalog, 'bindClasses'>;
@@ -16,13 +18,15 @@ export interface PolicyStepDeps {
 /** Has an account's policy judge a message: the same for submit_sm, data_sm, submit_multi and replace_sm. */
 export class PolicyStep {
   readonly #deps: PolicyStepDeps;
+  readonly #parts = new PartTexts();
 
   constructor(deps: PolicyStepDeps) {
     this.#deps = deps;
   }
 
   /**
-   * Counts what each rule found. An account without rules costs nothing.
+   * Counts what each rule found; an account without rules costs nothing. A part of a long message is judged together
+   * with those that came before it.
    * @param bind whose traffic class it is, where it has one
    * @param text the whole text, decoded
    */
@@ -36,18 +40,26 @@ export class PolicyStep {
   ): PolicyVerdict {
     if (account.policy.isOpen) return PASS;
     const { observer, facts, catalog } = this.#deps;
+    const part = partOf(pdu);
+    const among =
+      part === undefined || part.total < 2
+        ? undefined
+        : this.#parts.add(account.id, pdu, destination, part, text, nowMs);
     const input = {
-      text,
+      text: among?.text ?? text,
       sender: pdu.source_addr,
       destination,
       accountId: account.id,
       account: account.name,
       trafficClass: catalog().bindClasses.get(bind) ?? account.trafficClass,
-      segments: segmentsOf(pdu, DEFAULT_ALPHABET),
+      segments: part?.total ?? segmentsOf(pdu, DEFAULT_ALPHABET),
+      isWhole: among === undefined || among.missing === 0,
       tlvs: pdu.tlvs,
       atMs: nowMs,
     };
     const verdict = account.policy.judge(input, facts);
+    if (verdict.refused !== undefined && part !== undefined)
+      this.#parts.remove(account.id, pdu, destination, part);
     for (const { rule, action } of verdict.hits) observer.policyDecision(rule, action);
     return verdict;
   }

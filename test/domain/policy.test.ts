@@ -13,6 +13,7 @@ const INPUT: PolicyInput = {
   account: 'acme',
   trafficClass: 'promotional',
   segments: 1,
+  isWhole: true,
   tlvs: undefined,
   atMs: 0,
 };

@@ -48,6 +48,8 @@ export const template = ruleKind({
       refusal: { key: 'contentRefused', detail: `the text is of no template of rule ${name}` },
     } as const;
     return (input: PolicyInput) => {
+      // What is of a template is seen of the whole alone.
+      if (!input.isWhole) return undefined;
       const matching = automaton.matches(input.text, idTlv !== undefined);
       if (idTlv === undefined) return matching.length > 0 ? undefined : found;
       const named = textOfTlv(input.tlvs, idTlv);

@@ -110,6 +110,7 @@ async function judge(
     account: options.account ?? '',
     trafficClass: options.class ?? account?.trafficClass ?? 'transactional',
     segments: segmentsOf(options.text),
+    isWhole: true,
     tlvs: undefined,
     atMs,
   };

@@ -15,6 +15,7 @@ const INPUT: PolicyInput = {
   account: 'acme',
   trafficClass: 'promotional',
   segments: 1,
+  isWhole: true,
   tlvs: undefined,
   atMs: Date.parse('2026-03-04T12:00:00Z'),
 };
