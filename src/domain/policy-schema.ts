@@ -44,9 +44,6 @@ const common = {
   status: z.int('must be a command_status from 1 to 4294967295').min(1).max(0xffffffff).optional(),
 };
 
-/** Actions that kinds could take, and the pipeline cannot carry out: a rule with one would pass what it finds. */
-const NOT_YET: ReadonlySet<RuleAction> = new Set(['hold', 'suspend']);
-
 /** One rule: its data stands under the key of its kind, beside what every rule has. */
 export const ruleSchema = z
   .strictObject({
@@ -76,8 +73,7 @@ export const ruleSchema = z
       ctx.addIssue({ code: 'custom', message: `needs exactly one kind of: ${names}` });
       return;
     }
-    const able: readonly RuleAction[] = RULE_KINDS[kind].actions;
-    const actions = able.filter((action) => !NOT_YET.has(action));
+    const actions: readonly RuleAction[] = RULE_KINDS[kind].actions;
     if (rule.action !== undefined && !actions.includes(rule.action))
       ctx.addIssue({
         code: 'custom',
