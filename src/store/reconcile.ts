@@ -2,6 +2,7 @@ import type { ClientBase, Pool } from 'pg';
 import { MESSAGE_ID_EPOCH_MS, messageId, messageIdMs } from '../domain/ids.ts';
 import { credits, formatCredits } from '../domain/money.ts';
 import { LOTS_ARE_SUMS, LOTS_MATCH_MESSAGES, PURCHASE_REFUNDS } from './reconcile-lots.ts';
+import { CHAIN_DIFFERENCES } from './ledger-chain.ts';
 import { readSnapshot } from './snapshot.ts';
 
 /** What is compared with what. */
@@ -21,7 +22,8 @@ export type ReconciliationCheck =
   | 'correctionWithinPrice'
   | 'lotIsSumOfEntries'
   | 'lotMatchesMessages'
-  | 'purchaseRefundHasEntry';
+  | 'purchaseRefundHasEntry'
+  | 'entryIsAsChained';
 
 /** One difference. `expected` and `found` are credits in decimals, or counts where `what` says so. */
 export interface Mismatch {
@@ -57,20 +59,41 @@ export const MISMATCHES_MAX = 20;
 export async function reconcile(pool: Pool): Promise<Reconciliation> {
   return readSnapshot(pool, async (client) => {
     await client.query(SETTINGS);
-    const since = await comparableSince(client);
-    const mismatches: Mismatch[] = [];
-    for (const check of CHECKS) {
-      const { rows } = await client.query<MismatchRow>(
-        `${check.sql} limit ${MISMATCHES_MAX}`,
-        check.since ? [since] : [],
-      );
-      for (const row of rows) mismatches.push(mismatchOf(check.name, row));
-    }
+    const mismatches = await run(client, CHECKS, await comparableSince(client));
     const { rows } = await client.query<{ accounts: number }>(
       'select count(*)::int as accounts from account',
     );
     return { ok: mismatches.length === 0, accounts: rows[0]?.accounts ?? 0, mismatches };
   });
+}
+
+/**
+ * As reconcile, but only what was posted from a time on, and each balance against its newest entry: it costs what the
+ * time costs, however long the ledger is.
+ */
+export async function reconcileSince(pool: Pool, from: Date): Promise<readonly Mismatch[]> {
+  return readSnapshot(pool, async (client) => {
+    await client.query(SETTINGS);
+    const comparable = await comparableSince(client);
+    const since = comparable === '-infinity' || comparable < from ? from : comparable;
+    return run(client, RECENT_CHECKS, since);
+  });
+}
+
+async function run(
+  client: ClientBase,
+  checks: readonly Check[],
+  since: Date | '-infinity',
+): Promise<Mismatch[]> {
+  const mismatches: Mismatch[] = [];
+  for (const check of checks) {
+    const { rows } = await client.query<MismatchRow>(
+      `${check.sql} limit ${MISMATCHES_MAX}`,
+      check.since ? [since] : [],
+    );
+    for (const row of rows) mismatches.push(mismatchOf(check.name, row));
+  }
+  return mismatches;
 }
 
 /*
@@ -106,7 +129,7 @@ interface MismatchRow {
 
 /** Counts are told as they are, money in credits. */
 function mismatchOf(check: ReconciliationCheck, row: MismatchRow): Mismatch {
-  const isCount = row.what.startsWith('number of') || row.what === 'version';
+  const isCount = row.what.startsWith('number of') || row.what === 'version' || row.what === 'hash';
   const shown = (value: string | null) => {
     if (value === null) return 'none';
     return isCount ? value : formatCredits(credits(BigInt(value)));
@@ -165,6 +188,9 @@ const TOP_UPS = `
     left join account a on a.id = coalesce(t.account, e.account)
   where t.credits is distinct from e.amount or t.account is distinct from e.account order by a.id, e.id`;
 
+/** A message's id is at most 20 s older than its batch's entry, as accept_messages demands; and some more. */
+const BATCH_SPAN_MS = 60_000;
+
 /**
  * Charge and reserve entries of accept batches against the messages of the same batch and account. Every kept message
  * is summed up; a sum without an entry counts only where the entry would be young enough to be looked at.
@@ -179,7 +205,8 @@ const ACCEPT_BATCHES = `
     full join (select account, batch, case charge_on when 0 then 'charge' else 'reserve' end as kind,
         sum(unit_price * segments) as total, count(*) as messages, sum(segments) as segments,
         to_timestamp(((min(id) >> 22) + ${MESSAGE_ID_EPOCH_MS}) / 1000.0) as first_at
-      from message group by 1, 2, 3) m
+      from message where id >= case when $1 = '-infinity' then 0 else first_id_at(unix_ms($1) - ${BATCH_SPAN_MS}) end
+      group by 1, 2, 3) m
       on m.account = e.account and m.batch = e.batch and m.kind = e.kind
     left join account a on a.id = coalesce(e.account, m.account),
     lateral (values ('price of its messages', m.total, e.total), ('number of messages', m.messages::numeric, e.messages::numeric),
@@ -227,12 +254,16 @@ const OUTCOME_BATCHES = `
       ('number of messages', o.messages::numeric, e.messages::numeric)) as v (what, expected, found)
   where v.expected is distinct from v.found`;
 
-/** No message gets back more than it was charged; one that was only reserved gets no refund at all. */
-const REFUND_WITHIN_CHARGE = `
+/**
+ * No message gets back more than it was charged; one that was only reserved gets no refund at all.
+ * @param among further condition on the outcomes
+ */
+const refundWithinCharge = (among = '') => `
   select a.name as account, 'message ' || o.id as place, 'refund at most' as what,
     case m.charge_on when 0 then m.unit_price * m.segments else 0 end::text as expected, o.refund::text as found
   from outcome o join ${PRICED} m on m.id = o.id left join account a on a.id = o.account
-  where o.refund < 0 or o.refund > case m.charge_on when 0 then m.unit_price * m.segments else 0 end or o.account <> m.account`;
+  where (o.refund < 0 or o.refund > case m.charge_on when 0 then m.unit_price * m.segments else 0 end
+    or o.account <> m.account) ${among}`;
 
 /** What was reserved for a message is charged or released at its end, all of it and only that. */
 const RESERVE_IS_SETTLED = `
@@ -279,11 +310,33 @@ const CHECKS: readonly Check[] = [
   { name: 'replaceBatchMatchesVersions', since: true, sql: REPLACE_BATCHES },
   { name: 'versionPaysDifference', since: false, sql: VERSIONS_PAY_DIFFERENCE },
   { name: 'outcomeBatchMatchesEntries', since: true, sql: OUTCOME_BATCHES },
-  { name: 'refundWithinCharge', since: false, sql: REFUND_WITHIN_CHARGE },
+  { name: 'refundWithinCharge', since: false, sql: refundWithinCharge() },
   { name: 'reserveIsChargedOrReleased', since: false, sql: RESERVE_IS_SETTLED },
   { name: 'correctionHasEntry', since: false, sql: CORRECTIONS },
   { name: 'correctionWithinPrice', since: false, sql: CORRECTION_WITHIN_PRICE },
   { name: 'lotIsSumOfEntries', since: false, sql: LOTS_ARE_SUMS },
   { name: 'lotMatchesMessages', since: true, sql: LOTS_MATCH_MESSAGES },
   { name: 'purchaseRefundHasEntry', since: false, sql: PURCHASE_REFUNDS },
+  { name: 'entryIsAsChained', since: false, sql: CHAIN_DIFFERENCES },
+];
+
+/** Each balance against its newest entry: an index look-up a side. */
+const lastEntry = (column: 'credits' | 'reserved') => `
+  select a.name as account, 'side ' || b.side as place, '${column}' as what,
+    coalesce(e.${column}_after, 0)::text as expected, b.${column}::text as found
+  from balance b join account a on a.id = b.account left join lateral (select x.${column}_after from ledger_entry x
+    where x.account = b.account and x.side = b.side order by x.version desc limit 1) e on true
+  where b.${column} <> coalesce(e.${column}_after, 0) order by a.id, b.side`;
+
+const RECENT_CHECKS: readonly Check[] = [
+  { name: 'balanceIsSumOfEntries', since: false, sql: lastEntry('credits') },
+  { name: 'reservedIsSumOfEntries', since: false, sql: lastEntry('reserved') },
+  { name: 'acceptBatchMatchesMessages', since: true, sql: ACCEPT_BATCHES },
+  { name: 'replaceBatchMatchesVersions', since: true, sql: REPLACE_BATCHES },
+  { name: 'outcomeBatchMatchesEntries', since: true, sql: OUTCOME_BATCHES },
+  {
+    name: 'refundWithinCharge',
+    since: true,
+    sql: refundWithinCharge('and o.settled_at >= $1'),
+  },
 ];
