@@ -1,6 +1,8 @@
 import type { CarrierId } from './ids.ts';
 import type { Credits } from './money.ts';
-import type { Route, RouteCandidate } from './routing.ts';
+import type { Route, RouteCandidate, RouteQuery } from './routing.ts';
+import { senderKindOf } from './sender-kind.ts';
+import type { CompiledTariff, PricedTraffic } from './tariff.ts';
 
 /**
  * Whether a route's candidate can take a message, and why not: it takes none (`weightZero`), it was tried before, its
@@ -9,7 +11,7 @@ import type { Route, RouteCandidate } from './routing.ts';
 export type Verdict = 'usable' | 'weightZero' | 'tried' | 'noCost' | 'overCost' | 'notUp';
 
 /** What a message brings to the choice. */
-export interface Priced {
+export interface Priced extends Pick<RouteQuery, 'network' | 'sender' | 'trafficClass' | 'atMs'> {
   /** E.164 digits. */
   readonly msisdn: string;
   /** Of a segment; undefined (an explanation without an account): costs are compared with nothing. */
@@ -35,6 +37,12 @@ export class CarrierChoice {
   readonly #isUp: (carrier: CarrierId) => boolean;
   readonly #verdicts: Verdict[] = [];
   readonly #costs: (Credits | undefined)[] = [];
+  readonly #traffic: { -readonly [K in keyof PricedTraffic]: PricedTraffic[K] } = {
+    network: undefined,
+    trafficClass: '',
+    sender: undefined,
+    atMs: 0,
+  };
 
   constructor(isUp: (carrier: CarrierId) => boolean) {
     this.#isUp = isUp;
@@ -89,10 +97,19 @@ export class CarrierChoice {
     for (let i = 0; i < route.candidates.length; i++) {
       const candidate = route.candidates[i];
       if (candidate === undefined) continue;
-      const cost = candidate.cost?.priceFor(priced.msisdn);
+      const cost = candidate.cost && this.#costOf(candidate.cost, priced);
       this.#costs[i] = cost;
       this.#verdicts[i] = this.#verdictOf(candidate, cost, priced.unitPrice, tried);
     }
+  }
+
+  #costOf(tariff: CompiledTariff, priced: Priced): Credits | undefined {
+    if (!tariff.isConditional) return tariff.priceFor(priced.msisdn);
+    this.#traffic.network = priced.network;
+    this.#traffic.trafficClass = priced.trafficClass;
+    this.#traffic.sender = senderKindOf(priced.sender);
+    this.#traffic.atMs = priced.atMs;
+    return tariff.priceFor(priced.msisdn, this.#traffic);
   }
 
   #verdictOf(

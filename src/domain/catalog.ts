@@ -25,6 +25,10 @@ export interface Catalog {
   readonly routes: RouteTable;
   /** By what numbers traffic is counted. */
   readonly prefixes: TrafficPrefixes;
+  /** What carriers take for a segment, where that is known. */
+  readonly costs: ReadonlyMap<CarrierId, CompiledTariff>;
+  /** Every prefix that has a price somewhere. */
+  readonly pricePrefixes: readonly string[];
   /** Whose a number is by its prefix. */
   readonly networks: Networks;
   /** The traffic classes of binds that have one of their own; the others have their account's. */

@@ -23,12 +23,18 @@ import {
   type StoredAccount,
   type StoredResource,
   type StoredResources,
-  type TariffSpec,
   type TermsSpec,
 } from './resources.ts';
 import { hoursCompiler } from './route-hours.ts';
 import { compileRoutes, type RouteTable } from './routing.ts';
-import { type CompiledTariff, compileTariff } from './tariff.ts';
+import {
+  ANY_DESTINATION,
+  type CompiledTariff,
+  compileTariffSpec,
+  overriddenTariff,
+  priceEntries,
+} from './tariff.ts';
+import type { TariffSpec } from './tariff-schema.ts';
 import type { CompiledTerms } from './terms.ts';
 import { compileTrafficPrefixes } from './traffic-prefix.ts';
 import { type CompiledWords, NO_WORDS } from './words/compile-words.ts';
@@ -74,7 +80,8 @@ export function compileCatalog(stored: StoredResources, words: CompiledWords = N
     carriers.set(carrier.id, carrier);
     carriersByName.set(carrier.name, carrier);
   }
-  const routes = routesOf(stored, { accounts: accountsByName, carriers: carriersByName, ...parts });
+  const costs = costsOf(stored, parts.tariffs);
+  const routes = routesOf(stored, { accounts: accountsByName, carriers: carriersByName, costs });
   const inbound = inboundOf(stored.inbound, accountsByName, carriersByName);
   const networks = compileNetworks(stored.networks.map(({ name, spec }) => [name, spec]));
   const prefixes = compileTrafficPrefixes(
@@ -89,6 +96,10 @@ export function compileCatalog(stored: StoredResources, words: CompiledWords = N
     carriers,
     routes,
     prefixes,
+    costs: new Map(
+      [...costs].map(([name, cost]) => [found(carriersByName, name, 'cost').id, cost]),
+    ),
+    pricePrefixes: pricePrefixesOf(stored),
     networks,
     inbound,
   };
@@ -114,10 +125,14 @@ function builtIns<Spec>(specs: ReadonlyMap<string, Spec>): StoredResource<Spec>[
 }
 
 function tariffOf(tariff: StoredResource<TariffSpec>): CompiledTariff {
-  const prices = Object.entries(tariff.spec).map(
-    ([prefix, price]) => [prefix, moneyOf(price)] as const,
-  );
-  return compileTariff(tariff.name, tariff.version, prices);
+  return compileTariffSpec(tariff.name, tariff.version, tariff.spec);
+}
+
+/** With the account's own prices before its tariff's. */
+function pricesOf({ prices }: StoredAccount['spec'], tariff: CompiledTariff): CompiledTariff {
+  return prices === undefined
+    ? tariff
+    : overriddenTariff(tariff, compileTariffSpec(tariff.name, tariff.version, prices));
 }
 
 function termsOf(terms: StoredResource<TermsSpec>): CompiledTerms {
@@ -137,7 +152,7 @@ function accountOf(stored: StoredAccount, parts: AccountParts): CatalogAccount {
     name: stored.name,
     status: stored.status,
     demo: stored.demo,
-    tariff: found(parts.tariffs, spec.tariff, used),
+    tariff: pricesOf(spec, found(parts.tariffs, spec.tariff, used)),
     terms: found(parts.terms, spec.terms, used),
     policy: found(parts.policies, spec.policy, used),
     trafficClass: spec.trafficClass,
@@ -231,18 +246,36 @@ function formerOf({ formerPasswordHash, formerPasswordUntil }: BindSpec): Catalo
   return { passwordHash: formerPasswordHash, untilMs: Date.parse(formerPasswordUntil) };
 }
 
-interface RouteParts extends Pick<AccountParts, 'tariffs'> {
+/** Of tariffs and of accounts' own prices. */
+function pricePrefixesOf({ tariffs, accounts }: StoredResources): readonly string[] {
+  const prefixes = new Set<string>();
+  const add = (spec: TariffSpec) => {
+    for (const { prefix } of priceEntries(spec)) if (prefix !== undefined) prefixes.add(prefix);
+  };
+  for (const { spec } of tariffs) add(spec);
+  for (const { spec } of accounts) if (spec.prices !== undefined) add(spec.prices);
+  prefixes.delete(ANY_DESTINATION);
+  return [...prefixes];
+}
+
+/** By carrier's name. */
+function costsOf(
+  { carriers }: StoredResources,
+  tariffs: AccountParts['tariffs'],
+): ReadonlyMap<string, CompiledTariff> {
+  const costs = new Map<string, CompiledTariff>();
+  for (const { name, spec } of carriers)
+    if (spec.cost !== undefined) costs.set(name, found(tariffs, spec.cost, `carrier ${name}`));
+  return costs;
+}
+
+interface RouteParts {
+  readonly costs: ReadonlyMap<string, CompiledTariff>;
   readonly accounts: ReadonlyMap<string, CatalogAccount>;
   readonly carriers: ReadonlyMap<string, CatalogCarrier>;
 }
 
-function routesOf(
-  stored: StoredResources,
-  { tariffs, accounts, carriers }: RouteParts,
-): RouteTable {
-  const costs = new Map<string, CompiledTariff>();
-  for (const { name, spec } of stored.carriers)
-    if (spec.cost !== undefined) costs.set(name, found(tariffs, spec.cost, `carrier ${name}`));
+function routesOf(stored: StoredResources, { costs, accounts, carriers }: RouteParts): RouteTable {
   const hoursOf = hoursCompiler();
   return compileRoutes(
     stored.routes.map(({ name, spec }) => {

@@ -12,6 +12,8 @@ import {
 } from './resources.ts';
 import { uncostedCarriers } from './route-name.ts';
 import { type FieldChange, fieldChangeText, specChanges } from './spec-changes.ts';
+import { largeChanges, largeChangeText, tariffChanges } from './tariff-changes.ts';
+import type { TariffSpec } from './tariff-schema.ts';
 import { type DataPath, keyText } from './yaml-document.ts';
 
 /** One resource that an apply makes, changes or removes. */
@@ -52,6 +54,14 @@ export interface DiffError {
   readonly message: string;
 }
 
+/** What an apply may do, and when. */
+export interface DiffOptions {
+  /** Prices may change as much as they like (see tariff-changes.ts). */
+  readonly allowLargeChanges?: boolean;
+  /** Unix ms: prices are compared as they apply then. Undefined: large changes are not looked for. */
+  readonly nowMs?: number;
+}
+
 /**
  * Compares a file with what is stored. Only the kinds in the file are touched; within them an absent resource is
  * removed, which is an error while something uses it, but an absent account stays.
@@ -61,6 +71,7 @@ export function diffResources(
   current: ResourceSet,
   next: ResourceFile,
   matches: SecretMatcher,
+  options: DiffOptions = {},
 ): { readonly ok: ResourceDiff } | { readonly errors: readonly DiffError[] } {
   const changes: ResourceChange[] = [];
   const result: { -readonly [K in ResourceKind]: ResourceSet[K] } = { ...current };
@@ -70,6 +81,7 @@ export function diffResources(
     ...systemIdErrors(result.accounts),
     ...saltErrors(next, result),
     ...costErrors(result),
+    ...priceErrors(current, changes, options),
   ];
   if (errors.length > 0) return { errors };
   return {
@@ -110,7 +122,7 @@ function diffKind<K extends ResourceKind>(
     const stored = before.get(name);
     const spec = keepSecrets(withoutCredit(wanted), stored, matches);
     merged.set(name, spec);
-    const fields = stored === undefined ? [] : specChanges(stored, spec);
+    const fields = stored === undefined ? [] : fieldsOf(kind, stored, spec);
     if (stored !== undefined && fields.length === 0) continue;
     changes.push({
       kind,
@@ -124,6 +136,17 @@ function diffKind<K extends ResourceKind>(
     if (!merged.has(name)) changes.push({ kind, name, action: 'remove' } as ResourceChange);
   }
   result[kind] = merged;
+}
+
+/** What differs: of a tariff by price, else by key. */
+function fieldsOf<K extends ResourceKind>(
+  kind: K,
+  stored: SpecOf[K],
+  spec: SpecOf[K],
+): readonly FieldChange[] {
+  return kind === 'tariffs'
+    ? tariffChanges(stored as TariffSpec, spec as TariffSpec)
+    : specChanges(stored, spec);
 }
 
 /** The opening credit is no part of what an account is. */
@@ -189,6 +212,37 @@ function costErrors({ routes, carriers }: ResourceSet): DiffError[] {
     const message = 'has no cost: the route selects by leastCost';
     return { path, key: keyText(path), message };
   });
+}
+
+/** Prices of tariffs and of accounts that change too much at once, unless that is asked for. */
+function priceErrors(
+  current: ResourceSet,
+  changes: readonly ResourceChange[],
+  { allowLargeChanges = false, nowMs }: DiffOptions,
+): DiffError[] {
+  if (allowLargeChanges || nowMs === undefined) return [];
+  return changes.flatMap((change) => {
+    const [before, after, path] = pricesOf(current, change);
+    if (before === undefined || after === undefined) return [];
+    return largeChanges(before, after, nowMs).map((large): DiffError => {
+      const at = [...path, ...(large.index === undefined ? [] : [large.index])];
+      const message = `changes a price by a large factor, ${largeChangeText(large)}: allow large changes if that is meant`;
+      return { path: at, key: keyText(path), message };
+    });
+  });
+}
+
+/** The price list of a change before and after, and where it stands. */
+function pricesOf(
+  current: ResourceSet,
+  change: ResourceChange,
+): [TariffSpec | undefined, TariffSpec | undefined, DataPath] {
+  const none: ReturnType<typeof pricesOf> = [undefined, undefined, []];
+  if (change.action !== 'change') return none;
+  const { kind, name } = change;
+  if (kind === 'tariffs') return [current.tariffs.get(name), change.spec, [kind, name]];
+  if (kind !== 'accounts') return none;
+  return [current.accounts.get(name)?.prices, change.spec.prices, [kind, name, 'prices']];
 }
 
 /** Removals last and in reverse, so that a reference never dangles on the way; carriers come before routes already. */

@@ -151,7 +151,10 @@ function keepsSource(path: DataPath): boolean {
   const last = path.at(-1);
   if (typeof last === 'number') return TEXT_LISTS.has(path.at(-2));
   return (
-    path[0] === 'tariffs' || path[2] === 'profile' || (last !== undefined && TEXT_KEYS.has(last))
+    path[0] === 'tariffs' ||
+    path[2] === 'profile' ||
+    path[2] === 'prices' ||
+    (last !== undefined && TEXT_KEYS.has(last))
   );
 }
 

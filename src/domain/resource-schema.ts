@@ -20,6 +20,7 @@ import {
   systemId,
   whole,
 } from './schema-parts.ts';
+import { pricesSchema, tariffSchema } from './tariff-schema.ts';
 import { warningsSchema, webhookSchema } from './webhook-schema.ts';
 import { wordListSchema } from './word-list-schema.ts';
 
@@ -39,12 +40,6 @@ const CERTIFICATES_MAX = 100; // of one system_id: each of its machines, and its
 const KEEP_HOURS = 72; // over a long weekend
 const REPLAY = 1000; // receipts a second of what waited
 const REPLAY_MAX = 10_000;
-
-/** A price list: digits of a prefix, or "*", to the price of a segment. */
-export const tariffSchema = z.record(
-  z.string().regex(/^([0-9]{1,15}|\*)$/, 'must be 1 to 15 digits, or "*"'),
-  money,
-);
 
 /** Money rules; see {@link import('./terms.ts').CompiledTerms} for what each means. */
 export const termsSchema = z.strictObject({
@@ -115,6 +110,7 @@ export const accountSchema = z
   .strictObject({
     name,
     tariff: name,
+    prices: pricesSchema.optional(),
     terms: name,
     policy: name.default('open'),
     trafficClass: name.default('transactional'),

@@ -5,19 +5,12 @@ import type { InboundSpec } from './inbound.ts';
 import type { NetworkSpec } from './networks.ts';
 import type { PolicySpec } from './policy-schema.ts';
 import { policySchema } from './policy-schema.ts';
-import {
-  accountSchema,
-  type bindSchema,
-  classSchema,
-  tariffSchema,
-  termsSchema,
-} from './resource-schema.ts';
+import { accountSchema, type bindSchema, classSchema, termsSchema } from './resource-schema.ts';
 import type { RouteSpec } from './route-name.ts';
 import { inboundSchema, networkSchema, routeSchema } from './route-schema.ts';
+import { type TariffSpec, tariffSchema } from './tariff-schema.ts';
 import { type WordListSpec, wordListSchema } from './word-list-schema.ts';
 
-/** Prices by prefix, as data. */
-export type TariffSpec = z.output<typeof tariffSchema>;
 /** Money rules as data. */
 export type TermsSpec = z.output<typeof termsSchema>;
 /** A traffic class as data. */

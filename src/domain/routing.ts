@@ -71,9 +71,9 @@ export interface RouteTable {
   find(query: RouteQuery): Route | undefined;
   /** Every route that fits, most exact first: the first open one is what `find` finds. */
   matches(query: RouteQuery): readonly RouteMatch[];
-  /** Whether any route needs the query's network. */
+  /** Whether any route, or the cost of a carrier in one, needs the query's network. */
   readonly usesNetworks: boolean;
-  /** Whether any route needs the query's traffic class. */
+  /** Whether any route, or the cost of a carrier in one, needs the query's traffic class. */
   readonly usesClasses: boolean;
 }
 
@@ -103,8 +103,16 @@ export function compileRoutes(drafts: Iterable<RouteDraft>): RouteTable {
       walk(query, all);
       return all.matches;
     },
-    usesNetworks: routes.some((route) => route.network !== undefined),
-    usesClasses: routes.some((route) => route.trafficClass !== undefined),
+    usesNetworks: routes.some(
+      (route) =>
+        route.network !== undefined ||
+        route.candidates.some(({ cost }) => cost?.usesNetworks === true),
+    ),
+    usesClasses: routes.some(
+      (route) =>
+        route.trafficClass !== undefined ||
+        route.candidates.some(({ cost }) => cost?.isConditional === true),
+    ),
   };
 }
 

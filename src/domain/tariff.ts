@@ -1,30 +1,233 @@
-import type { Credits } from './money.ts';
+import { type Credits, parseCredits } from './money.ts';
 import { PrefixTable } from './prefix-table.ts';
+import type { SenderKind } from './sender-kind.ts';
+import type { PriceSpec, TariffPrices, TariffSpec } from './tariff-schema.ts';
+
+/** What a price may depend on beside the number. */
+export interface PricedTraffic {
+  /** MCC and MNC, or MCC alone; undefined: not known. */
+  readonly network: string | undefined;
+  readonly trafficClass: string;
+  /** Undefined: there is no sender. */
+  readonly sender: SenderKind | undefined;
+  /** Unix ms: of the accept. */
+  readonly atMs: number;
+}
 
 /** A price list, compiled from a `tariffs` resource. */
 export interface CompiledTariff {
   readonly name: string;
   readonly version: number;
-  /** The price of one segment to a number (digits): longest prefix, then "*"; undefined when it has no price. */
-  priceFor(msisdn: string): Credits | undefined;
+  /** Prices depend on more than the number: `traffic` is needed to tell them. */
+  readonly isConditional: boolean;
+  /** Some price is of a network. */
+  readonly usesNetworks: boolean;
+  /** Every prefix that has a price. */
+  readonly prefixes: readonly string[];
+  /**
+   * The price of one segment to a number (digits); undefined when it has none. A price of its network goes before any of
+   * a prefix, MCC with MNC before MCC; then the longest prefix counts, "*" last. Among prices of the same one that
+   * apply, more conditions (class, sender) go before fewer, then a limited time before none, then the order of the list.
+   * @param traffic undefined: only prices without conditions apply
+   */
+  priceFor(msisdn: string, traffic?: PricedTraffic): Credits | undefined;
 }
 
 /** The key that prices every number no prefix fits. */
 export const ANY_DESTINATION = '*';
 
-/** Compiles a price list of prefix (digits or "*") to unit price. */
+/** Compiles a price list of prefix (digits or "*") to unit price: one walk over the digits a look-up. */
 export function compileTariff(
   name: string,
   version: number,
   prices: Iterable<readonly [prefix: string, price: Credits]>,
 ): CompiledTariff {
-  const table = new PrefixTable<Credits>(rooted(prices));
-  return { name, version, priceFor: (msisdn) => table.longest(msisdn) };
+  const all = [...prices].map(([prefix, price]) => [rooted(prefix), price] as const);
+  const table = new PrefixTable<Credits>(all);
+  return {
+    name,
+    version,
+    isConditional: false,
+    usesNetworks: false,
+    prefixes: all.map(([prefix]) => prefix),
+    priceFor: (msisdn) => table.longest(msisdn),
+  };
+}
+
+/**
+ * Compiles a tariff as data.
+ * @throws Error for money that is none: the schema lets none through
+ */
+export function compileTariffSpec(name: string, version: number, spec: TariffSpec): CompiledTariff {
+  const entries = priceEntries(spec);
+  return entries.some(isConditional)
+    ? new ConditionalTariff(name, version, entries)
+    : compileTariff(
+        name,
+        version,
+        entries.map(({ prefix = ANY_DESTINATION, price }) => [prefix, moneyOf(price)] as const),
+      );
+}
+
+/** A tariff with an account's own prices before its: name and version stay the tariff's. */
+export function overriddenTariff(base: CompiledTariff, own: CompiledTariff): CompiledTariff {
+  return {
+    name: base.name,
+    version: base.version,
+    isConditional: base.isConditional || own.isConditional,
+    usesNetworks: base.usesNetworks || own.usesNetworks,
+    prefixes: [...base.prefixes, ...own.prefixes],
+    priceFor: (msisdn, traffic) => own.priceFor(msisdn, traffic) ?? base.priceFor(msisdn, traffic),
+  };
+}
+
+/** The prices of any form, as a list. */
+export function priceEntries(spec: TariffSpec): readonly PriceSpec[] {
+  const prices: TariffPrices = hasLimit(spec) ? spec.prices : spec;
+  return isList(prices)
+    ? prices
+    : Object.entries(prices).map(([prefix, price]) => ({ prefix, price }));
+}
+
+/** Whether a tariff has the form `{changeMax, prices}`. */
+export function hasLimit(
+  spec: TariffSpec,
+): spec is { readonly changeMax: number; readonly prices: TariffPrices } {
+  return !Array.isArray(spec) && 'prices' in spec;
+}
+
+function isList(prices: TariffPrices): prices is PriceSpec[] {
+  return Array.isArray(prices);
+}
+
+/** Whether anything but a prefix decides. */
+export function isConditional(entry: PriceSpec): boolean {
+  const { network, sender, from, until } = entry;
+  return [network, entry.class, sender, from, until].some((part) => part !== undefined);
+}
+
+/** One price, ready to be compared. */
+interface Price {
+  readonly trafficClass: string | undefined;
+  readonly sender: SenderKind | undefined;
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly price: Credits;
+}
+
+/** The prices of one prefix or network, the most exact first, and those of the next shorter prefix. */
+interface Leaf {
+  readonly prices: readonly Price[];
+  shorter: Leaf | undefined;
+}
+
+class ConditionalTariff implements CompiledTariff {
+  readonly isConditional = true;
+  readonly name: string;
+  readonly version: number;
+  readonly usesNetworks: boolean;
+  readonly prefixes: readonly string[];
+  readonly #networks: ReadonlyMap<string, Leaf>;
+  readonly #table: PrefixTable<Leaf>;
+
+  constructor(name: string, version: number, entries: readonly PriceSpec[]) {
+    this.name = name;
+    this.version = version;
+    const ofNetworks = entries.filter(({ network }) => network !== undefined);
+    this.#networks = leavesBy(ofNetworks, ({ network = '' }) => network);
+    this.usesNetworks = this.#networks.size > 0;
+    const leaves = leavesBy(
+      entries.filter(({ prefix }) => prefix !== undefined),
+      ({ prefix = '' }) => rooted(prefix),
+    );
+    this.prefixes = [...leaves.keys()];
+    this.#table = new PrefixTable(leaves);
+    for (const [prefix, leaf] of leaves)
+      leaf.shorter = prefix === '' ? undefined : shorterOf(prefix, leaves);
+  }
+
+  priceFor(msisdn: string, traffic: PricedTraffic = ANY_TRAFFIC): Credits | undefined {
+    const { network } = traffic;
+    if (network !== undefined && this.usesNetworks) {
+      const price =
+        priceAmong(this.#networks.get(network), traffic) ??
+        priceAmong(this.#networks.get(network.slice(0, MCC_DIGITS)), traffic);
+      if (price !== undefined) return price;
+    }
+    for (let leaf = this.#table.longest(msisdn); leaf !== undefined; leaf = leaf.shorter) {
+      const price = priceAmong(leaf, traffic);
+      if (price !== undefined) return price;
+    }
+    return undefined;
+  }
+}
+
+/** ITU-T E.212: the mobile country code has three digits. */
+const MCC_DIGITS = 3;
+const ANY_TRAFFIC: PricedTraffic = {
+  network: undefined,
+  trafficClass: '',
+  sender: undefined,
+  atMs: Number.NaN,
+};
+
+function priceAmong(leaf: Leaf | undefined, traffic: PricedTraffic): Credits | undefined {
+  if (leaf === undefined) return undefined;
+  for (const price of leaf.prices) {
+    if (price.trafficClass !== undefined && price.trafficClass !== traffic.trafficClass) continue;
+    if (price.sender !== undefined && price.sender !== traffic.sender) continue;
+    if (price.fromMs !== Number.NEGATIVE_INFINITY && !(traffic.atMs >= price.fromMs)) continue;
+    if (price.untilMs !== Number.POSITIVE_INFINITY && !(traffic.atMs < price.untilMs)) continue;
+    return price.price;
+  }
+  return undefined;
+}
+
+function leavesBy(
+  entries: readonly PriceSpec[],
+  keyOf: (entry: PriceSpec) => string,
+): Map<string, Leaf> {
+  const groups = Map.groupBy(entries, keyOf);
+  return new Map(
+    [...groups].map(([key, group]) => [
+      key,
+      // sort() is stable: the order of the list remains where nothing else decides.
+      { prices: group.toSorted((a, b) => rank(b) - rank(a)).map(priceOf), shorter: undefined },
+    ]),
+  );
+}
+
+/** Class and sender count before a time. */
+function rank({ class: trafficClass, sender, from, until }: PriceSpec): number {
+  const conditions = (trafficClass === undefined ? 0 : 1) + (sender === undefined ? 0 : 1);
+  return conditions * 2 + (from === undefined && until === undefined ? 0 : 1);
+}
+
+function priceOf({ class: trafficClass, sender, from, until, price }: PriceSpec): Price {
+  return {
+    trafficClass,
+    sender,
+    fromMs: from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from),
+    untilMs: until === undefined ? Number.POSITIVE_INFINITY : Date.parse(until),
+    price: moneyOf(price),
+  };
+}
+
+function shorterOf(prefix: string, leaves: ReadonlyMap<string, Leaf>): Leaf | undefined {
+  for (let length = prefix.length - 1; length >= 0; length--) {
+    const leaf = leaves.get(prefix.slice(0, length));
+    if (leaf !== undefined) return leaf;
+  }
+  return undefined;
 }
 
 /** "*" is the empty prefix: it fits every number and every other prefix is longer. */
-function* rooted(
-  prices: Iterable<readonly [string, Credits]>,
-): Iterable<readonly [string, Credits]> {
-  for (const [prefix, price] of prices) yield [prefix === ANY_DESTINATION ? '' : prefix, price];
+function rooted(prefix: string): string {
+  return prefix === ANY_DESTINATION ? '' : prefix;
+}
+
+function moneyOf(text: string): Credits {
+  const parsed = parseCredits(text);
+  if (typeof parsed !== 'bigint') throw new Error(`money ${text} ${parsed.error}`);
+  return parsed;
 }

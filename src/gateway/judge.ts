@@ -1,9 +1,12 @@
 import type { Catalog, CatalogAccount, CatalogBind } from '../domain/catalog.ts';
 import type { CarrierId } from '../domain/ids.ts';
+import type { Credits } from '../domain/money.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
 import type { PolicyFacts } from '../domain/policy-rule.ts';
 import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 import { checkSender } from '../domain/sender-id.ts';
+import { senderKindOf } from '../domain/sender-kind.ts';
+import type { PricedTraffic } from '../domain/tariff.ts';
 import { toGsm7 } from '../smpp/default-alphabet.ts';
 import { textOf } from '../smpp/message.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
@@ -45,7 +48,7 @@ export interface Judged {
 
 export interface JudgeDeps {
   catalog(): Catalog;
-  readonly router: Pick<Router, 'choose' | 'next'>;
+  readonly router: Pick<Router, 'choose' | 'next' | 'networkOf'>;
   readonly rates: RateLimits;
   readonly facts: PolicyFacts;
   /** Where nothing goes, whatever the account's policy. */
@@ -58,6 +61,13 @@ export interface JudgeDeps {
 export class Judge {
   readonly #deps: JudgeDeps;
   readonly #policy: PolicyStep;
+  /** Filled anew for each message whose price asks for it. */
+  readonly #traffic: { -readonly [K in keyof PricedTraffic]: PricedTraffic[K] } = {
+    network: undefined,
+    trafficClass: '',
+    sender: undefined,
+    atMs: 0,
+  };
 
   constructor(deps: JudgeDeps) {
     this.#deps = deps;
@@ -109,7 +119,7 @@ export class Judge {
     const deferred = deferredTimes(pdu, account, times, verdict.notBeforeMs, nowMs);
     if (deferred === undefined)
       return refuse('outsideHours', 'the hours for such messages begin when its validity is over');
-    const unitPrice = account.tariff.priceFor(destination.msisdn);
+    const unitPrice = this.#priceOf(bind, destination.msisdn, pdu.source_addr, nowMs);
     if (unitPrice === undefined) return refuse('noRoute', 'no price for this number');
     const { msisdn } = destination;
     const routable = { destination: msisdn, echo: pdu, owner: account, bind: bind.id, unitPrice };
@@ -157,6 +167,24 @@ export class Judge {
       passed.add(carrier);
     }
     return first ?? { key: 'noRoute', detail: 'no route to this number' };
+  }
+
+  /** Of a segment; most tariffs know prefixes only, which is one walk over the digits. */
+  #priceOf(
+    { account, id }: CatalogBind,
+    msisdn: string,
+    sender: string,
+    nowMs: number,
+  ): Credits | undefined {
+    const { tariff } = account;
+    if (!tariff.isConditional) return tariff.priceFor(msisdn);
+    const traffic = this.#traffic;
+    const { bindClasses } = this.#deps.catalog();
+    traffic.network = tariff.usesNetworks ? this.#deps.router.networkOf(msisdn) : undefined;
+    traffic.trafficClass = bindClasses.get(id) ?? account.trafficClass;
+    traffic.sender = senderKindOf(sender);
+    traffic.atMs = nowMs;
+    return tariff.priceFor(msisdn, traffic);
   }
 }
 

@@ -134,7 +134,7 @@ export class Router {
     const { routes, bindClasses } = this.#deps.catalog();
     const query = this.#query;
     query.msisdn = destination;
-    query.network = routes.usesNetworks ? this.#networkCodeOf(destination) : undefined;
+    query.network = routes.usesNetworks ? this.networkOf(destination) : undefined;
     query.account = owner.id;
     query.sender = senderOf(echo.source_addr);
     query.trafficClass = routes.usesClasses
@@ -145,12 +145,13 @@ export class Router {
     return routes.find(query);
   }
 
-  #networkCodeOf(msisdn: string): string | undefined {
+  /** MCC and MNC of a number, or MCC alone: of the table of numbers, else of the networks' prefixes. */
+  networkOf(msisdn: string): string | undefined {
     return this.#deps.numbers.networkOf(msisdn) ?? this.#deps.catalog().networks.networkOf(msisdn);
   }
 
   #networkOf(msisdn: string): RouteDecision['network'] {
-    const code = this.#networkCodeOf(msisdn);
+    const code = this.networkOf(msisdn);
     if (code === undefined) return undefined;
     const from = this.#deps.numbers.networkOf(msisdn) === undefined ? 'prefix' : 'number';
     return { code, from };

@@ -26,6 +26,8 @@ export interface ApplyText {
   readonly dryRun: boolean;
   /** Flags what it adds as the demo's. */
   readonly demo?: boolean;
+  /** Prices may change by any factor. */
+  readonly allowLargeChanges?: boolean;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { WeighedCandidate } from '../domain/carrier-choice.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { type Credits, formatCredits, subtract } from '../domain/money.ts';
 import type { Route, RouteMatch } from '../domain/routing.ts';
+import { senderKindOf } from '../domain/sender-kind.ts';
 import type { RouteDecision, Router } from '../gateway/router.ts';
 import type { CarrierView, RouteExplanation, RouteQuestionView } from './runtime.ts';
 
@@ -21,7 +22,12 @@ export function explainRoute(
   const account = name === undefined ? undefined : catalog.accountsByName.get(name);
   if (name !== undefined && account === undefined) return { noSuchAccount: name };
   const trafficClass = question.trafficClass ?? account?.trafficClass ?? '';
-  const unitPrice = account?.tariff.priceFor(destination);
+  const unitPrice = account?.tariff.priceFor(destination, {
+    network: router.networkOf(destination),
+    trafficClass,
+    sender: senderKindOf(sender),
+    atMs,
+  });
   const decision = router.explain({
     destination,
     sender,

@@ -2,6 +2,7 @@ import type { ClientBase, Pool } from 'pg';
 import {
   type ChangeOf,
   type DiffError,
+  type DiffOptions,
   diffLines,
   diffResources,
   type ResourceChange,
@@ -42,6 +43,8 @@ export interface ApplyRequest {
   readonly dryRun: boolean;
   /** Flags what it adds as the demo's. */
   readonly demo?: boolean;
+  /** Prices may change by any factor: see DiffOptions. */
+  readonly allowLargeChanges?: boolean;
 }
 
 /**
@@ -60,7 +63,10 @@ export async function applyResources(
     const current = resourceSetOf(stored);
     const next = request.next(current);
     if ('errors' in next) return next;
-    const compared = await compare(current, next.ok, secrets);
+    const compared = await compare(current, next.ok, secrets, {
+      allowLargeChanges: request.allowLargeChanges ?? false,
+      nowMs: Date.now(),
+    });
     if ('errors' in compared) return compared;
     const diff = compared.ok;
     const lines = diffLines(diff);
@@ -114,12 +120,14 @@ async function compare(
   current: ResourceSet,
   next: ResourceFile,
   secrets: SecretKeeper,
+  options: DiffOptions,
 ): Promise<{ ok: ResourceDiff } | ApplyErrors> {
   const same = new Set<string>();
   for (const [clear, stored] of secretPairs(current, next)) {
     if (await secrets.matches(clear, stored)) same.add(pairKey(clear, stored));
   }
-  return diffResources(current, next, (clear, stored) => same.has(pairKey(clear, stored)));
+  const matches = (clear: string, stored: string) => same.has(pairKey(clear, stored));
+  return diffResources(current, next, matches, options);
 }
 
 /** No password has a NUL: it goes over the wire as a C-Octet String. */

@@ -43,7 +43,14 @@ function routeOf(given: readonly Given[], select: 'priority' | 'leastCost' = 'pr
   return found;
 }
 
-const PRICE = { msisdn: '966512345678', unitPrice: credits(50_000n) };
+const PRICE = {
+  msisdn: '966512345678',
+  unitPrice: credits(50_000n),
+  network: undefined,
+  sender: 'ACME',
+  trafficClass: 'transactional',
+  atMs: 0,
+};
 const all = () => true;
 const choose = (route: Route, isUp: (id: number) => boolean = all, random = 0, tried?: number[]) =>
   new CarrierChoice(isUp).choose(route, PRICE, tried && new Set(tried.map(carrierId)), random);

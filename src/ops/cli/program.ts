@@ -52,6 +52,11 @@ const COMMANDS: readonly {
     load: async (p, c) => (await import('./resources.ts')).addExport(p, c),
   },
   {
+    name: 'tariff',
+    summary: 'price lists as CSV',
+    load: async (p, c) => (await import('./tariff.ts')).addTariff(p, c),
+  },
+  {
     name: 'account',
     summary: 'accounts and their credits',
     load: async (p, c) => (await import('./account.ts')).addAccount(p, c),

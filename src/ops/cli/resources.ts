@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { CliError } from './io.ts';
 
@@ -12,17 +13,26 @@ export function addApply(program: Command, context: CliContext): void {
     .description('apply a resource file, all or nothing, and print what changes')
     .argument('<file>', 'YAML or JSON; "-" reads standard input')
     .option('--dry-run', 'only print what would change')
+    .option('--allow-large-changes', 'also of prices by ten times and more')
     .option('--json', 'print JSON')
-    .action(async (file: string, options: JsonOption & { dryRun?: boolean }) => {
-      const text = await readInput(file);
-      const dryRun = options.dryRun === true;
-      const path = `/v1/resources${dryRun ? '?dryRun=true' : ''}`;
-      const answer = await apiClient(context).put(appliedSchema, path, {
-        type: 'application/yaml',
-        text,
-      });
-      print(context, options, answer, (applied) => appliedText(applied, dryRun));
-    });
+    .action(
+      async (
+        file: string,
+        options: JsonOption & { dryRun?: boolean; allowLargeChanges?: boolean },
+      ) => {
+        const text = await readInput(file);
+        const dryRun = options.dryRun === true;
+        const path = `/v1/resources${queryOf({
+          dryRun: dryRun ? 'true' : undefined,
+          allowLargeChanges: options.allowLargeChanges === true ? 'true' : undefined,
+        })}`;
+        const answer = await apiClient(context).put(appliedSchema, path, {
+          type: 'application/yaml',
+          text,
+        });
+        print(context, options, answer, (applied) => appliedText(applied, dryRun));
+      },
+    );
 }
 
 /** `export`: what `apply` takes back without a difference. */

@@ -37,7 +37,13 @@ export function addResourceRoutes(app: Api, deps: ApiDeps): void {
           description:
             'Body: the file, YAML or JSON. 422 names every fault with its line; nothing is changed then.',
           tags: ['resources'],
-          querystring: z.object({ dryRun: z.enum(['true', 'false']).default('false') }),
+          querystring: z.object({
+            dryRun: z.enum(['true', 'false']).default('false'),
+            allowLargeChanges: z
+              .enum(['true', 'false'])
+              .default('false')
+              .describe('prices may change by changeMax times and more'),
+          }),
           response: { 200: appliedSchema },
         },
       },
@@ -55,6 +61,7 @@ export function addResourceRoutes(app: Api, deps: ApiDeps): void {
           text,
           actor: actorOf(request),
           dryRun,
+          allowLargeChanges: request.query.allowLargeChanges === 'true',
         });
         if ('faults' in result) throw faultsProblem(result.faults);
         if (result.changed && !dryRun) await deps.runtime.catalogChanged();

@@ -26,6 +26,7 @@ import { addResourceRoutes } from './resources.ts';
 import { addRoutingRoutes } from './routing.ts';
 import { addSenderRoutes } from './senders.ts';
 import { addSuspensionRoutes } from './suspensions.ts';
+import { addTariffRoutes } from './tariffs.ts';
 import { addTraceRoutes } from './traces.ts';
 import { addWordListRoutes } from './word-lists.ts';
 
@@ -101,6 +102,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addCreditRoutes(app, options);
   addMessageRoutes(app, options);
   addResourceRoutes(app, options);
+  addTariffRoutes(app, options);
   addCarrierRoutes(app, options);
   addCarrierProfileRoutes(app);
   addCarrierProbeRoute(app, options);
