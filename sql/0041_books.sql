@@ -157,14 +157,19 @@ language sql volatile as $$
       and (backend_xid is not null or xact_start > now() - interval '30 seconds')))
 $$;
 
--- A carrier's invoice as it came, while it is compared. Unlogged: it is read again if the server dies.
+-- Lines of carriers' invoices while they are compared. Unlogged: they are sent again if the server dies.
 create unlogged table invoice_line (
   run bigint not null,
-  line int not null,
+  line bigint not null,
   upstream_id text not null collate "C",
   segments int,
-  price bigint,
-  at timestamptz
+  price bigint,                      -- of the line, micro-credits
+  at timestamptz,
+  loaded_at timestamptz not null default now()
 );
 create index on invoice_line (run, upstream_id);
 create sequence invoice_run;
+
+-- Replacements of a time and answers of carriers of a day: both tables grow in the order of time.
+create index on replacement using brin (at) with (pages_per_range = 16);
+create index on dispatch using brin (at) with (pages_per_range = 128);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -10,6 +11,10 @@ import { GatewayNode, opened } from './gateway/node.ts';
 import { QualityBook } from './gateway/quality.ts';
 import { ensureAdminToken } from './ops/admin-token.ts';
 import { applyText, faultText } from './ops/apply.ts';
+import { CarrierFiles } from './ops/books/carrier-files.ts';
+import { Counter } from './ops/books/counter.ts';
+import { Keeper } from './ops/books/keeper.ts';
+import { Traits } from './ops/books/traits.ts';
 import { type Database, openDatabase } from './ops/database.ts';
 import {
   demoCarrierOf,
@@ -36,6 +41,7 @@ import { startSimulatedCarrier } from './simulator/carrier.ts';
 import type { SimulatedCarrier } from './simulator/carrier-options.ts';
 import { sendSample } from './simulator/sample.ts';
 import { statusName } from './smpp/status.ts';
+import { ContentKeys } from './store/content-keys.ts';
 import { connectStore, createStorePool } from './store/pool.ts';
 
 /** What is in flight has this long to finish on SIGTERM; with unbinding and storing the end comes within 20 s. */
@@ -177,6 +183,9 @@ class Daemon {
     const http = await this.#startHttp(runtime, stops);
     const webhooks = this.#startWebhooks(catalog);
     stops.push(() => webhooks.close());
+    const books = this.#books(catalog);
+    books.start();
+    stops.push(() => books.close());
     const samples = setInterval(() => this.#counts.sample(Date.now()), 1_000);
     stops.push(() => clearInterval(samples));
     const onHangup = (): void => {
@@ -238,6 +247,31 @@ class Daemon {
       await pause(RESTART_MS);
       return undefined;
     }
+  }
+
+  /** What is done behind the traffic: chain, usage, checks, carriers' files. */
+  #books(catalog: CatalogSource): Keeper {
+    const keys = new ContentKeys({
+      pool: this.#pool,
+      sealing: this.#keys.sealing,
+      random: randomBytes,
+    });
+    const current = () => catalog.current;
+    const networkOf = (msisdn: string) =>
+      this.#node?.gateway.router.networkOf(msisdn) ?? catalog.current.networks.networkOf(msisdn);
+    return new Keeper({
+      pool: this.#pool,
+      connect: () => this.#connect('books'),
+      counter: new Counter(new Traits({ catalog: current, keys, networkOf }), current),
+      files: new CarrierFiles({
+        pool: this.#pool,
+        catalog: current,
+        log: this.#log,
+        folder: join(this.#config.dataDir, 'reports', 'carriers'),
+      }),
+      log: this.#log,
+      now: Date.now,
+    });
   }
 
   #runtime(catalog: CatalogSource): LiveRuntime {

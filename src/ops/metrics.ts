@@ -10,6 +10,10 @@ export interface StoredGauges {
   balances(): Promise<ReadonlyMap<string, bigint>>;
   /** Carrier name -> submit_sm whose outcome is unknown. */
   unknownOutcomes(): Promise<ReadonlyMap<string, number>>;
+  /** Differences that the newest checks of the books found; undefined: nothing was checked yet. */
+  ledgerMismatches(): Promise<number | undefined>;
+  /** Ledger entries that are not chained yet. */
+  chainLag(): Promise<bigint>;
 }
 
 /**
@@ -108,10 +112,12 @@ export function createMetrics(): Metrics {
   const ledgerMismatches = gauge(
     registry,
     'ledger_mismatches',
-    'Differences the newest reconciliation found',
+    'Differences that checks of the books found and no whole reconciliation has cleared',
     [],
+    async (g) => {
+      g.set((await source.stored?.ledgerMismatches().catch(() => undefined)) ?? Number.NaN);
+    },
   );
-  ledgerMismatches.set(Number.NaN);
   return {
     registry,
     ...counters(registry),
@@ -348,6 +354,10 @@ function registerStoredGauges(registry: Registry, source: GaugeSource): void {
       for (const [carrier, count] of unknown ?? []) g.set({ carrier }, count);
     },
   );
+  gauge(registry, 'ledger_chain_lag_entries', 'Ledger entries not chained yet', [], async (g) => {
+    const lag = await source.stored?.chainLag().catch(() => undefined);
+    if (lag !== undefined) g.set(Number(lag));
+  });
   gauge(registry, 'balance_credits', 'Balance of an account', ['account'], async (g) => {
     const balances = await source.stored?.balances().catch(() => undefined);
     for (const [account, micro] of balances ?? [])

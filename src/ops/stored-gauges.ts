@@ -1,4 +1,6 @@
 import type { Pool } from 'pg';
+import { readFindings } from '../store/books-check.ts';
+import { chainLag } from '../store/ledger-chain.ts';
 import { readBalances } from '../store/ledger-read.ts';
 import { countUnknownOutcomes } from '../store/timeline.ts';
 import type { StoredGauges } from './metrics.ts';
@@ -11,5 +13,10 @@ export function storedGauges(pool: Pool): StoredGauges {
       return new Map([...balances].map(([account, balance]) => [account, balance.credits]));
     },
     unknownOutcomes: () => countUnknownOutcomes(pool),
+    async ledgerMismatches() {
+      const { at, mismatches } = await readFindings(pool);
+      return at && mismatches.length;
+    },
+    chainLag: () => chainLag(pool),
   };
 }

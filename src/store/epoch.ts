@@ -13,6 +13,7 @@ export const EPOCH_ID_AHEAD_MS = 10_000;
 const LOCK_ALIVE = 7301;
 const LOCK_JOBS = 7304;
 const JOB_LEADER = 0;
+const JOB_BOOKS = 1;
 
 /** A new epoch. */
 export interface TakenEpoch {
@@ -176,6 +177,15 @@ export async function tryLead(client: Client): Promise<boolean> {
   return (
     (await answered(
       client.query('select pg_try_advisory_lock($1, $2) as value', [LOCK_JOBS, JOB_LEADER]),
+    )) === true
+  );
+}
+
+/** Takes the lock of the one node that keeps the books, for as long as the connection lives. */
+export async function tryKeepBooks(client: Client): Promise<boolean> {
+  return (
+    (await answered(
+      client.query('select pg_try_advisory_lock($1, $2) as value', [LOCK_JOBS, JOB_BOOKS]),
     )) === true
   );
 }

@@ -11,6 +11,8 @@ afterEach(() => metrics.close());
 const nothingStored = {
   balances: async () => new Map(),
   unknownOutcomes: async () => new Map(),
+  ledgerMismatches: async () => undefined,
+  chainLag: async () => 0n,
 };
 
 describe('createMetrics', () => {
@@ -47,6 +49,7 @@ describe('createMetrics', () => {
       ledger_mismatches: '',
       credit_warnings_total: 'account,event',
       webhooks_total: 'account,result',
+      ledger_chain_lag_entries: '',
       malformed_pdus_total: 'side',
       protocol_errors_total: 'side,error',
       event_loop_lag_seconds: '',
@@ -90,7 +93,12 @@ describe('createMetrics', () => {
 
   it('is scraped also while the store does not answer', async () => {
     const lost = () => Promise.reject(new Error('connection refused'));
-    metrics.attach(testRuntime(), { balances: lost, unknownOutcomes: lost });
+    metrics.attach(testRuntime(), {
+      balances: lost,
+      unknownOutcomes: lost,
+      ledgerMismatches: lost,
+      chainLag: lost,
+    });
     expect(await metrics.scrape()).toContain('smppgate_queue_messages');
   });
 });
@@ -98,7 +106,7 @@ describe('createMetrics', () => {
 describe('ledgerMismatches', () => {
   it('is no number before the first reconciliation', async () => {
     expect(await metrics.scrape()).toMatch(/^smppgate_ledger_mismatches Nan$/im);
-    metrics.ledgerMismatches.set(0);
+    metrics.attach(testRuntime(), { ...nothingStored, ledgerMismatches: async () => 0 });
     expect(await metrics.scrape()).toContain('smppgate_ledger_mismatches 0');
   });
 });

@@ -19,13 +19,12 @@ import type {
   Readiness,
 } from '../../src/ops/runtime.ts';
 import { createSecretKeeper } from '../../src/ops/secret-keeper.ts';
+import { storedGauges } from '../../src/ops/stored-gauges.ts';
 import { TraceHub } from '../../src/ops/trace/hub.ts';
 import { Recordings } from '../../src/ops/trace/recordings.ts';
-import { readBalances } from '../../src/store/ledger-read.ts';
 import { createStorePool } from '../../src/store/pool.ts';
 import type { SecretKeeper } from '../../src/store/resource-sealing.ts';
 import { Sealing } from '../../src/store/sealing.ts';
-import { countUnknownOutcomes } from '../../src/store/timeline.ts';
 import { createDatabase } from '../support/postgres.ts';
 
 export const ADMIN_TOKEN = 'the-admin-token-of-this-test';
@@ -243,13 +242,7 @@ export async function startOps(
     options.pool ?? createStorePool({ url: database?.url ?? '', applicationName: 'test' });
   const runtime = testRuntime();
   const metrics = createMetrics();
-  metrics.attach(runtime, {
-    balances: async () => {
-      const balances = await readBalances(pool);
-      return new Map([...balances].map(([name, balance]) => [name, balance.credits]));
-    },
-    unknownOutcomes: () => countUnknownOutcomes(pool),
-  });
+  metrics.attach(runtime, storedGauges(pool));
   const logged: string[] = [];
   const secrets = testSecrets();
   const log = createLog('info', { write: (line) => logged.push(line) });

@@ -116,6 +116,11 @@ export class TestGateway {
     return recorder(this.reports);
   }
 
+  /** What opens the content of its messages. */
+  get sealing(): Sealing {
+    return this.#sealing;
+  }
+
   /** The port that customers bind to. */
   get port(): number {
     return this.portOf(0);

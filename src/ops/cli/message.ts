@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { pathOf, queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
-import { CliError, formatFields, formatTable, plain } from './io.ts';
+import { formatFields, formatTable, plain } from './io.ts';
 
 /** `message show ID` and `message list`. */
 export function addMessage(program: Command, context: CliContext): void {
@@ -18,22 +18,6 @@ export function addMessage(program: Command, context: CliContext): void {
       print(context, options, await apiClient(context).get(timelineSchema, path), timelineText);
     });
   addList(message, context);
-}
-
-/** `reconcile`: exit code 1 when there is a difference. */
-export function addReconcile(program: Command, context: CliContext): void {
-  program
-    .command('reconcile')
-    .description('compare balances, ledger, messages and outcomes; fails when they differ')
-    .option('--json', 'print JSON')
-    .action(async (options: JsonOption) => {
-      const answer = await apiClient(context).get(reconciliationSchema, '/v1/reconciliation');
-      print(context, options, answer, reconciliationText);
-      if (!answer.ok)
-        throw new CliError(
-          `the ledger does not reconcile: ${answer.mismatches.length} differences`,
-        );
-    });
 }
 
 interface ListOptions extends JsonOption {
@@ -88,20 +72,6 @@ const listSchema = z.looseObject({ messages: z.array(headSchema) });
 const timelineSchema = headSchema.extend({
   events: z.array(z.looseObject({ at: z.string(), event: z.string() })),
 });
-const reconciliationSchema = z.looseObject({
-  ok: z.boolean(),
-  accounts: z.int(),
-  mismatches: z.array(
-    z.looseObject({
-      check: z.string(),
-      account: z.string(),
-      where: z.string(),
-      what: z.string(),
-      expected: z.string(),
-      found: z.string(),
-    }),
-  ),
-});
 
 function timelineText(timeline: z.output<typeof timelineSchema>): string {
   const { events, ...head } = timeline;
@@ -113,12 +83,4 @@ function timelineText(timeline: z.output<typeof timelineSchema>): string {
       .join(' '),
   ]);
   return `${formatFields(head)}\n${formatTable(['time', 'event', ''], rows)}`;
-}
-
-function reconciliationText(result: z.output<typeof reconciliationSchema>): string {
-  if (result.ok) return `${result.accounts} accounts reconcile\n`;
-  return formatTable(
-    ['check', 'account', 'where', 'what', 'expected', 'found'],
-    result.mismatches.map((m) => [m.check, m.account, m.where, m.what, m.expected, m.found]),
-  );
 }

@@ -73,8 +73,13 @@ const COMMANDS: readonly {
   },
   {
     name: 'reconcile',
-    summary: 'compare the ledger with the messages',
-    load: async (p, c) => (await import('./message.ts')).addReconcile(p, c),
+    summary: "compare the ledger with the messages, or a carrier's invoice",
+    load: async (p, c) => (await import('./reconcile.ts')).addReconcile(p, c),
+  },
+  {
+    name: 'report',
+    summary: 'usage, deliveries, margins, carriers',
+    load: async (p, c) => (await import('./report.ts')).addReport(p, c),
   },
   {
     name: 'carrier',

@@ -3,6 +3,7 @@ import { messageId } from '../../domain/ids.ts';
 import { formatCredits } from '../../domain/money.ts';
 import { normaliseDestination } from '../../domain/msisdn.ts';
 import { findAccount } from '../../store/accounts.ts';
+import { keepReconciliation } from '../../store/books-check.ts';
 import { findMessages, listMessages, type MessageHead } from '../../store/message-heads.ts';
 import { reconcile } from '../../store/reconcile.ts';
 import { readTimeline, type TimelineEvent } from '../../store/timeline.ts';
@@ -119,7 +120,7 @@ function addReconciliation(app: Api, deps: ApiDeps): void {
         running = undefined;
       });
       const result = await running;
-      deps.metrics.ledgerMismatches.set(result.mismatches.length);
+      await keepReconciliation(deps.pool, result);
       return result;
     },
   );

@@ -1,0 +1,260 @@
+import { createReadStream } from 'node:fs';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { CsvError, CsvReader, type CsvRow } from '../../domain/csv.ts';
+import { parseCredits } from '../../domain/money.ts';
+import { type ApiClient, pathOf, queryOf } from './api-client.ts';
+import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
+import { CliError, EXIT, formatTable } from './io.ts';
+
+/** `reconcile`: exit code 1 when there is a difference. `reconcile carrier FILE`: with a carrier's invoice. */
+export function addReconcile(program: Command, context: CliContext): void {
+  const reconcile = program
+    .command('reconcile')
+    .description('compare balances, ledger, chain, messages and outcomes; fails when they differ')
+    .option('--json', 'print JSON')
+    .action(async (options: JsonOption) => {
+      const answer = await apiClient(context).get(reconciliationSchema, '/v1/reconciliation');
+      print(context, options, answer, reconciliationText);
+      if (!answer.ok)
+        throw new CliError(
+          `the ledger does not reconcile: ${answer.mismatches.length} differences`,
+        );
+    });
+  addCarrier(reconcile, context);
+}
+
+/** Columns of a file and what they are called by many carriers, in lower case. */
+const COLUMNS = {
+  id: ['id', 'upstream_id', 'message_id', 'messageid', 'msgid', 'msg_id', 'smsc_id', 'reference'],
+  segments: ['segments', 'parts', 'sms_count', 'units'],
+  price: ['price', 'cost', 'amount', 'charge', 'total'],
+  at: ['at', 'time', 'date', 'timestamp', 'datetime', 'submitted', 'submit_date', 'submit_time'],
+} as const;
+type Column = keyof typeof COLUMNS;
+
+/** Lines of one request; the API takes as many. */
+const PAGE = 10_000;
+
+interface CarrierOptions extends JsonOption {
+  readonly carrier: string;
+  readonly map?: readonly string[];
+  readonly from?: string;
+  readonly to?: string;
+  readonly limit?: string;
+}
+
+function addCarrier(reconcile: Command, context: CliContext): void {
+  reconcile
+    .command('carrier')
+    .description(
+      "compare a carrier's invoice or call detail file with what it accepted; fails when they differ",
+    )
+    .argument('<file>', 'CSV with a heading, a submit_sm a line')
+    .requiredOption('--carrier <name>', 'whose it is')
+    .option('--map <name=column...>', 'columns of id, segments, price (of the line), at')
+    .option('--from <time>', 'ours from here on have to be in it (default: its first time)')
+    .option('--to <time>', 'and before here (default: its last time)')
+    .option('--limit <n>', 'differences printed at most (default: 1000)')
+    .option('--json', 'print JSON')
+    .action(async (file: string, options: CarrierOptions) => {
+      const client = apiClient(context);
+      const base = pathOf('v1', 'carriers', options.carrier, 'invoices');
+      const { run } = await client.post(runSchema, base, {});
+      const path = `${base}/${run}`;
+      const { from, to, limit } = options;
+      const answer = await sendLines(client, path, file, mapOf(options.map ?? []))
+        .then(() => client.get(comparisonSchema, `${path}${queryOf({ from, to, limit })}`))
+        .finally(() => client.delete(okSchema, path).catch(() => {}));
+      // Commander gives --json to the parent, which has it as well.
+      const json = options.json ?? reconcile.opts<JsonOption>().json;
+      print(context, json === undefined ? {} : { json }, answer, comparisonText);
+      if (!answer.ok) throw new CliError('the file is not what the carrier accepted from us');
+    });
+}
+
+function mapOf(given: readonly string[]): ReadonlyMap<Column, string> {
+  const map = new Map<Column, string>();
+  for (const pair of given.flatMap((each) => each.split(','))) {
+    const [name = '', column = ''] = pair.split('=');
+    if (!(name in COLUMNS) || column === '') {
+      const names = Object.keys(COLUMNS).join(', ');
+      throw new CliError(
+        `--map takes name=column with a name of ${names}; not ${pair}`,
+        EXIT.usage,
+      );
+    }
+    map.set(name as Column, column.toLowerCase());
+  }
+  return map;
+}
+
+/** A file of any size, a page at a time. */
+async function sendLines(
+  client: ApiClient,
+  path: string,
+  file: string,
+  map: ReadonlyMap<Column, string>,
+): Promise<void> {
+  let places: ReadonlyMap<Column, number> | undefined;
+  let lines: unknown[] = [];
+  const send = async () => {
+    if (lines.length > 0) await client.send('PUT', linesSchema, path, { lines });
+    lines = [];
+  };
+  for await (const row of rowsOf(file)) {
+    if (places === undefined) {
+      places = placesOf(row, map);
+      continue;
+    }
+    lines.push(lineOf(row, places));
+    if (lines.length === PAGE) await send();
+  }
+  await send();
+}
+
+async function* rowsOf(file: string): AsyncGenerator<CsvRow> {
+  const reader = new CsvReader();
+  const input = createReadStream(file, 'utf8');
+  try {
+    for await (const piece of input) yield* reader.push(String(piece));
+    yield* reader.end();
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    if (error instanceof CsvError) throw new CliError(`line ${error.line}: ${error.message}`);
+    if (error instanceof Error && 'code' in error)
+      throw new CliError(`${file} cannot be read: ${error.message}`);
+    throw error;
+  } finally {
+    input.destroy();
+  }
+}
+
+function placesOf(heading: CsvRow, map: ReadonlyMap<Column, string>): ReadonlyMap<Column, number> {
+  const names = heading.cells.map((cell) => cell.toLowerCase());
+  const places = new Map<Column, number>();
+  for (const column of Object.keys(COLUMNS) as Column[]) {
+    const given = map.get(column);
+    const known: readonly string[] = given === undefined ? COLUMNS[column] : [given];
+    const place = names.findIndex((name) => known.includes(name));
+    if (place >= 0) places.set(column, place);
+    else if (given !== undefined)
+      throw new CliError(`the file has no column ${given}; it has ${names.join(', ')}`);
+  }
+  if (!places.has('id'))
+    throw new CliError(
+      `which column has the carrier's id? --map id=... of ${heading.cells.join(', ')}`,
+    );
+  return places;
+}
+
+function lineOf({ line, cells }: CsvRow, places: ReadonlyMap<Column, number>): unknown {
+  const cell = (column: Column): string | undefined => {
+    const text = cells[places.get(column) ?? -1];
+    return text === '' ? undefined : text;
+  };
+  const id = cell('id');
+  if (id === undefined) throw new CliError(`line ${line}: has no id`);
+  const [segments, price, at] = [cell('segments'), cell('price'), cell('at')];
+  if (segments !== undefined && !/^[0-9]{1,3}$/.test(segments))
+    throw new CliError(`line ${line}: segments ${segments} is no number`);
+  if (price !== undefined) {
+    const parsed = parseCredits(price);
+    if (typeof parsed !== 'bigint')
+      throw new CliError(`line ${line}: price ${price} ${parsed.error}`);
+  }
+  return {
+    line,
+    id,
+    ...(segments !== undefined && { segments: Number(segments) }),
+    ...(price !== undefined && { price }),
+    ...(at !== undefined && { at: timeOf(at, line) }),
+  };
+}
+
+/** ISO 8601, or "2026-11-21 10:11:12"; without a zone it is UTC. */
+function timeOf(text: string, line: number): string {
+  const iso = text.includes('T') ? text : text.replace(' ', 'T');
+  const hasZone = /(Z|[+-]\d\d:?\d\d)$/i.test(iso) || !iso.includes('T');
+  const ms = Date.parse(hasZone ? iso : `${iso}Z`);
+  if (Number.isNaN(ms))
+    throw new CliError(`line ${line}: ${text} is no time such as 2026-11-21T10:11:12Z`);
+  return new Date(ms).toISOString();
+}
+
+const runSchema = z.looseObject({ run: z.string() });
+const linesSchema = z.looseObject({ lines: z.number() });
+const okSchema = z.looseObject({ ok: z.boolean() });
+const comparisonSchema = z.looseObject({
+  ok: z.boolean(),
+  from: z.string().nullable(),
+  to: z.string().nullable(),
+  lines: z.string(),
+  sums: z.array(
+    z.looseObject({
+      kind: z.string(),
+      count: z.string(),
+      segments: z.object({ ours: z.string(), theirs: z.string() }),
+      price: z.object({ ours: z.string(), theirs: z.string() }),
+    }),
+  ),
+  differences: z.array(
+    z.looseObject({
+      fault: z.string(),
+      id: z.string(),
+      line: z.number().nullable(),
+      message: z.string().nullable(),
+      at: z.string().nullable(),
+      segments: z.object({ ours: z.number().nullable(), theirs: z.number().nullable() }),
+      price: z.object({ ours: z.string().nullable(), theirs: z.string().nullable() }),
+    }),
+  ),
+});
+
+function comparisonText(compared: z.output<typeof comparisonSchema>): string {
+  const sums = compared.sums.map(({ kind, count, segments, price }) => [
+    kind,
+    count,
+    segments.ours,
+    segments.theirs,
+    price.ours,
+    price.theirs,
+  ]);
+  const head = ['', 'count', 'our segments', 'their segments', 'our cost', 'their price'];
+  const period = `${compared.lines} lines; ours from ${compared.from ?? '-'} to ${compared.to ?? '-'}\n`;
+  const rows = compared.differences.map((each) => [
+    each.fault,
+    each.id,
+    String(each.line ?? '-'),
+    each.message ?? '-',
+    each.at ?? '-',
+    `${each.segments.ours ?? '-'} / ${each.segments.theirs ?? '-'}`,
+    `${each.price.ours ?? '-'} / ${each.price.theirs ?? '-'}`,
+  ]);
+  const columns = ['fault', 'id', 'line', 'message', 'at', 'segments (our / their)', 'price'];
+  const told = rows.length === 0 ? '' : `\n${formatTable(columns, rows)}`;
+  return `${period}${formatTable(head, sums)}${told}`;
+}
+
+const reconciliationSchema = z.looseObject({
+  ok: z.boolean(),
+  accounts: z.int(),
+  mismatches: z.array(
+    z.looseObject({
+      check: z.string(),
+      account: z.string(),
+      where: z.string(),
+      what: z.string(),
+      expected: z.string(),
+      found: z.string(),
+    }),
+  ),
+});
+
+function reconciliationText(result: z.output<typeof reconciliationSchema>): string {
+  if (result.ok) return `${result.accounts} accounts reconcile\n`;
+  return formatTable(
+    ['check', 'account', 'where', 'what', 'expected', 'found'],
+    result.mismatches.map((m) => [m.check, m.account, m.where, m.what, m.expected, m.found]),
+  );
+}

@@ -1,0 +1,213 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../../src/ops/cli/program.ts';
+import { ADMIN_TOKEN } from '../ops-bench.ts';
+import { BooksStand } from './books-stand.ts';
+
+let stand: BooksStand;
+let folder: string;
+/** Upstream ids in the order of the carrier's answers: three messages of one segment, one of two. */
+let ids: string[];
+beforeAll(async () => {
+  stand = await BooksStand.start();
+  await stand.send(
+    'alice',
+    { destination_addr: '966500000001' },
+    { destination_addr: '966500000002' },
+    { destination_addr: '966500000003' },
+    { destination_addr: '966500000004', short_message: 'x'.repeat(200) },
+    { destination_addr: '79161234567' },
+  );
+  await stand.count();
+  const rows = await stand.gateway.sql<{ upstream_id: string }>(
+    'select upstream_id from dispatch where status = 0 order by at, segment',
+  );
+  ids = rows.map(({ upstream_id }) => upstream_id);
+  folder = mkdtempSync(join(tmpdir(), 'smppgate-invoice-'));
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await stand.close();
+});
+
+async function run(...words: string[]): Promise<{ code: number; out: string; err: string }> {
+  const ran = { code: 0, out: '', err: '' };
+  ran.code = await runCli(words, {
+    io: {
+      out: (text) => {
+        ran.out += text;
+      },
+      err: (text) => {
+        ran.err += text;
+      },
+    },
+    env: { SMPPGATE_URL: stand.ops.url, ADMIN_TOKEN },
+    serve: async () => {},
+    addSimulateCommands: async () => {},
+    addBenchCommand: async () => {},
+  });
+  return ran;
+}
+
+const reconcile = async (csv: string, ...more: string[]) => {
+  const file = join(folder, 'invoice.csv');
+  writeFileSync(file, csv);
+  const ran = await run('reconcile', 'carrier', file, '--carrier', 'up', '--json', ...more);
+  return { ...ran, json: ran.out === '' ? undefined : JSON.parse(ran.out) };
+};
+const lineOf = (id: string, segments = 1, price = '0.031') => `${id},${segments},${price}\n`;
+const HEADING = 'message_id,parts,amount\n';
+
+describe('reconcile carrier', () => {
+  it('is content with a file that has what the carrier accepted', async () => {
+    const { code, json } = await reconcile(HEADING + ids.map((id) => lineOf(id)).join(''));
+    expect(json).toMatchObject({
+      ok: true,
+      lines: '5',
+      differences: [],
+      sums: [
+        {
+          kind: 'matched',
+          count: '5',
+          segments: { ours: '5', theirs: '5' },
+          price: { ours: '0.155', theirs: '0.155' },
+        },
+      ],
+    });
+    expect(code).toBe(0);
+  });
+
+  it('names what is missing on either side, billed twice, or of other segments or price', async () => {
+    const [first = '', second = '', third = '', fourth = '', fifth = ''] = ids;
+    const csv = [
+      lineOf(first, 2),
+      lineOf(second, 1, '0.032'),
+      lineOf(third),
+      lineOf(third),
+      lineOf('nobody-has-it'),
+      lineOf(fifth),
+    ];
+    const { code, json, err } = await reconcile(HEADING + csv.join(''));
+    expect(code).toBe(1);
+    expect(err).toContain('not what the carrier accepted');
+    const told = json.differences.map(
+      ({ fault, id, line, segments, price }: Record<string, unknown>) => ({
+        fault,
+        id,
+        line,
+        segments,
+        price,
+      }),
+    );
+    expect(told).toEqual([
+      {
+        fault: 'segments',
+        id: first,
+        line: 2,
+        segments: { ours: 1, theirs: 2 },
+        price: { ours: '0.031', theirs: '0.031' },
+      },
+      {
+        fault: 'price',
+        id: second,
+        line: 3,
+        segments: { ours: 1, theirs: 1 },
+        price: { ours: '0.031', theirs: '0.032' },
+      },
+      {
+        fault: 'billedTwice',
+        id: third,
+        line: 5,
+        segments: { ours: null, theirs: 1 },
+        price: { ours: null, theirs: '0.031' },
+      },
+      {
+        fault: 'missingAtUs',
+        id: 'nobody-has-it',
+        line: 6,
+        segments: { ours: null, theirs: 1 },
+        price: { ours: null, theirs: '0.031' },
+      },
+      {
+        fault: 'missingAtThem',
+        id: fourth,
+        line: null,
+        segments: { ours: 1, theirs: null },
+        price: { ours: '0.031', theirs: null },
+      },
+    ]);
+  });
+
+  it('asks only for ours of the time that is meant', async () => {
+    const [first = ''] = ids;
+    const far = ['--from', '2020-01-01T00:00:00Z', '--to', '2020-02-01T00:00:00Z'];
+    const { json } = await reconcile(HEADING + lineOf(first), ...far);
+    // It is found beside the time, though none of ours is missed.
+    expect(json.sums.map(({ kind }: { kind: string }) => kind)).not.toContain('missingAtThem');
+  });
+
+  it('reads columns as they are called, other separators, and times', async () => {
+    const at = new Date().toISOString().replace('T', ' ').slice(0, 19);
+    const rows = ids.map((id) => `"${id}";${at};1\n`).join('');
+    const { code, json } = await reconcile(
+      `Ref No;When;Menge\n${rows}`,
+      '--map',
+      'id=Ref No',
+      'at=When',
+    );
+    expect(json.lines).toBe('5');
+    expect(json.sums[0]).toMatchObject({ kind: 'matched', count: '5', price: { theirs: '0' } });
+    expect(code).toBe(0);
+  });
+
+  it('names the line that it cannot read, and leaves nothing behind', async () => {
+    const { code, err } = await reconcile(`${HEADING}a,1,0.5\nb,one,0.5\n`);
+    expect([code, err]).toEqual([1, expect.stringContaining('line 3: segments one')]);
+    expect((await reconcile(`${HEADING}a,1,0.1234567\n`)).err).toContain('line 2: price');
+    expect((await reconcile('ref\n1\n')).err).toContain('--map id=');
+    expect(
+      (await run('reconcile', 'carrier', join(folder, 'none.csv'), '--carrier', 'up')).code,
+    ).toBe(1);
+    expect((await reconcile(HEADING, '--map', 'price')).code).toBe(2);
+    expect(await stand.gateway.sql('select from invoice_line')).toEqual([]);
+  });
+
+  it('says that there is no such carrier', async () => {
+    const file = join(folder, 'invoice.csv');
+    expect((await run('reconcile', 'carrier', file, '--carrier', 'nobody')).err).toContain(
+      'nobody',
+    );
+  });
+});
+
+describe('report', () => {
+  it('prints tables, CSV and JSON', async () => {
+    const table = await run('report', 'usage', '--by', 'country,class');
+    expect(table.code).toBe(0);
+    expect(table.out).toMatch(/^country +class +messages +segments +charged/);
+    expect(table.out).toMatch(/\n966 +transactional +4 +5 +0\.3 +0 /);
+    expect(table.out).toMatch(/\nledger +5 +6 +0\.30645 +0\.00645/);
+    const csv = await run('report', 'usage', '--by', 'country', '--csv');
+    expect(csv.out).toBe(
+      'country,messages,segments,charged,refunded,reserved,released\r\n7,1,1,0.00645,0.00645,0,0\r\n966,4,5,0.3,0,0,0\r\n',
+    );
+    expect(JSON.parse((await run('report', 'margin', '--json')).out).rows).toHaveLength(1);
+    expect((await run('report', 'deliveries', '--carrier', 'up', '--by', 'carrier')).out).toContain(
+      'up',
+    );
+    const today = new Date().toISOString().slice(0, 10);
+    const day = await run('report', 'carrier', 'up', '--day', today);
+    expect(day.out.trimEnd().split('\r\n')).toHaveLength(7);
+  });
+
+  it('fails when the sums are not those of the ledger', async () => {
+    await stand.gateway.sql('update usage_day set refunded = refunded + 1 where refunded > 0');
+    const ran = await run('report', 'usage');
+    expect([ran.code, ran.err]).toEqual([
+      1,
+      expect.stringContaining('refunded: counted 0.006451, ledger 0.00645'),
+    ]);
+  });
+});
