@@ -283,7 +283,7 @@ function endOf(row: EndRow): UncountedEnd {
 
 const UNCOUNTED_REPLACEMENTS = `
   select r.account, g.grp as group, e.kind, e.amount::text, e.reserved_delta::text as reserved, e.segments, ${DAY('e.at')} as day
-  from replacement r join ledger_entry e on e.id = r.entry
+  from replacement r join ledger_entry e on e.batch = r.batch and coalesce(e.posting, e.id) = r.entry
     left join lateral (select x.grp from message_group x where x.id = r.id offset 0) g on true
   where r.at > ${TIME('$1')} and r.at <= ${TIME('$2')}`;
 

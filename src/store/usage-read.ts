@@ -164,7 +164,7 @@ const PENDING = `
   replaced as (
     select sum(e.segments) as segments, -sum(e.amount) filter (where e.kind = 'charge') as charged,
       sum(e.reserved_delta) filter (where e.kind = 'reserve') as reserved
-    from replacement r join ledger_entry e on e.id = r.entry
+    from replacement r join ledger_entry e on e.batch = r.batch and coalesce(e.posting, e.id) = r.entry
     where r.at > (select at from place) and e.at >= $1::date and e.at < $2::date and ($3::int is null or r.account = $3))
   select a.messages::text, (coalesce(a.segments, 0) + coalesce(r.segments, 0))::text as segments,
     (coalesce(a.charged, 0) + coalesce(o.charged, 0) + coalesce(r.charged, 0))::text as charged,

@@ -40,6 +40,7 @@ export class Keeper {
   #working: Promise<void> | undefined;
   #filing: Promise<void> | undefined;
   #checkedMs = 0;
+  #isLost = false;
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
@@ -75,6 +76,7 @@ export class Keeper {
     await whileThereIsMore(async () => (await chainEntries(client, CHAIN_PAGE)) === CHAIN_PAGE);
     await whileThereIsMore(() => counter.countMessages(client));
     await whileThereIsMore(() => counter.countEnds(client));
+    this.#isLost = false;
     const nowMs = this.#deps.now();
     if (nowMs - this.#checkedMs < CHECK_EVERY_MS) return;
     this.#checkedMs = nowMs;
@@ -106,7 +108,9 @@ export class Keeper {
   }
 
   async #lost(error: unknown): Promise<void> {
-    this.#deps.log.warn('books not kept', { reason: String(error) });
+    // Once, not each second for as long as the store is away.
+    if (!this.#isLost) this.#deps.log.warn('books not kept', { reason: String(error) });
+    this.#isLost = true;
     await this.#drop();
   }
 
