@@ -1,8 +1,8 @@
 import type { ClientBase, Pool } from 'pg';
 import { MESSAGE_ID_EPOCH_MS, messageId, messageIdMs } from '../domain/ids.ts';
 import { credits, formatCredits } from '../domain/money.ts';
-import { LOTS_ARE_SUMS, LOTS_MATCH_MESSAGES, PURCHASE_REFUNDS } from './reconcile-lots.ts';
 import { CHAIN_DIFFERENCES } from './ledger-chain.ts';
+import { LOTS_ARE_SUMS, LOTS_MATCH_MESSAGES, PURCHASE_REFUNDS } from './reconcile-lots.ts';
 import { readSnapshot } from './snapshot.ts';
 
 /** What is compared with what. */
