@@ -131,6 +131,8 @@ describe('the metrics of quality', () => {
     metrics.attach(ops.runtime, {
       balances: async () => new Map(),
       unknownOutcomes: async () => new Map(),
+      ledgerMismatches: async () => undefined,
+      chainLag: async () => 0n,
     });
     const text = await metrics.scrape();
     metrics.close();

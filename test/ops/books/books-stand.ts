@@ -53,10 +53,12 @@ export class BooksStand {
         terms: {
           usual: { refundAutomatic: ['platform', 'carrier'] },
           later: { chargeOn: 'delivered' },
+          lots: { topUpExtendsBalance: false, refundAutomatic: ['platform', 'carrier'] },
         },
         accounts: {
           alice: { prices: [{ prefix: '966', class: 'otp', price: '0.02' }] },
           bob: { terms: 'later', trafficClass: 'otp' },
+          carol: { terms: 'lots', credit: '0.1' },
         },
         carriers: { up: { port: carrier.port, cost: 'costs' } },
         // Also where its cost is not known.

@@ -48,7 +48,7 @@ describe('GET /v1/reports/usage', () => {
     const report = await usage('by=account,country,class,sender');
     expect(report).toMatchObject({ ok: true, total, ledger: total });
     expect(report.pending).toMatchObject({ messages: 0, charged: '0', refunded: '0' });
-    expect(report.otherEntries).toEqual({ top_up: '20' });
+    expect(report.otherEntries).toEqual({ top_up: '20.1' });
     const figures = { refunded: '0', reserved: '0', released: '0' };
     expect(report.rows).toEqual([
       {
