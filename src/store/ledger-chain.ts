@@ -1,7 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 
 /**
- * Chains up to `limit` entries that have no hash yet (some 15 us each), every account's in the order of versions.
+ * Chains up to `limit` entries that have no hash yet (some 30 us each), every account's in the order of versions.
  * @returns how many; fewer than `limit`: nothing is left
  */
 export async function chainEntries(client: ClientBase, limit: number): Promise<number> {

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { type MessageId, messageId } from '../domain/ids.ts';
+import { type MessageId, messageId, messageIdMs } from '../domain/ids.ts';
 
 /** What messages are told apart by where they are counted. */
 export interface TrafficGroup {
@@ -58,18 +58,36 @@ export async function uncountedMessages(
   ]);
   const isFull = rows.length === limit;
   const last = rows.at(-1);
+  const days = await entryDays(client, rows);
   return {
     after: place.after,
     upTo: isFull && last !== undefined ? last.id : place.floor,
-    rows: rows.map(({ id, price, key, blob, ...row }) => ({
+    rows: rows.map(({ id, price, key, blob, batch, ...row }) => ({
       ...row,
       id: messageId(id),
       price: BigInt(price),
+      // An entry that was removed is found by who holds the sums against the ledger.
+      day: days.get(`${batch}/${row.account}`) ?? dayOfId(id),
       contentKey: key ?? 0,
       content: blob ?? NOTHING,
     })),
     isFull,
   };
+}
+
+async function entryDays(
+  client: ClientBase,
+  rows: readonly MessageRow[],
+): Promise<ReadonlyMap<string, string>> {
+  const batches = [...new Set(rows.map(({ batch }) => batch))].map(String);
+  const found = await client.query<{ batch: bigint; account: number; day: string }>(ENTRY_DAYS, [
+    batches,
+  ]);
+  return new Map(found.rows.map(({ batch, account, day }) => [`${batch}/${account}`, day]));
+}
+
+function dayOfId(id: bigint): string {
+  return new Date(messageIdMs(messageId(id))).toISOString().slice(0, 10);
 }
 
 /** A message that ended, not counted yet. Money in micro-credits. */
@@ -214,12 +232,17 @@ const DAY = (at: string) => `to_char(${at} at time zone 'UTC', 'YYYY-MM-DD')`;
 
 /* Look-ups by key for each row, whatever the statistics say: laterals with offset 0 are not made into joins. */
 const UNCOUNTED_MESSAGES = `
-  select m.id, m.account, m.bind, m.segments, (m.unit_price * m.segments)::text as price, m.charge_on = 1 as "isReserved",
-    ${DAY(`coalesce((select min(e.at) from ledger_entry e where e.batch = m.batch and e.account = m.account and e.side = 0
-      and e.cause is distinct from 'replaced'), to_timestamp(((m.id >> 22) + 1735689600000) / 1000.0))`)} as day,
-    c.key, c.blob
+  select m.id, m.account, m.bind, m.batch, m.segments, (m.unit_price * m.segments)::text as price,
+    m.charge_on = 1 as "isReserved", c.key, c.blob
   from message m left join lateral (select x.key, x.blob from content x where x.id = m.id offset 0) c on true
   where m.id > $1 and m.id <= $2 order by m.id limit $3`;
+
+/** Of batches, few in a page. Found by the batch alone: an account has as many entries as it is old. */
+const ENTRY_DAYS = `
+  select b.batch, e.account, ${DAY('min(e.at)')} as day
+  from unnest($1::bigint[]) as b (batch) cross join lateral (select x.account, x.side, x.cause, x.at from ledger_entry x
+    where x.batch = b.batch offset 0) e
+  where e.side = 0 and e.cause is distinct from 'replaced' group by 1, 2`;
 
 interface MessageRow {
   id: bigint;
@@ -228,7 +251,7 @@ interface MessageRow {
   segments: number;
   price: string;
   isReserved: boolean;
-  day: string;
+  batch: bigint;
   key: number | null;
   blob: Buffer | null;
 }
@@ -283,9 +306,9 @@ function endOf(row: EndRow): UncountedEnd {
 
 const UNCOUNTED_REPLACEMENTS = `
   select r.account, g.grp as group, e.kind, e.amount::text, e.reserved_delta::text as reserved, e.segments, ${DAY('e.at')} as day
-  from replacement r join ledger_entry e on e.batch = r.batch and coalesce(e.posting, e.id) = r.entry
+  from replacement r cross join lateral (select x.* from ledger_entry x where x.batch = r.batch offset 0) e
     left join lateral (select x.grp from message_group x where x.id = r.id offset 0) g on true
-  where r.at > ${TIME('$1')} and r.at <= ${TIME('$2')}`;
+  where r.at > ${TIME('$1')} and r.at <= ${TIME('$2')} and coalesce(e.posting, e.id) = r.entry`;
 
 interface ReplacementRow {
   account: number;

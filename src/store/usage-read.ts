@@ -148,15 +148,17 @@ const OTHERS = `
 const PENDING = `
   with place as (select (select value from job where name = 'books-messages') as id,
       timestamptz 'epoch' + (select value from job where name = 'books-ends') * interval '1 microsecond' as at),
-  accepted as (
-    select count(*) as messages, sum(m.segments) as segments,
+  batches as (
+    select m.batch, m.account, min(m.id) as first_id, count(*) as messages, sum(m.segments) as segments,
       sum(m.unit_price * m.segments) filter (where m.charge_on = 0) as charged,
       sum(m.unit_price * m.segments) filter (where m.charge_on = 1) as reserved
-    from message m
-    where m.id > (select id from place) and ($3::int is null or m.account = $3)
-      and coalesce((select min(e.at) from ledger_entry e where e.batch = m.batch and e.account = m.account and e.side = 0
-        and e.cause is distinct from 'replaced'), to_timestamp(((m.id >> 22) + 1735689600000) / 1000.0))
-        between $1::date and $2::date::timestamptz - interval '1 microsecond'),
+    from message m where m.id > (select id from place) and ($3::int is null or m.account = $3) group by 1, 2),
+  accepted as (
+    select sum(b.messages) as messages, sum(b.segments) as segments, sum(b.charged) as charged, sum(b.reserved) as reserved
+    from batches b cross join lateral (select coalesce(min(x.at) filter (where x.account = b.account and x.side = 0
+        and x.cause is distinct from 'replaced'), to_timestamp(((b.first_id >> 22) + 1735689600000) / 1000.0)) as at
+      from (select * from ledger_entry y where y.batch = b.batch offset 0) x) e
+    where e.at >= $1::date and e.at < $2::date),
   ended as (
     select sum(o.charge) as charged, sum(o.refund) as refunded, sum(o.release) as released
     from outcome o where o.settled_at > (select at from place) and o.settled_at >= $1::date and o.settled_at < $2::date
@@ -164,8 +166,8 @@ const PENDING = `
   replaced as (
     select sum(e.segments) as segments, -sum(e.amount) filter (where e.kind = 'charge') as charged,
       sum(e.reserved_delta) filter (where e.kind = 'reserve') as reserved
-    from replacement r join ledger_entry e on e.batch = r.batch and coalesce(e.posting, e.id) = r.entry
-    where r.at > (select at from place) and e.at >= $1::date and e.at < $2::date and ($3::int is null or r.account = $3))
+    from replacement r cross join lateral (select x.* from ledger_entry x where x.batch = r.batch offset 0) e
+    where r.at > (select at from place) and coalesce(e.posting, e.id) = r.entry and e.at >= $1::date and e.at < $2::date and ($3::int is null or r.account = $3))
   select a.messages::text, (coalesce(a.segments, 0) + coalesce(r.segments, 0))::text as segments,
     (coalesce(a.charged, 0) + coalesce(o.charged, 0) + coalesce(r.charged, 0))::text as charged,
     o.refunded::text, (coalesce(a.reserved, 0) + coalesce(r.reserved, 0))::text as reserved, o.released::text
