@@ -171,7 +171,7 @@ describe('applyResources', () => {
       },
     };
     const parsed = parseResources(
-      `${change('"*": "0.05"', '"*": "9"').replace('password: gw', 'password: gw2')}`,
+      `${change('"*": "0.05"', '"*": "0.09"').replace('password: gw', 'password: gw2')}`,
     );
     if ('errors' in parsed) throw new Error('must parse');
     const { ok } = parsed;
