@@ -80,6 +80,8 @@ export interface CatalogAccount {
   readonly id: AccountId;
   readonly name: string;
   readonly status: AccountStatus;
+  /** It may have no sessions: a suspension that ended them, such as a violation's. */
+  readonly bindsDropped: boolean;
   /** Made by the demo. */
   readonly demo: boolean;
   readonly tariff: CompiledTariff;

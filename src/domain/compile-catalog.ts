@@ -151,6 +151,7 @@ function accountOf(stored: StoredAccount, parts: AccountParts): CatalogAccount {
     id: accountId(stored.id),
     name: stored.name,
     status: stored.status,
+    bindsDropped: stored.bindsDropped,
     demo: stored.demo,
     tariff: pricesOf(spec, found(parts.tariffs, spec.tariff, used)),
     terms: found(parts.terms, spec.terms, used),

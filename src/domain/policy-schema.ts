@@ -38,11 +38,16 @@ const common = {
   action: z.enum(['refuse', 'hold', 'defer', 'rewrite', 'flag', 'suspend']).optional(),
   /** `monitor`: only counted, to try a rule on live traffic. */
   mode: z.enum(['enforce', 'monitor']).default('enforce'),
+  /** What it refuses or holds counts against the account: terms.onViolation. */
+  violation: z.boolean().default(false),
   /** A code of the operator's own, for reports and the customer. */
   reason: z.string().min(1).max(64).optional(),
   /** command_status in place of the refusal's own (and of the account's `statusFor`). */
   status: z.int('must be a command_status from 1 to 4294967295').min(1).max(0xffffffff).optional(),
 };
+
+/** Actions that leave a message unsent, which is what counts. */
+const VIOLATES: ReadonlySet<RuleAction> = new Set<RuleAction>(['refuse', 'hold', 'suspend']);
 
 /** One rule: its data stands under the key of its kind, beside what every rule has. */
 export const ruleSchema = z
@@ -79,6 +84,12 @@ export const ruleSchema = z
         code: 'custom',
         path: ['action'],
         message: `must be one that ${kind} can do: ${actions.join(', ')}`,
+      });
+    if (rule.violation && !VIOLATES.has(rule.action ?? actions[0] ?? 'refuse'))
+      ctx.addIssue({
+        code: 'custom',
+        path: ['violation'],
+        message: 'only what is refused or held can count against the account',
       });
   });
 

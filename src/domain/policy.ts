@@ -19,6 +19,9 @@ export interface PolicyVerdict {
   readonly refused: Refused | undefined;
   /** It is accepted and waits for a moderator: the name of the rule. */
   readonly heldBy: string | undefined;
+  /** What that rule found, in words, and whether it counts against the account. */
+  readonly heldFor: string | undefined;
+  readonly heldViolates: boolean;
   /** Unix ms before which it is not sent; 0: no rule said so. */
   readonly notBeforeMs: number;
   /** Text and sender in place of its own. */
@@ -35,6 +38,8 @@ export interface Refused {
   /** In place of the refusal's own command_status. */
   readonly status: number | undefined;
   readonly suspends: boolean;
+  /** It counts against the account. */
+  readonly violates: boolean;
 }
 
 /** A rule that found something. `monitor`: nothing was done about it. */
@@ -62,6 +67,8 @@ export interface CompiledPolicy {
 export const PASS: PolicyVerdict = {
   refused: undefined,
   heldBy: undefined,
+  heldFor: undefined,
+  heldViolates: false,
   notBeforeMs: 0,
   text: undefined,
   sender: undefined,
@@ -102,6 +109,7 @@ interface CompiledRule {
   readonly action: RuleAction | 'monitor';
   readonly reason: string | undefined;
   readonly status: number | undefined;
+  readonly violation: boolean;
   /** Undefined: to every message. */
   readonly applies: ((input: PolicyInput) => boolean) | undefined;
   readonly check: RuleCheck;
@@ -112,6 +120,8 @@ class Judging implements PolicyVerdict {
   input: PolicyInput;
   refused: Refused | undefined;
   heldBy: string | undefined;
+  heldFor: string | undefined;
+  heldViolates = false;
   notBeforeMs = 0;
   text: string | undefined;
   sender: string | undefined;
@@ -125,15 +135,24 @@ class Judging implements PolicyVerdict {
     const { action } = rule;
     this.hits.push({ rule: rule.name, action });
     if (action === 'refuse' || action === 'suspend') this.#refuse(rule, finding.refusal);
-    else if (action === 'hold') this.heldBy ??= rule.name;
+    else if (action === 'hold') this.#hold(rule, finding.refusal);
     else if (action === 'defer')
       this.notBeforeMs = Math.max(this.notBeforeMs, finding.untilMs ?? 0);
     else if (action === 'rewrite') this.#rewrite(finding);
   }
 
-  #refuse({ name, reason, status, action }: CompiledRule, refusal: Refusal): void {
+  #refuse({ name, reason, status, action, violation }: CompiledRule, refusal: Refusal): void {
     const worded = reason === undefined ? refusal : { ...refusal, detail: reason };
-    this.refused = { refusal: worded, rule: name, status, suspends: action === 'suspend' };
+    const suspends = action === 'suspend';
+    const violates = violation || suspends || this.heldViolates;
+    this.refused = { refusal: worded, rule: name, status, suspends, violates };
+  }
+
+  /** The first rule that holds it is the one named. */
+  #hold({ name, reason, violation }: CompiledRule, { detail }: Refusal): void {
+    this.heldBy ??= name;
+    this.heldFor ??= reason ?? detail;
+    this.heldViolates ||= violation;
   }
 
   #rewrite({ rewrite }: Finding): void {
@@ -147,13 +166,14 @@ class Judging implements PolicyVerdict {
 function compileRule(spec: RuleSpec, context: RuleContext): CompiledRule {
   const [kind] = kindsIn(spec);
   if (kind === undefined) throw new Error('a stored rule has its kind');
-  const { name = kind, mode, reason, status } = spec;
+  const { name = kind, mode, reason, status, violation } = spec;
   const [usual = 'refuse'] = RULE_KINDS[kind].actions;
   return {
     name,
     action: mode === 'monitor' ? 'monitor' : (spec.action ?? usual),
     reason,
     status,
+    violation,
     applies: spec.when === undefined ? undefined : compileWhen(spec.when),
     check: RULE_KINDS[kind].compile(spec[kind], name, context),
   };

@@ -71,6 +71,8 @@ export interface StoredResource<Spec> {
 /** An account in the store. */
 export interface StoredAccount extends StoredResource<AccountSpec> {
   readonly status: AccountStatus;
+  /** A suspension that ended its sessions. */
+  readonly bindsDropped: boolean;
   readonly demo: boolean;
   /** Row ids by system_id. */
   readonly bindIds: ReadonlyMap<string, number>;

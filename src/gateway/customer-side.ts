@@ -39,6 +39,8 @@ export function newSubmitPath(parts: GatewayParts): SubmitPath {
     queued: parts.queued,
     brake: parts.brake,
     enqueue: (messages) => parts.carriers.enqueue(messages),
+    violations: parts.violations,
+    heldStored: (account, held) => parts.violations.stored(account.id, held),
     rejectByReceipt: (message) => parts.endings.rejected(message),
     replaceIfPresent: (account, msisdn, next) =>
       parts.replacer.replaceIfPresent(account, msisdn, next),
@@ -50,6 +52,8 @@ export function newReplacer(parts: GatewayParts): Replacer {
   return new Replacer({
     ...parts.common,
     facts: factsOf(parts),
+    violations: parts.violations,
+    heldStored: (account, held) => parts.violations.stored(account.id, held),
     lookups: parts.lookups,
     keys: parts.keys,
     replace: parts.lanes.replace,

@@ -127,7 +127,8 @@ export class Customers implements SessionHandler {
     for (const customer of this.#bound) {
       const bind = catalog.binds.get(customer.systemId);
       if (bind === undefined || bind.account.id !== customer.account) customer.session.unbind();
-      else if (bind.account.status === 'terminated') customer.session.unbind();
+      else if (bind.account.status === 'terminated' || bind.account.bindsDropped)
+        customer.session.unbind();
       else customer.session.setLimits(limitsOf(bind));
     }
     this.#deps.authenticator.forgetAllBut(passwordHashes(catalog));

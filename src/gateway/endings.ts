@@ -39,7 +39,7 @@ export class Endings {
     endUnsent(settleWhole(message, 'EXPIRED', 'platform', 'neverSent', terms, now(), told));
   }
 
-  /** Its account was suspended or terminated while it was queued: REJECTD, by terms.onRefusal. */
+  /** Its account was stopped while it was queued, or a moderator refused it: REJECTD, by terms.onRefusal. */
   stopped(message: Message, told?: Told): void {
     const { now, endUnsent } = this.#deps;
     const terms = this.#termsOf(message);

@@ -5,6 +5,7 @@ import { withClient } from '../store/pool.ts';
 import type { BindBook } from './bind-book.ts';
 import type { Carriers } from './carriers.ts';
 import type { Customers } from './customers.ts';
+import type { HeldMessages } from './held-messages.ts';
 import type { Lanes } from './lanes.ts';
 import type { Outbox } from './outbox.ts';
 import type { ParkedReceipts } from './parked-receipts.ts';
@@ -66,6 +67,11 @@ export class Gateway {
     return this.#parts.parked;
   }
 
+  /** Messages that wait for a moderator. */
+  get held(): HeldMessages {
+    return this.#parts.held;
+  }
+
   get lanes(): Lanes {
     return this.#parts.lanes;
   }
@@ -114,7 +120,7 @@ export class Gateway {
 
   /** Ends queued messages of an account that was suspended or terminated, by its terms. */
   endQueuedOf(account: AccountId): Promise<void> {
-    return this.#parts.janitor.endQueuedOf(account, (message) => this.#parts.stop(message));
+    return this.#parts.endQueuedOf(account);
   }
 
   /** Lets what is in flight finish: no more is sent, answers are booked, then the lanes are emptied and closed. */
@@ -155,6 +161,7 @@ export class Gateway {
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers = [];
     this.#parts.corrections.close();
+    await this.#parts.violations.close();
     await this.#parts.janitor.close();
     await this.bindBook.flush();
     await this.#parts.expiry.close();
@@ -188,6 +195,8 @@ export class Gateway {
     this.#parts.failover.report();
     this.#parts.expiry.tick();
     void this.#parts.janitor.tick();
+    void this.#parts.held.tick();
+    void this.#parts.violations.tick();
     this.bindBook.tick();
     this.#parts.backpressure.check();
   }

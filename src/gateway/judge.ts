@@ -2,7 +2,6 @@ import type { Catalog, CatalogAccount, CatalogBind } from '../domain/catalog.ts'
 import type { CarrierId } from '../domain/ids.ts';
 import type { Credits } from '../domain/money.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
-import type { PolicyFacts } from '../domain/policy-rule.ts';
 import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 import { checkSender } from '../domain/sender-id.ts';
 import { senderKindOf } from '../domain/sender-kind.ts';
@@ -13,8 +12,7 @@ import type { SubmitSm } from '../smpp/pdu.ts';
 import { malformedMessage, segmentsOf } from '../smpp/segmentation.ts';
 import * as status from '../smpp/status.ts';
 import { DEFAULT_ALPHABET } from './message.ts';
-import type { GatewayObserver } from './observer.ts';
-import { PolicyStep } from './policy-step.ts';
+import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import type { QueuedCounts } from './queued-counts.ts';
 import type { RateLimits } from './rates.ts';
 import type { Routable, Router } from './router.ts';
@@ -44,16 +42,16 @@ export interface Judged {
   readonly validUntilMs: number;
   /** Unix ms before which it is not sent; 0: at once. */
   readonly releaseAtMs: number;
+  /** It waits for a moderator. */
+  readonly held: Held | undefined;
 }
 
-export interface JudgeDeps {
+export interface JudgeDeps extends PolicyStepDeps {
   catalog(): Catalog;
   readonly router: Pick<Router, 'choose' | 'next' | 'networkOf'>;
   readonly rates: RateLimits;
-  readonly facts: PolicyFacts;
   /** Where nothing goes, whatever the account's policy. */
   readonly suspensions: Pick<SuspensionList, 'isEmpty' | 'refusalOf'>;
-  readonly observer: GatewayObserver;
   readonly queued: Pick<QueuedCounts, 'of'>;
 }
 
@@ -137,6 +135,7 @@ export class Judge {
       unitPrice,
       validUntilMs,
       releaseAtMs,
+      held: heldBy(verdict),
     };
   }
 

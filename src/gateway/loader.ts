@@ -114,6 +114,7 @@ export class MessageLoader {
       version: stored.version,
       content: NOTHING,
       releaseAtMs: stored.releaseAtMs ?? 0,
+      held: undefined,
       submitKey: undefined,
       knownUntilMs: 0,
       owner,

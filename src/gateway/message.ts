@@ -4,6 +4,7 @@ import type { Credits } from '../domain/money.ts';
 import type { DefaultAlphabet } from '../smpp/data-coding.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import { customersReference } from './message-reference.ts';
+import type { Held } from './policy-step.ts';
 
 /** What data_coding 0 means here: GSM 7-bit, one septet an octet, as most SMSCs have it. */
 export const DEFAULT_ALPHABET: DefaultAlphabet = 'gsm7';
@@ -44,6 +45,8 @@ export interface Message {
   content: Buffer;
   /** Unix ms before which it is not sent (schedule_delivery_time); 0: at once. Its place is the table `scheduled`. */
   releaseAtMs: number;
+  /** Why it waits for a moderator, as it was accepted. */
+  readonly held: Held | undefined;
   /** What its repetition is known by (the account's `dedupe`), until then. */
   readonly submitKey: Buffer | undefined;
   readonly knownUntilMs: number;

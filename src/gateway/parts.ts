@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Client, Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
-import type { CarrierId } from '../domain/ids.ts';
+import type { AccountId, CarrierId } from '../domain/ids.ts';
 import type { NumberLookup } from '../domain/networks.ts';
 import type { Taps } from '../session/tap.ts';
 import { ContentKeys } from '../store/content-keys.ts';
@@ -46,6 +46,7 @@ import type { Customers } from './customers.ts';
 import { Endings } from './endings.ts';
 import { Expiry } from './expiry.ts';
 import { type Failover, fitParts } from './failover.ts';
+import { HeldMessages } from './held-messages.ts';
 import { IdLearning } from './id-learning.ts';
 import type { InboundItem, InboundPath } from './inbound.ts';
 import type { Janitor } from './janitor.ts';
@@ -79,6 +80,7 @@ import type { Settlement } from './settlement.ts';
 import type { SubmitPath } from './submit.ts';
 import type { UnknownOutcomes } from './unknown.ts';
 import type { UpstreamAnswers } from './upstream-answers.ts';
+import { Violations } from './violations.ts';
 import type { WaitingList } from './waiting-list.ts';
 export interface GatewayOptions {
   readonly pool: Pool;
@@ -134,6 +136,8 @@ export class GatewayParts {
   readonly lookups: Lookups;
   readonly replacer: Replacer;
   readonly manage: Manage;
+  readonly violations: Violations;
+  readonly held: HeldMessages;
   readonly submit: SubmitPath;
   readonly receipts: ReceiptPath;
   readonly search: ReceiptSearch;
@@ -210,6 +214,16 @@ export class GatewayParts {
     this.failover = newFailover(this);
     this.carriers = newCarriers(this);
     this.lookups = new Lookups({ pool, loader: this.loader });
+    this.violations = new Violations({
+      ...this.common,
+      endQueuedOf: (account) => this.endQueuedOf(account),
+    });
+    this.held = new HeldMessages({
+      ...this.common,
+      load: (ids) => this.loader.load(ids),
+      newer: (copy) => this.loader.newer(copy),
+      refuse: (message, told) => this.endings.stopped(message, told),
+    });
     this.replacer = newReplacer(this);
     this.manage = newManage(this);
     this.submit = newSubmitPath(this);
@@ -281,6 +295,11 @@ export class GatewayParts {
       holdAccept: (hold) => (hold ? accept.hold() : accept.release()),
       holdCarriers: (hold) => this.carriers.holdReading(hold),
     });
+  }
+
+  /** Ends queued messages of an account that was stopped, in whatever version they are, by its terms. */
+  endQueuedOf(account: AccountId): Promise<void> {
+    return this.janitor.endQueuedOf(account, (message) => this.stop(message));
   }
 
   settle(settlement: Settlement): void {

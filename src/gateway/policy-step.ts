@@ -8,11 +8,28 @@ import { segmentsOf } from '../smpp/segmentation.ts';
 import { DEFAULT_ALPHABET } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import { PartTexts } from './part-texts.ts';
+import type { Violations } from './violations.ts';
 
 export interface PolicyStepDeps {
   catalog(): Pick<Catalog, 'bindClasses'>;
   readonly observer: GatewayObserver;
   readonly facts: PolicyFacts;
+  readonly violations: Pick<Violations, 'add'>;
+}
+
+/** Why a message waits for a moderator. */
+export interface Held {
+  readonly rule: string;
+  /** What was found, in words without content. */
+  readonly reason: string | undefined;
+  /** It counts against the account. */
+  readonly violates: boolean;
+}
+
+/** What a verdict says of waiting; undefined: nothing. */
+export function heldBy(verdict: PolicyVerdict): Held | undefined {
+  const { heldBy: rule, heldFor: reason, heldViolates: violates } = verdict;
+  return rule === undefined ? undefined : { rule, reason, violates };
 }
 
 /** Has an account's policy judge a message: the same for submit_sm, data_sm, submit_multi and replace_sm. */
@@ -39,7 +56,7 @@ export class PolicyStep {
     nowMs: number,
   ): PolicyVerdict {
     if (account.policy.isOpen) return PASS;
-    const { observer, facts, catalog } = this.#deps;
+    const { observer, facts, violations, catalog } = this.#deps;
     const part = partOf(pdu);
     const among =
       part === undefined || part.total < 2
@@ -61,6 +78,8 @@ export class PolicyStep {
     if (verdict.refused !== undefined && part !== undefined)
       this.#parts.remove(account.id, pdu, destination, part);
     for (const { rule, action } of verdict.hits) observer.policyDecision(rule, action);
+    const { refused } = verdict;
+    if (refused?.violates === true) violations.add(account.id, refused.rule, refused.suspends);
     return verdict;
   }
 }

@@ -1,6 +1,5 @@
 import type { CatalogAccount } from '../domain/catalog.ts';
 import { subtract, times } from '../domain/money.ts';
-import type { PolicyFacts } from '../domain/policy-rule.ts';
 import { type RefusalKey, statusOf } from '../domain/refusal.ts';
 import { encodeOne, PduWriter } from '../smpp/codec.ts';
 import { codingFromLatin1, type PeerAlphabet, toGsm7 } from '../smpp/default-alphabet.ts';
@@ -15,9 +14,8 @@ import type { Lane } from '../store/lane.ts';
 import type { ReplaceRow, ReplaceVerdict } from '../store/replace.ts';
 import type { Lookups } from './lookups.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
-import type { GatewayObserver } from './observer.ts';
 import { namesSender, sameSender } from './own-message.ts';
-import { PolicyStep, type PolicyStepDeps } from './policy-step.ts';
+import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import { validUntil } from './validity.ts';
 
 /** A message that is replaced again and again meanwhile is tried so often. */
@@ -29,12 +27,12 @@ export interface Replacement extends ReplaceRow {
 }
 
 export interface ReplaceDeps extends PolicyStepDeps {
-  readonly facts: PolicyFacts;
   readonly now: () => number;
-  readonly observer: GatewayObserver;
   readonly lookups: Pick<Lookups, 'named' | 'queued' | 'full'>;
   readonly keys: Pick<ContentKeys, 'ensure' | 'seal'>;
   readonly replace: Pick<Lane<Replacement, ReplaceVerdict>, 'push'>;
+  /** What waits for a moderator now is stored, and with it what counts against its account. */
+  heldStored(account: CatalogAccount, held: Held): void;
   /** Keyed hashes of a number, one under each key at hand. */
   numberHashes(msisdn: string): readonly Buffer[];
   /** The message as it stands now, if it was replaced since this copy. */
@@ -48,6 +46,8 @@ export interface NextVersion {
   readonly validUntilMs: number;
   /** Unix ms before which it is not sent; 0: at once. Undefined: its time stays. */
   readonly releaseAtMs: number | undefined;
+  /** A rule wants a moderator to see it. */
+  readonly held: Held | undefined;
 }
 
 /** How a replacement came out: done, refused by a status or a reason, or too late. */
@@ -160,6 +160,8 @@ export class Replacer {
       const verdict = await this.#store(account, copy, next);
       const outcome = outcomeOf(verdict);
       if (outcome === 'replaced') this.#countMoney(copy, next.segments);
+      if (outcome === 'replaced' && next.held !== undefined)
+        this.#deps.heldStored(account, next.held);
       if (outcome !== 'again') return outcome;
       copy = await this.#deps.newer(copy);
     }
@@ -180,7 +182,7 @@ export class Replacer {
       toGsm7(submit, account.defaultAlphabet) ?? malformedMessage(submit, DEFAULT_ALPHABET);
     if (malformed !== undefined) return { status: malformed.commandStatus };
     const text = textOf(submit, DEFAULT_ALPHABET);
-    const { refused, notBeforeMs } = this.#policy.judge(
+    const verdict = this.#policy.judge(
       account,
       copy.bind,
       submit,
@@ -188,12 +190,14 @@ export class Replacer {
       text,
       this.#deps.now(),
     );
+    const { refused, notBeforeMs } = verdict;
     if (refused !== undefined) return { refused: refused.refusal.key };
     // Deferred it keeps its own time, if that is later.
     const releaseAtMs = times.releaseAtMs ?? copy.releaseAtMs;
     if (notBeforeMs >= times.validUntilMs) return { refused: 'outsideHours' };
     const deferred = notBeforeMs > releaseAtMs && { releaseAtMs: notBeforeMs };
-    return { submit, segments: segmentsOf(submit, DEFAULT_ALPHABET), ...times, ...deferred };
+    const segments = segmentsOf(submit, DEFAULT_ALPHABET);
+    return { submit, segments, held: heldBy(verdict), ...times, ...deferred };
   }
 
   /** Both counted from now; an empty one leaves what there is (SMPP 3.4 §4.10.1). A schedule that has passed is none. */
@@ -237,6 +241,7 @@ export class Replacer {
         contentKey: key.id,
         content,
         releaseAtMs: next.releaseAtMs,
+        held: next.held,
         told,
       }),
     );

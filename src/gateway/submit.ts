@@ -14,6 +14,7 @@ import type { Lane } from '../store/lane.ts';
 import type { Aliases } from './aliases.ts';
 import { Judge, type JudgeDeps, type Judged, type Problem } from './judge.ts';
 import { customerIdOf, DEFAULT_ALPHABET, echoOf, type Message, NOTHING } from './message.ts';
+import type { Held } from './policy-step.ts';
 import type { NextVersion } from './replace.ts';
 import {
   type Asking,
@@ -57,6 +58,8 @@ export interface SubmitDeps extends JudgeDeps, SubmitAnswersDeps {
   enqueue(messages: readonly Message[]): void;
   /** Accepted only to be refused by a receipt. */
   rejectByReceipt(message: Message): void;
+  /** A message that waits for a moderator is stored, and with it what counts against its account. */
+  heldStored(account: CatalogAccount, held: Held): void;
   /** Replaces the earlier message that is still queued; undefined: there is none. */
   replaceIfPresent(
     account: CatalogAccount,
@@ -151,8 +154,8 @@ export class SubmitPath {
     const { bind, pdu } = request;
     if (pdu.replace_if_present_flag !== REPLACE)
       return this.#answerProblem(request, { status: status.ESME_RINVREPFLAG });
-    const { segments, validUntilMs, releaseAtMs } = judged;
-    const next = { submit: pdu, segments, validUntilMs, releaseAtMs };
+    const { segments, validUntilMs, releaseAtMs, held } = judged;
+    const next = { submit: pdu, segments, validUntilMs, releaseAtMs, held };
     this.#deps.replaceIfPresent(bind.account, judged.destination, next).then(
       (earlier) => {
         if (earlier === undefined) return this.#seal(request, judged, undefined);
@@ -194,7 +197,8 @@ export class SubmitPath {
       this.#answers.accepted(submission, message.owner, customerIdOf(message));
       this.#countMoney(message);
       if (submission.refused !== undefined) this.#deps.rejectByReceipt(message);
-      // What has a time of its own waits in the store (scheduled.ts).
+      // What waits for a moderator or for a time of its own does so in the store (scheduled.ts).
+      else if (message.held !== undefined) this.#deps.heldStored(message.owner, message.held);
       else if (message.releaseAtMs === 0) accepted.push(message);
     }
     this.#deps.enqueue(accepted);
@@ -267,6 +271,7 @@ export class SubmitPath {
       version: 0,
       content: this.#deps.keys.seal(key, id, 0, encodeOne(pdu, this.#writer)),
       releaseAtMs: judged.releaseAtMs,
+      held: judged.held,
       submitKey: dedupe === undefined ? undefined : submitKeyOf(pdu, judged.destination, dedupe),
       knownUntilMs: dedupe === undefined ? 0 : receivedAtMs + dedupe.seconds * 1_000,
       owner: account,
@@ -328,6 +333,7 @@ export class SubmitPath {
       unitPrice: 0n,
       validUntilMs: receivedAtMs + bind.account.validityDefaultMs,
       releaseAtMs: 0,
+      held: undefined,
     };
     this.#seal(request, judged, refusal);
   }

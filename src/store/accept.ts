@@ -39,9 +39,18 @@ export interface AcceptRow {
   readonly content: Uint8Array;
   /** Unix ms before which it is not sent; 0: at once. */
   readonly releaseAtMs: number;
+  /** It waits for a moderator: by which rule, why in words, and whether it counts against the account. */
+  readonly held: HeldRow | undefined;
   /** What a repetition of it is known by until `knownUntilMs`; undefined: it is not looked for. */
   readonly submitKey: Uint8Array | undefined;
   readonly knownUntilMs: number;
+}
+
+/** Why a message is held. */
+export interface HeldRow {
+  readonly rule: string;
+  readonly reason: string | undefined;
+  readonly violates: boolean;
 }
 
 /** 0 accepted, 1 insufficient credit, 2 credit expired, 3 account suspended or terminated, 4 a repetition. */
@@ -67,13 +76,22 @@ export async function writeAccept(
       rows.map(({ submitKey, knownUntilMs }) => submitKey && new Date(knownUntilMs)),
     );
   }
-  const verdicts = await callLane(client, special ? specialStatement : statement, values);
+  const held = special && rows.some((row) => row.held !== undefined);
+  if (held) {
+    values.push(
+      rows.map((row) => row.held?.rule ?? null),
+      rows.map((row) => row.held?.reason ?? null),
+      rows.map((row) => row.held?.violates ?? false),
+    );
+  }
+  const lane = special ? specialStatement : statement;
+  const verdicts = await callLane(client, held ? heldStatement : lane, values);
   return Array.from(verdicts) as AcceptVerdict[];
 }
 
-/** It has a time of its own or may be a repetition: rare, and dearer. */
+/** It has a time of its own, waits for a moderator or may be a repetition: rare, and dearer. */
 function isSpecial(row: AcceptRow): boolean {
-  return row.releaseAtMs !== 0 || row.submitKey !== undefined;
+  return row.releaseAtMs !== 0 || row.submitKey !== undefined || row.held !== undefined;
 }
 
 const ARRAYS = `$3::int8[], $4::int4[], $5::int4[], $6::text[], $7::int4[], $8::int2[], $9::int2[], $10::int8[],
@@ -83,6 +101,12 @@ const ARRAYS = `$3::int8[], $4::int4[], $5::int4[], $6::text[], $7::int4[], $8::
 const specialStatement = {
   name: 'accept-special',
   text: `select accept_special($1, $2, ${ARRAYS}, $20::timestamptz[], $21::bytea[], $22::timestamptz[])`,
+};
+
+const heldStatement = {
+  name: 'accept-held',
+  text: `select accept_held($1, $2, ${ARRAYS}, $20::timestamptz[], $21::bytea[], $22::timestamptz[],
+    $23::text[], $24::text[], $25::bool[])`,
 };
 
 const statement = {

@@ -1,10 +1,11 @@
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import type { AccountStatus } from '../domain/catalog.ts';
 import { type AccountId, accountId } from '../domain/ids.ts';
 import { type Credits, credits } from '../domain/money.ts';
 import { writeAudit } from './audit.ts';
 import { configChanged } from './config-version.ts';
 import { inTransaction } from './pool.ts';
+import { forfeitWithin } from './postings.ts';
 import type { Queryable } from './snapshot.ts';
 
 /** An account as operators see it; its settings are in the resources. */
@@ -58,31 +59,78 @@ export type StatusRefusal = 'noSuchAccount' | 'terminated';
  */
 export async function setAccountStatus(
   pool: Pool,
-  change: { name: string; status: AccountStatus; reason: string; actor: string },
+  change: StatusChange,
 ): Promise<{ ok: true; changed: boolean } | { refused: StatusRefusal }> {
-  return inTransaction(pool, async (client) => {
-    const { rows } = await client.query<{ id: number; status: AccountStatus }>(
-      'select id, status from account where name = $1 for no key update',
-      [change.name],
-    );
-    const account = rows[0];
-    if (account === undefined) return { refused: 'noSuchAccount' };
-    if (account.status === change.status) return { ok: true, changed: false };
-    if (account.status === 'terminated') return { refused: 'terminated' };
-    await client.query(
-      'update account set status = $2, status_reason = $3, status_at = now() where id = $1',
-      [account.id, change.status, change.reason],
-    );
-    await configChanged(client);
-    const action = `account.${change.status}`;
-    await writeAudit(client, {
-      actor: change.actor,
-      action,
-      subject: change.name,
-      detail: { reason: change.reason },
-    });
-    return { ok: true, changed: true };
+  return inTransaction(pool, (client) => setStatusWithin(client, change));
+}
+
+/** A status that is wanted. */
+export interface StatusChange {
+  readonly name: string;
+  readonly status: AccountStatus;
+  readonly reason: string;
+  readonly actor: string;
+  /** A suspension that ends its sessions as well; else they stay, for receipts. */
+  readonly dropBinds?: boolean | undefined;
+  /** Why what is available is forfeited with it; undefined: it is not. `byTerms`: if its terms say so. */
+  readonly forfeit?: 'violation' | 'termination' | 'operator' | 'byTerms' | undefined;
+}
+
+/** As setAccountStatus, inside the caller's transaction; the audit makes it the last thing there. */
+export async function setStatusWithin(
+  client: ClientBase,
+  change: StatusChange,
+): Promise<{ ok: true; changed: boolean } | { refused: StatusRefusal }> {
+  // The balance's row too, before the lock of the audit: postings take them in this order.
+  const { rows } = await client.query<LockedStatus>(
+    `select a.id, a.status, coalesce((terms_of(a.id)->'onViolation'->>'forfeitBalance')::boolean, false) as forfeits
+     from account a join balance b on b.account = a.id and b.side = 0
+     where a.name = $1 for no key update of a, b`,
+    [change.name],
+  );
+  const account = rows[0];
+  if (account === undefined) return { refused: 'noSuchAccount' };
+  if (account.status === change.status) return { ok: true, changed: false };
+  if (account.status === 'terminated') return { refused: 'terminated' };
+  await client.query(
+    `update account set status = $2, status_reason = $3, status_at = now(), binds_dropped = $4,
+       resumed_at = case when $2 = 'active' then clock_timestamp() else resumed_at end
+     where id = $1`,
+    [account.id, change.status, change.reason, change.dropBinds ?? false],
+  );
+  await configChanged(client);
+  await forfeitWith(client, change, account.forfeits);
+  const action = `account.${change.status}`;
+  await writeAudit(client, {
+    actor: change.actor,
+    action,
+    subject: change.name,
+    detail: { reason: change.reason },
   });
+  return { ok: true, changed: true };
+}
+
+interface LockedStatus {
+  id: number;
+  status: AccountStatus;
+  forfeits: boolean;
+}
+
+/** The reference says which stop it was: each forfeits once. */
+async function forfeitWith(
+  client: ClientBase,
+  { name, status, reason, actor, forfeit }: StatusChange,
+  byTerms: boolean,
+): Promise<void> {
+  if (forfeit === undefined || (forfeit === 'byTerms' && !byTerms)) return;
+  const usual = status === 'terminated' ? 'termination' : 'violation';
+  const cause = forfeit === 'byTerms' ? usual : forfeit;
+  const { rows } = await client.query<{ at: string }>(
+    'select (extract(epoch from status_at) * 1000)::int8::text as at from account where name = $1',
+    [name],
+  );
+  const reference = `${cause}:${rows[0]?.at ?? ''}`;
+  await forfeitWithin(client, { account: name, reference, actor, reason, cause });
 }
 
 const ACCOUNTS = `select a.id, a.name, a.status, a.status_reason, a.status_at, a.demo, a.created_at,

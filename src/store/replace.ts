@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import type { AccountId, BatchId, EpochId, MessageId } from '../domain/ids.ts';
+import type { HeldRow } from './accept.ts';
 import { ByteaColumn, Int2Column, Int4Column, Int8Column, TimestampColumn } from './arrays.ts';
 import { callLane, perClient } from './lane-call.ts';
 
@@ -20,6 +21,8 @@ export interface ReplaceRow {
   readonly content: Uint8Array;
   /** Unix ms before which it is not sent; a past one: at once. Undefined: its time stays. */
   readonly releaseAtMs: number | undefined;
+  /** What it is now waits for a moderator; undefined: it does if it did. */
+  readonly held: HeldRow | undefined;
 }
 
 /**
@@ -44,14 +47,18 @@ export async function writeReplace(
     batch,
     ...columnsOf(client).fill(rows),
     rows.map(({ releaseAtMs }) => (releaseAtMs === undefined ? null : new Date(releaseAtMs))),
+    rows.map(({ held }) => held?.rule ?? null),
+    rows.map(({ held }) => held?.reason ?? null),
+    rows.map(({ held }) => held?.violates ?? false),
   ]);
   return Array.from(verdicts) as ReplaceVerdict[];
 }
 
 const statement = {
   name: 'replace',
-  text: `select replace_messages($1, $2, $3::int8[], $4::int2[], $5::int4[], $6::int2[], $7::int4[], $8::int2[],
-    $9::timestamptz[], $10::int4[], $11::bytea[], $12::timestamptz[])`,
+  text: `select replace_moderated($1, $2, $3::int8[], $4::int2[], $5::int4[], $6::int2[], $7::int4[], $8::int2[],
+    $9::timestamptz[], $10::int4[], $11::bytea[], $12::timestamptz[], $13::text[], $14::text[],
+    $15::bool[])`,
 };
 
 class ReplaceColumns {

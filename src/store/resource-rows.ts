@@ -142,21 +142,23 @@ async function readAccounts(client: Queryable, name?: string): Promise<StoredAcc
     version: number;
     spec: object;
     status: AccountStatus;
+    binds_dropped: boolean;
     demo: boolean;
     binds: { id: number; systemId: string; passwordHash: string; spec: object }[];
   }>(
-    `select a.id, a.name, a.version, a.spec, a.status, a.demo, coalesce(b.binds, '[]') as binds
+    `select a.id, a.name, a.version, a.spec, a.status, a.binds_dropped, a.demo, coalesce(b.binds, '[]') as binds
      from account a left join (select account, jsonb_agg(jsonb_build_object('id', id, 'systemId', system_id,
          'passwordHash', password_hash, 'spec', spec) order by id) as binds from bind group by account) b
        on b.account = a.id
      where $1::text is null or a.name = $1 order by a.id`,
     [name ?? null],
   );
-  return accounts.rows.map(({ id, name, version, spec, status, demo, binds }) => ({
+  return accounts.rows.map(({ id, name, version, spec, status, binds_dropped, demo, binds }) => ({
     id,
     name,
     version,
     status,
+    bindsDropped: binds_dropped,
     demo,
     bindIds: new Map(binds.map((bind) => [bind.systemId, bind.id])),
     spec: readStoredSpec('accounts', {

@@ -120,6 +120,7 @@ export function rowsOf(set: ResourceSet): StoredResources {
     accounts: rows(set.accounts).map((row) => ({
       ...row,
       status: 'active',
+      bindsDropped: false,
       demo: false,
       bindIds: new Map(
         row.spec.binds.map(({ systemId }, index) => [systemId, row.id * 100 + index]),

@@ -56,6 +56,7 @@ export function messageOf(owner: CatalogAccount, fields: Partial<Message> = {}):
     version: 0,
     content: NOTHING,
     releaseAtMs: 0,
+    held: undefined,
     submitKey: undefined,
     knownUntilMs: 0,
     owner,

@@ -93,6 +93,7 @@ export function submit(
     contentKey: 1,
     content: Buffer.from('sealed'),
     releaseAtMs: 0,
+    held: undefined,
     submitKey: undefined,
     knownUntilMs: 0,
     ...change,

@@ -112,6 +112,7 @@ export class LedgerTraffic {
         contentKey: 1,
         content: Buffer.from('sealed'),
         releaseAtMs: 0,
+        held: undefined,
         submitKey: undefined,
         knownUntilMs: 0,
       })),
@@ -187,6 +188,7 @@ export class LedgerTraffic {
       contentKey: 1,
       content: Buffer.from('sealed anew'),
       releaseAtMs: undefined,
+      held: undefined,
     };
     await writeReplace(this.#client, this.#epoch, batchId(this.#batch++), [row]);
   }

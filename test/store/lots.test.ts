@@ -550,6 +550,7 @@ async function replace(row: AcceptRow, version: number, segments: number): Promi
     contentKey: 1,
     content: Buffer.from('sealed'),
     releaseAtMs: undefined,
+    held: undefined,
   };
   return writeReplace(node.client, node.epoch, node.nextBatch(), [next]);
 }

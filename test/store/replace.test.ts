@@ -58,7 +58,7 @@ function next(row: AcceptRow, change: Partial<ReplaceRow> = {}): ReplaceRow {
     row;
   const content = Buffer.from('sealed anew');
   const releaseAtMs = undefined;
-  const times = { validUntilMs, releaseAtMs };
+  const times = { validUntilMs, releaseAtMs, held: undefined };
   const kept = { segments, policyVersion, registeredDelivery, contentKey, content, ...times };
   return { id, account, version: 1, ...kept, ...change };
 }

@@ -1,0 +1,93 @@
+import type { Pool } from 'pg';
+import { type MessageId, messageId } from '../domain/ids.ts';
+import { closeHeld, refusedWithoutEnd } from '../store/moderation.ts';
+import { withClient } from '../store/pool.ts';
+import type { SettleVerdict } from '../store/settle.ts';
+import type { Message } from './message.ts';
+import type { GatewayObserver } from './observer.ts';
+
+/** Refusals without an end are looked for so often: a walk of an index of what is held. */
+const EVERY_MS = 2_000;
+/** Messages in one turn: some 50 ms. */
+const PAGE = 500;
+/** A message that is replaced again and again meanwhile is tried so often; the next turn goes on. */
+const TRIES = 3;
+
+export interface HeldMessagesDeps {
+  readonly pool: Pool;
+  readonly now: () => number;
+  readonly observer: GatewayObserver;
+  load(ids: readonly MessageId[]): Promise<Message[]>;
+  /** The message as it stands now, if it was replaced since this copy. */
+  newer(copy: Message): Promise<Message | undefined>;
+  /** Ends it REJECTD by terms.onRefusal if no carrier can have it. */
+  refuse(message: Message, told: (verdict: SettleVerdict) => void): void;
+}
+
+/**
+ * Messages that wait for a moderator (sql/0044_moderation.sql):
+ *
+ * ```
+ *                        ┌── released ──> due in the table `scheduled`: sent as any message that has its time
+ *   accepted ──> held ───┼── refused ───> REJECTD by terms.onRefusal
+ *                        └── ended meanwhile: cancelled, its validity over, its account stopped
+ * ```
+ * A decision is a row that is committed first; what follows from it is carried out by whoever reads it, so that a node
+ * that dies in between leaves nothing undone.
+ */
+export class HeldMessages {
+  readonly #deps: HeldMessagesDeps;
+  #lookedMs = 0;
+  #working = false;
+
+  constructor(deps: HeldMessagesDeps) {
+    this.#deps = deps;
+  }
+
+  /** The content of a held message; undefined: there is none of this id. */
+  async read(id: bigint): Promise<Message | undefined> {
+    const [message] = await this.#deps.load([messageId(id)]);
+    return message;
+  }
+
+  /** Ends a message whose refusal is committed. @returns whether it ended by that, after the commit */
+  async endRefused(id: MessageId): Promise<boolean> {
+    const [message] = await this.#deps.load([id]);
+    return message !== undefined && this.#end(message);
+  }
+
+  /** Once a second. Two nodes that look at once do the same thing once. */
+  async tick(): Promise<void> {
+    const nowMs = this.#deps.now();
+    if (this.#working || nowMs - this.#lookedMs < EVERY_MS) return;
+    this.#lookedMs = nowMs;
+    this.#working = true;
+    try {
+      await this.#work();
+    } catch (error) {
+      this.#deps.observer.note('warn', 'heldMessagesWait', { reason: String(error) });
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  async #work(): Promise<void> {
+    const { pool, load } = this.#deps;
+    const refused = await withClient(pool, (client) => refusedWithoutEnd(client, PAGE));
+    if (refused.length > 0)
+      await Promise.all((await load(refused)).map((message) => this.#end(message)));
+    while ((await withClient(pool, (client) => closeHeld(client, PAGE))) === PAGE);
+  }
+
+  async #end(message: Message): Promise<boolean> {
+    let copy: Message | undefined = message;
+    for (let tries = 0; copy !== undefined && tries < TRIES; tries++) {
+      const current: Message = copy;
+      if (current.ended !== undefined) return false;
+      const verdict = await new Promise<SettleVerdict>((told) => this.#deps.refuse(current, told));
+      if (verdict !== 2) return verdict === 1;
+      copy = await this.#deps.newer(current);
+    }
+    return false;
+  }
+}
