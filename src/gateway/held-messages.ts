@@ -1,9 +1,10 @@
 import type { Pool } from 'pg';
-import { type MessageId, messageId } from '../domain/ids.ts';
+import type { MessageId } from '../domain/ids.ts';
+import { textOf } from '../smpp/message.ts';
 import { closeHeld, refusedWithoutEnd } from '../store/moderation.ts';
 import { withClient } from '../store/pool.ts';
 import type { SettleVerdict } from '../store/settle.ts';
-import type { Message } from './message.ts';
+import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 
 /** Refusals without an end are looked for so often: a walk of an index of what is held. */
@@ -12,6 +13,15 @@ const EVERY_MS = 2_000;
 const PAGE = 500;
 /** A message that is replaced again and again meanwhile is tried so often; the next turn goes on. */
 const TRIES = 3;
+
+/** What a held message says. */
+export interface HeldText {
+  /** source_addr as the customer gave it. */
+  readonly from: string;
+  /** E.164 digits. */
+  readonly to: string;
+  readonly text: string;
+}
 
 export interface HeldMessagesDeps {
   readonly pool: Pool;
@@ -44,16 +54,26 @@ export class HeldMessages {
     this.#deps = deps;
   }
 
-  /** The content of a held message; undefined: there is none of this id. */
-  async read(id: bigint): Promise<Message | undefined> {
-    const [message] = await this.#deps.load([messageId(id)]);
-    return message;
+  /** What messages say; one whose content is gone is missing. */
+  async contents(ids: readonly MessageId[]): Promise<ReadonlyMap<bigint, HeldText>> {
+    const contents = new Map<bigint, HeldText>();
+    for (const { id, submit, destination } of await this.#deps.load(ids))
+      if (submit !== undefined)
+        contents.set(id, {
+          from: submit.source_addr,
+          to: destination,
+          text: textOf(submit, DEFAULT_ALPHABET),
+        });
+    return contents;
   }
 
-  /** Ends a message whose refusal is committed. @returns whether it ended by that, after the commit */
-  async endRefused(id: MessageId): Promise<boolean> {
-    const [message] = await this.#deps.load([id]);
-    return message !== undefined && this.#end(message);
+  /** Ends a message whose refusal is committed, or leaves it to the next look. Settles after the commit. */
+  async refused(id: MessageId): Promise<void> {
+    try {
+      for (const message of await this.#deps.load([id])) await this.#end(message);
+    } catch (error) {
+      this.#deps.observer.note('warn', 'heldMessagesWait', { reason: String(error) });
+    }
   }
 
   /** Once a second. Two nodes that look at once do the same thing once. */

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Catalog, CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
+import { type MessageId, messageId } from '../domain/ids.ts';
 import type { Bans } from '../gateway/bans.ts';
 import type { LiveBind } from '../gateway/bind-book.ts';
 import type { RunningCarrier } from '../gateway/carriers.ts';
@@ -25,6 +26,7 @@ import type {
   CarrierState,
   CarrierView,
   DaemonFacts,
+  HeldContent,
   OpsRuntime,
   ParkedReceiptsQuery,
   QueueView,
@@ -238,6 +240,15 @@ export class LiveRuntime implements OpsRuntime {
   async accountStopped(name: string): Promise<void> {
     const account = this.#catalog.accountsByName.get(name);
     if (account !== undefined) void this.#options.gateway()?.endQueuedOf(account.id);
+  }
+
+  async heldContent(ids: readonly MessageId[]): Promise<ReadonlyMap<bigint, HeldContent>> {
+    const held = this.#options.gateway()?.held;
+    return held === undefined ? new Map() : held.contents(ids);
+  }
+
+  async refuseHeld(id: bigint): Promise<void> {
+    await this.#options.gateway()?.held.refused(messageId(id));
   }
 
   drain(actor: string): void {

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { HeldCounts } from '../store/moderation.ts';
 import { HotCounter, HotHistogram } from './hot-metrics.ts';
 import { registerQualityGauges } from './quality-gauges.ts';
 import type { OpsRuntime } from './runtime.ts';
@@ -14,6 +15,8 @@ export interface StoredGauges {
   ledgerMismatches(): Promise<number | undefined>;
   /** Ledger entries that are not chained yet. */
   chainLag(): Promise<bigint>;
+  /** Messages that wait for a moderator. */
+  held(): Promise<HeldCounts>;
 }
 
 /**
@@ -358,6 +361,23 @@ function registerStoredGauges(registry: Registry, source: GaugeSource): void {
     const lag = await source.stored?.chainLag().catch(() => undefined);
     if (lag !== undefined) g.set(Number(lag));
   });
+  const oldest = gauge(
+    registry,
+    'moderation_oldest_seconds',
+    'How long the oldest message waits for a moderator',
+    [],
+  );
+  gauge(
+    registry,
+    'moderation_held',
+    'Messages that wait for a moderator',
+    ['account'],
+    async (g) => {
+      const held = await source.stored?.held().catch(() => undefined);
+      for (const [account, count] of held?.byAccount ?? []) g.set({ account }, count);
+      oldest.set(held?.oldestSeconds ?? Number.NaN);
+    },
+  );
   gauge(registry, 'balance_credits', 'Balance of an account', ['account'], async (g) => {
     const balances = await source.stored?.balances().catch(() => undefined);
     for (const [account, micro] of balances ?? [])

@@ -1,3 +1,4 @@
+import type { MessageId } from '../domain/ids.ts';
 import type { ParkedReceipts, ParkedReceiptView } from '../gateway/parked-receipts.ts';
 import type { ProbeRequest } from '../gateway/probe-plan.ts';
 import type { CarrierQuality } from '../gateway/quality.ts';
@@ -215,6 +216,15 @@ export interface RouteExplanation {
   readonly refused: string | null;
 }
 
+/** What a held message says. */
+export interface HeldContent {
+  /** source_addr as the customer gave it. */
+  readonly from: string;
+  /** E.164 digits. */
+  readonly to: string;
+  readonly text: string;
+}
+
 /** How far this node is with a requeue. */
 export interface RequeueView {
   /** Messages that go to another carrier now. */
@@ -283,6 +293,10 @@ export interface OpsRuntime {
    * terms.onRefusal. Settles when the work is begun; it goes on behind.
    */
   accountStopped(account: string, reason: string): Promise<void>;
+  /** What held messages say, by id; one whose content is gone is missing. Empty while this node is starting. */
+  heldContent(ids: readonly MessageId[]): Promise<ReadonlyMap<bigint, HeldContent>>;
+  /** Ends a message whose refusal is committed; a node that cannot leaves it to the next look. Never rejects. */
+  refuseHeld(id: bigint): Promise<void>;
   /** Stops taking traffic, waits for what is in flight, ends the process. Returns at once. */
   drain(actor: string): void;
 }

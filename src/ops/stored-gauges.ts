@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { readFindings } from '../store/books-check.ts';
 import { chainLag } from '../store/ledger-chain.ts';
 import { readBalances } from '../store/ledger-read.ts';
+import { countHeld } from '../store/moderation.ts';
 import { countUnknownOutcomes } from '../store/timeline.ts';
 import type { StoredGauges } from './metrics.ts';
 
@@ -18,5 +19,6 @@ export function storedGauges(pool: Pool): StoredGauges {
       return at && mismatches.length;
     },
     chainLag: () => chainLag(pool),
+    held: () => countHeld(pool),
   };
 }

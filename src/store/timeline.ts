@@ -34,7 +34,10 @@ export type TimelineEventKind =
   | 'corrected'
   | 'returned'
   | 'receiptNoted'
-  | 'givenUp';
+  | 'givenUp'
+  | 'held'
+  | 'releasedByModerator'
+  | 'refusedByModerator';
 
 /** One line of a timeline. Fields that the event has nothing to say about are undefined. */
 export interface TimelineEvent {
@@ -141,6 +144,12 @@ const EVENTS = `
     select 0, at, 'replaced', null, null, null, null, null, null, null, null, null, null,
       format('version %s of %s segments, valid until %s', version, segments,
         to_char(valid_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) from replacement where id = $1
+    union all
+    select 0, since, 'held', null, null, null, null, null, null, null, null, null, null, 'rule ' || rule
+      from moderation where id = $1
+    union all
+    select 1, decided_at, decision || 'ByModerator', null, null, null, null, null, null, null, null, null, null,
+      decided_by || ': ' || decision_reason from moderation where id = $1 and decision is not null
     union all
     select 2, at, case status when 0 then 'sent' else 'refusedByCarrier' end, case status when 0 then 1 end, carrier,
       upstream_id, status, segment, attempt, null, null, null, null, null from dispatch where id = $1

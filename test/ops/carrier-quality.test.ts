@@ -133,6 +133,7 @@ describe('the metrics of quality', () => {
       unknownOutcomes: async () => new Map(),
       ledgerMismatches: async () => undefined,
       chainLag: async () => 0n,
+      held: async () => ({ byAccount: new Map(), oldestSeconds: 0 }),
     });
     const text = await metrics.scrape();
     metrics.close();

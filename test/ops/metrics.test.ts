@@ -13,6 +13,7 @@ const nothingStored = {
   unknownOutcomes: async () => new Map(),
   ledgerMismatches: async () => undefined,
   chainLag: async () => 0n,
+  held: async () => ({ byAccount: new Map(), oldestSeconds: 0 }),
 };
 
 describe('createMetrics', () => {
@@ -98,6 +99,7 @@ describe('createMetrics', () => {
       unknownOutcomes: lost,
       ledgerMismatches: lost,
       chainLag: lost,
+      held: lost,
     });
     expect(await metrics.scrape()).toContain('smppgate_queue_messages');
   });

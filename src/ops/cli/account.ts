@@ -18,6 +18,7 @@ export function addAccount(program: Command, context: CliContext): void {
   addBalance(account, context);
   addStatement(account, context);
   addCreditCommands(account, context);
+  addViolations(account, context);
   addStatusChange(account, context, 'suspend', 'stop an account; its queued messages end');
   addStatusChange(account, context, 'resume', 'let a suspended account send again');
   addStatusChange(account, context, 'terminate', 'end an account for good');
@@ -186,6 +187,32 @@ function addStatement(account: Command, context: CliContext): void {
     });
 }
 
+function addViolations(account: Command, context: CliContext): void {
+  account
+    .command('violations')
+    .description('print what counts against an account, newest first')
+    .argument('<name>')
+    .option('--before <id>', 'the page after this one')
+    .option('--limit <n>', 'violations at most, 1 to 1000')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: JsonOption & { before?: string; limit?: string }) => {
+      const { before, limit } = options;
+      const path = pathOf('v1', 'accounts', name, 'violations') + queryOf({ before, limit });
+      const answer = await apiClient(context).get(violationsSchema, path);
+      print(context, options, answer, ({ counted, violations, next }) => {
+        const rows = violations.map((one) => [one.at, one.rule, one.message ?? '']);
+        const more = next === undefined ? '' : `more: --before ${next}\n`;
+        return `${formatTable(['time', 'rule', 'message'], rows)}${counted} since its last resume\n${more}`;
+      });
+    });
+}
+
+interface StatusOptions extends JsonOption {
+  readonly reason: string;
+  readonly dropBinds?: boolean;
+  readonly forfeit?: boolean;
+}
+
 function addStatusChange(
   account: Command,
   context: CliContext,
@@ -197,11 +224,24 @@ function addStatusChange(
     .description(description)
     .argument('<name>')
     .requiredOption('--reason <text>', 'why; kept in the audit')
+    .option('--drop-binds', 'suspend: end its sessions as well')
+    .option('--forfeit', 'suspend, terminate: take what is left of its credit')
+    .option('--no-forfeit', 'terminate: leave it, whatever the terms say')
     .option('--json', 'print JSON')
-    .action(async (name: string, options: JsonOption & { reason: string }) => {
+    .action(async (name: string, options: StatusOptions) => {
       const path = pathOf('v1', 'accounts', name, verb);
-      const answer = await apiClient(context).post(accountSchema, path, { reason: options.reason });
-      print(context, options, answer, accountText);
+      const { reason, dropBinds, forfeit } = options;
+      const body = {
+        reason,
+        ...(dropBinds !== undefined && { dropBinds }),
+        ...(forfeit !== undefined && { forfeit }),
+      };
+      print(
+        context,
+        options,
+        await apiClient(context).post(accountSchema, path, body),
+        accountText,
+      );
     });
 }
 
@@ -213,6 +253,13 @@ const accountSchema = z.looseObject({
   expiresAt: z.string().nullable(),
 });
 const listSchema = z.looseObject({ accounts: z.array(accountSchema), next: z.string().optional() });
+const violationsSchema = z.looseObject({
+  counted: z.int(),
+  violations: z.array(
+    z.looseObject({ at: z.string(), rule: z.string(), message: z.string().optional() }),
+  ),
+  next: z.string().optional(),
+});
 const postedSchema = z.looseObject({ existing: z.boolean() });
 const statementSchema = z.looseObject({
   opening: z.string(),

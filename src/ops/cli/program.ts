@@ -67,6 +67,11 @@ const COMMANDS: readonly {
     load: async (p, c) => (await import('./message.ts')).addMessage(p, c),
   },
   {
+    name: 'moderation',
+    summary: 'messages that wait for a moderator',
+    load: async (p, c) => (await import('./moderation.ts')).addModeration(p, c),
+  },
+  {
     name: 'receipt',
     summary: 'receipts of carriers: explained, and those that fit no message',
     load: async (p, c) => (await import('./receipt.ts')).addReceipt(p, c),

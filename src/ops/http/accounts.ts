@@ -4,6 +4,7 @@ import {
   type AccountRow,
   findAccount,
   listAccounts,
+  type StatusChange,
   setAccountStatus,
 } from '../../store/accounts.ts';
 import { readAccountSpec } from '../../store/resource-rows.ts';
@@ -131,14 +132,31 @@ function addPatching(app: Api, deps: ApiDeps): void {
   );
 }
 
+const reasonBody = z.strictObject({ reason: z.string().min(1).max(500) });
+const forfeit = z.boolean().optional().describe('take what is left of its credit');
+const dropBinds = z.boolean().optional().describe('end its sessions; else they stay for receipts');
+/** Whatever a change may say. */
+const statusBody = reasonBody.extend({ dropBinds, forfeit });
+
 const STATUS_CHANGES = [
   {
     verb: 'suspend',
     status: 'suspended',
     summary: 'Stop an account; its queued messages end by terms.onRefusal',
+    body: statusBody,
   },
-  { verb: 'resume', status: 'active', summary: 'Let a suspended account send again' },
-  { verb: 'terminate', status: 'terminated', summary: 'End an account for good' },
+  {
+    verb: 'resume',
+    status: 'active',
+    summary: 'Let a suspended account send again',
+    body: reasonBody,
+  },
+  {
+    verb: 'terminate',
+    status: 'terminated',
+    summary: 'End an account for good; its credit is forfeited where terms.onViolation says so',
+    body: reasonBody.extend({ forfeit }),
+  },
 ] as const;
 
 function addStatusChange(app: Api, deps: ApiDeps, change: (typeof STATUS_CHANGES)[number]): void {
@@ -149,18 +167,20 @@ function addStatusChange(app: Api, deps: ApiDeps, change: (typeof STATUS_CHANGES
         summary: change.summary,
         tags: ['accounts'],
         params: nameParams,
-        body: z.strictObject({ reason: z.string().min(1).max(500) }),
+        body: change.body,
         response: { 200: accountSchema },
       },
     },
     async (request) => {
       const { name } = request.params;
-      const { reason } = request.body;
+      const { reason, dropBinds, forfeit } = statusBody.parse(request.body);
       const done = await setAccountStatus(deps.pool, {
         name,
         status: change.status,
         reason,
         actor: actorOf(request),
+        dropBinds,
+        forfeit: forfeitOf(change.status, forfeit),
       });
       if ('refused' in done) {
         if (done.refused === 'noSuchAccount') throw notFound('account', name);
@@ -175,6 +195,16 @@ function addStatusChange(app: Api, deps: ApiDeps, change: (typeof STATUS_CHANGES
       return accountBody(row);
     },
   );
+}
+
+/** Nothing said: a termination goes by the terms, a suspension by hand takes nothing. */
+function forfeitOf(
+  status: (typeof STATUS_CHANGES)[number]['status'],
+  asked: boolean | undefined,
+): StatusChange['forfeit'] {
+  if (status === 'active' || asked === false) return undefined;
+  if (asked === true) return 'operator';
+  return status === 'terminated' ? 'byTerms' : undefined;
 }
 
 async function wholeAccount(deps: ApiDeps, name: string): Promise<AccountBody & { spec: unknown }> {

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { countHeld, type HeldCounts } from '../../store/moderation.ts';
 import { countUnknownOutcomes } from '../../store/timeline.ts';
 import type { BindView, CarrierView, QueueView, Readiness } from '../runtime.ts';
 import type { Api, ApiDeps } from './api.ts';
@@ -18,9 +19,10 @@ export function addOpsPage(app: Api, deps: ApiDeps): void {
     '/',
     { config: { access: 'page' }, schema: { hide: true } },
     async (_request: FastifyRequest, reply) => {
-      const [ready, unknown, mismatches] = await Promise.all([
+      const [ready, unknown, held, mismatches] = await Promise.all([
         deps.runtime.ready(),
         countUnknownOutcomes(deps.pool).catch(() => undefined),
+        countHeld(deps.pool).catch(() => undefined),
         deps.metrics.ledgerMismatches.get(),
       ]);
       return reply
@@ -30,16 +32,22 @@ export function addOpsPage(app: Api, deps: ApiDeps): void {
           'cache-control': 'no-store',
         })
         .serializer(String)
-        .send(opsPage(deps, ready, unknown, mismatches.values[0]?.value));
+        .send(opsPage(deps, ready, { unknown, held, mismatches: mismatches.values[0]?.value }));
     },
   );
+}
+
+/** Undefined: the store did not say. */
+interface StoredFigures {
+  readonly unknown: ReadonlyMap<string, number> | undefined;
+  readonly held: HeldCounts | undefined;
+  readonly mismatches: number | undefined;
 }
 
 function opsPage(
   deps: ApiDeps,
   ready: Readiness,
-  unknown: ReadonlyMap<string, number> | undefined,
-  mismatches: number | undefined,
+  { unknown, held, mismatches }: StoredFigures,
 ): string {
   const { facts } = deps.runtime;
   const rates = deps.runtime.throughput();
@@ -70,6 +78,7 @@ function opsPage(
     ),
     `<h2>Carriers</h2>${carrierTable(deps.runtime.carriers(), deps.runtime.queues(), unknown)}`,
     `<h2>Queues</h2>${queueTable(deps.runtime.queues())}`,
+    `<h2>Held for a moderator</h2>${heldTable(held)}`,
     `<h2>Binds</h2>${bindTable(deps.runtime.binds(), deps.now())}`,
   ];
   return page({ title: 'smppgate', refreshSeconds: REFRESH_SECONDS, body: sections.join('\n') });
@@ -111,6 +120,16 @@ function carrierTable(
     rows,
     'No carriers. Apply a resource file.',
   );
+}
+
+function heldTable(held: HeldCounts | undefined): string {
+  if (held === undefined) return '<p class="none">?</p>';
+  const rows = [...held.byAccount].map(([account, count]) => ({
+    cells: [account, String(count)],
+    bad: false,
+  }));
+  const oldest = `<p>The oldest waits for ${duration(held.oldestSeconds * 1_000)}.</p>`;
+  return table(['account', 'messages'], rows, 'Nothing is held.') + (rows.length > 0 ? oldest : '');
 }
 
 function oldestOf(queues: readonly QueueView[], carrier: string): string {

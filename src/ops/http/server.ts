@@ -17,6 +17,7 @@ import { addDocsRoutes, documentedSchema } from './docs.ts';
 import { addHealthRoutes } from './health.ts';
 import { addInvoiceRoutes } from './invoices.ts';
 import { addMessageRoutes } from './messages.ts';
+import { addModerationRoutes } from './moderation.ts';
 import { addMoneyRoutes } from './money.ts';
 import { addNumberNetworkRoutes } from './number-networks.ts';
 import { addOptOutRoutes } from './opt-outs.ts';
@@ -103,6 +104,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addMoneyRoutes(app, options);
   addCreditRoutes(app, options);
   addMessageRoutes(app, options);
+  addModerationRoutes(app, options);
   addResourceRoutes(app, options);
   addTariffRoutes(app, options);
   addCarrierRoutes(app, options);
