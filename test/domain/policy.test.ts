@@ -128,8 +128,14 @@ describe('policySchema', () => {
 
   it('refuses an action that the kind cannot do', () => {
     expect(problem({ ...casino, action: 'rewrite' })).toBe(
-      'must be one that bannedWords can do: refuse, flag',
+      'must be one that bannedWords can do: refuse, hold, flag, suspend',
     );
     expect(problem({ optOut: {}, action: 'defer' })).toContain('must be one that optOut can do');
+  });
+
+  it('counts only what is refused or held against an account', () => {
+    expect(problem({ ...casino, action: 'flag', violation: true })).toContain('can count against');
+    expect(problem({ ...casino, violation: true })).toBeUndefined();
+    expect(problem({ ...casino, action: 'hold', violation: true })).toBeUndefined();
   });
 });

@@ -47,6 +47,7 @@ beforeAll(async () => {
         lenient: { policy: 'counts', terms: 'patient' },
         tried: { policy: 'tries', terms: 'once' },
         heldOnce: { policy: 'countsHeld', terms: 'once' },
+        everywhere: { policy: 'suspends' },
         atOnce: { policy: 'suspends', terms: 'patient' },
       },
       carriers: { main: { port: carrier.port, prefix: '1' } },
@@ -302,6 +303,20 @@ describe('violations', () => {
       id,
     ]);
     expect(rows).toEqual([{ rule: 'donations', message: id }]);
+  });
+
+  it('drop the binds of every node, each of which refuses new ones', async () => {
+    const other = await gateway.beside();
+    try {
+      const there = await Esme.bind(other.port, { systemId: 'everywhere' });
+      const here = await bind('everywhere');
+      await here.submit({ destination_addr: number(), short_message: TEXT });
+      await eventually(() => expect([here.closed, there.closed]).toEqual([true, true]));
+      const { response } = await Esme.tryBind(other.port, { systemId: 'everywhere' });
+      expect(response.command_status).toBe(0x0d);
+    } finally {
+      await other.close();
+    }
   });
 
   it('of a rule that suspends do so at the first', async () => {

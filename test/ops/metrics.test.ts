@@ -58,6 +58,8 @@ describe('createMetrics', () => {
       store_batch_seconds: 'lane',
       store_batch_size: 'lane',
       messages_ended_total: 'carrier,state,fault,cause,origin',
+      moderation_held: 'account',
+      moderation_oldest_seconds: '',
       carrier_delivery_ratio: 'carrier,prefix',
       carrier_rate: 'carrier',
       carrier_receipt_ratio: 'carrier,prefix',

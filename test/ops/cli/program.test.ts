@@ -77,6 +77,7 @@ describe('runCli', () => {
       'tariff',
       'account',
       'message',
+      'moderation',
       'receipt',
       'reconcile',
       'report',
