@@ -84,6 +84,19 @@ export class Gateway {
       setInterval(() => this.#everySecond(), SECOND_MS),
     ];
     void this.#resolveUnknown();
+    void this.#endOfStopped();
+  }
+
+  /** A node that suspended an account by a rule may have died before it ended what was queued. */
+  async #endOfStopped(): Promise<void> {
+    const { catalog, observer } = this.#parts.options;
+    try {
+      for (const { id, bindsDropped } of catalog().accounts.values())
+        if (bindsDropped) await this.endQueuedOf(id);
+    } catch (error) {
+      // They end by their validity, or with the next start.
+      observer.note('warn', 'queuedNotEnded', { reason: String(error) });
+    }
   }
 
   /** The catalog was replaced. */

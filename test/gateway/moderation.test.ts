@@ -1,6 +1,7 @@
 import type { PduInput } from 'smpp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { messageId } from '../../src/domain/ids.ts';
+import { setAccountStatus } from '../../src/store/accounts.ts';
 import { countHeld, decideHeld, listHeld } from '../../src/store/moderation.ts';
 import { inTransaction } from '../../src/store/pool.ts';
 import { eventually, TestGateway } from '../support/gateway.ts';
@@ -48,6 +49,7 @@ beforeAll(async () => {
         tried: { policy: 'tries', terms: 'once' },
         heldOnce: { policy: 'countsHeld', terms: 'once' },
         everywhere: { policy: 'suspends' },
+        late: {},
         atOnce: { policy: 'suspends', terms: 'patient' },
       },
       carriers: { main: { port: carrier.port, prefix: '1' } },
@@ -317,6 +319,18 @@ describe('violations', () => {
     } finally {
       await other.close();
     }
+  });
+
+  it('end what was queued even when the node died right after the suspension', async () => {
+    const esme = await bind('late');
+    const later = { short_message: 'hello', schedule_delivery_time: '000000001000000R' };
+    const { id } = await submit(esme, later);
+    const change = { name: 'late', reason: 'rule x', actor: 'policy', dropBinds: true };
+    await setAccountStatus(gateway.pool, { ...change, status: 'suspended' });
+    await gateway.drain();
+    expect((await gateway.end(id)).state).toBeUndefined();
+    await gateway.up();
+    await gateway.ended(id, { state: 'REJECTD', fault: 'customer' });
   });
 
   it('of a rule that suspends do so at the first', async () => {
