@@ -50,7 +50,7 @@ const LANES: Readonly<Record<ClassSpec['lane'], QueueLane>> = { fast: 0, normal:
 export function compileCatalog(stored: StoredResources, words: CompiledWords = NO_WORDS): Catalog {
   const parts: AccountParts = {
     tariffs: compiled(stored.tariffs, tariffOf),
-    terms: compiled(stored.terms, termsOf),
+    terms: compiled(stored.terms, compileTerms),
     policies: compiled([...builtIns(BUILT_IN_POLICIES), ...stored.policies], (policy) =>
       compilePolicy(policy.name, policy.version, policy.spec, { words }),
     ),
@@ -135,7 +135,8 @@ function pricesOf({ prices }: StoredAccount['spec'], tariff: CompiledTariff): Co
     : overriddenTariff(tariff, compileTariffSpec(tariff.name, tariff.version, prices));
 }
 
-function termsOf(terms: StoredResource<TermsSpec>): CompiledTerms {
+/** Terms as the gateway reckons by them. */
+export function compileTerms(terms: StoredResource<TermsSpec>): CompiledTerms {
   return {
     ...terms.spec,
     name: terms.name,

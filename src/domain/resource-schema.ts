@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { WEEKDAYS } from './business-days.ts';
 import { carrierSchema } from './carrier-schema.ts';
 import { isCidr } from './cidr.ts';
 import { policySchema } from './policy-schema.ts';
@@ -21,6 +22,7 @@ import {
   whole,
 } from './schema-parts.ts';
 import { pricesSchema, tariffSchema } from './tariff-schema.ts';
+import { isTimeZone } from './time-zone.ts';
 import { warningsSchema, webhookSchema } from './webhook-schema.ts';
 import { wordListSchema } from './word-list-schema.ts';
 
@@ -40,6 +42,19 @@ const CERTIFICATES_MAX = 100; // of one system_id: each of its machines, and its
 const KEEP_HOURS = 72; // over a long weekend
 const REPLAY = 1000; // receipts a second of what waited
 const REPLAY_MAX = 10_000;
+const DUE_DAYS_MAX = 250; // business days of a year
+const HOLIDAYS_MAX = 500; // of some years
+const TIME_ZONE_ERROR = 'must be utc, an offset such as +05:30, or a zone such as Asia/Karachi';
+
+/** On which days refunds are worked at. */
+const businessDays = z.strictObject({
+  timeZone: z.string().refine(isTimeZone, TIME_ZONE_ERROR).default('utc'),
+  weekend: z
+    .array(z.enum(WEEKDAYS))
+    .max(6, 'must leave a day to work on')
+    .default(['saturday', 'sunday']),
+  holidays: z.array(z.iso.date('must be a day such as 2026-12-25')).max(HOLIDAYS_MAX).default([]),
+});
 
 /** Money rules; see {@link import('./terms.ts').CompiledTerms} for what each means. */
 export const termsSchema = z.strictObject({
@@ -58,6 +73,9 @@ export const termsSchema = z.strictObject({
       error: 'must be forfeit, restore or {extendDays: N}',
     })
     .default('forfeit'),
+  lateFaultException: z.boolean().optional(),
+  refundDueBusinessDays: whole(0, DUE_DAYS_MAX).default(7),
+  businessDays: businessDays.prefault({}),
   onViolation: z
     .strictObject({
       suspendAfter: whole(1, COUNT_MAX).default(3),

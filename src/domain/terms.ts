@@ -1,3 +1,4 @@
+import type { BusinessCalendar } from './business-days.ts';
 import type { EndCause, FaultClass, MessageState } from './message-state.ts';
 import { type Credits, subtract, times, ZERO } from './money.ts';
 
@@ -22,6 +23,14 @@ export interface CompiledTerms {
   readonly onRefusal: 'refund' | 'keep';
   readonly noReceipt: 'keep' | 'refund';
   readonly refundIntoExpired: 'forfeit' | 'restore' | { readonly extendDays: number };
+  /**
+   * Whether a refund request is bound to purchaseRefundWithinHours of the purchase that paid for the message, too.
+   * Undefined: it is not; true: it is, but for a fault of the platform.
+   */
+  readonly lateFaultException?: boolean | undefined;
+  /** An approved refund request is paid within so many business days. */
+  readonly refundDueBusinessDays: number;
+  readonly businessDays: BusinessCalendar;
   readonly onViolation: { readonly suspendAfter: number; readonly forfeitBalance: boolean };
 }
 

@@ -3,6 +3,7 @@ import { MESSAGE_ID_EPOCH_MS, messageId, messageIdMs } from '../domain/ids.ts';
 import { credits, formatCredits } from '../domain/money.ts';
 import { CHAIN_DIFFERENCES } from './ledger-chain.ts';
 import { LOTS_ARE_SUMS, LOTS_MATCH_MESSAGES, PURCHASE_REFUNDS } from './reconcile-lots.ts';
+import { MESSAGE_REFUNDS, MESSAGE_REFUNDS_WITHIN_PRICE } from './reconcile-refunds.ts';
 import { readSnapshot } from './snapshot.ts';
 
 /** What is compared with what. */
@@ -23,7 +24,9 @@ export type ReconciliationCheck =
   | 'lotIsSumOfEntries'
   | 'lotMatchesMessages'
   | 'purchaseRefundHasEntry'
-  | 'entryIsAsChained';
+  | 'entryIsAsChained'
+  | 'messageRefundHasEntry'
+  | 'messageRefundWithinPrice';
 
 /** One difference. `expected` and `found` are credits in decimals, or counts where `what` says so. */
 export interface Mismatch {
@@ -318,6 +321,8 @@ const CHECKS: readonly Check[] = [
   { name: 'lotMatchesMessages', since: true, sql: LOTS_MATCH_MESSAGES },
   { name: 'purchaseRefundHasEntry', since: false, sql: PURCHASE_REFUNDS },
   { name: 'entryIsAsChained', since: false, sql: CHAIN_DIFFERENCES },
+  { name: 'messageRefundHasEntry', since: false, sql: MESSAGE_REFUNDS },
+  { name: 'messageRefundWithinPrice', since: false, sql: MESSAGE_REFUNDS_WITHIN_PRICE },
 ];
 
 /** Each balance against its newest entry: an index look-up a side. */

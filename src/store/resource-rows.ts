@@ -64,6 +64,19 @@ export async function readResourceVersion<K extends ResourceKind>(
   return row && { id: 0, name: row.name, version, spec: readStoredSpec(kind, row.spec) };
 }
 
+/** The terms that an account has now. */
+export async function readTermsOf(
+  db: Queryable,
+  account: string,
+): Promise<StoredResource<SpecOf['terms']> | undefined> {
+  const { rows } = await db.query<{ id: number; name: string; version: number; spec: unknown }>(
+    `select r.id, r.name, r.version, r.spec from account a join resource r on r.kind = 'terms' and r.name = a.spec->>'terms'
+     where a.name = $1`,
+    [account],
+  );
+  return rows[0] && { ...rows[0], spec: readStoredSpec('terms', rows[0].spec) };
+}
+
 /** One line of a resource's history. */
 export interface ResourceVersion {
   readonly version: number;

@@ -193,6 +193,8 @@ const EVENTS = `
     union all
     select 13, c.at, 'corrected', c.amount, c.entry from correction c where c.message = $1 and c.amount <> 0
     union all
+    select 14, r.at, 'refunded', r.amount, r.entry from message_refund r where r.message = $1 and r.amount <> 0
+    union all
     select 1, r.at, case (select m.charge_on from message m where m.id = r.id) when 0 then 'charged' else 'reserved' end,
       -r.difference, r.entry from replacement r where r.id = $1 and r.difference <> 0
   )

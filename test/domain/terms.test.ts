@@ -30,6 +30,8 @@ const terms: CompiledTerms = {
   onRefusal: 'refund',
   noReceipt: 'keep',
   refundIntoExpired: 'forfeit',
+  refundDueBusinessDays: 7,
+  businessDays: { timeZone: 'utc', weekend: ['saturday', 'sunday'], holidays: [] },
   onViolation: { suspendAfter: 3, forfeitBalance: false },
 };
 

@@ -1,0 +1,377 @@
+import type { ClientBase, Pool } from 'pg';
+import type { AccountId, MessageId } from '../domain/ids.ts';
+import { messageId } from '../domain/ids.ts';
+import { type Credits, credits, ZERO } from '../domain/money.ts';
+import type { ClaimFinding } from '../domain/refund-claim.ts';
+import { writeAudit } from './audit.ts';
+import { inTransaction } from './pool.ts';
+import type { Queryable } from './snapshot.ts';
+
+/** Where a request stands. `approved`: to be paid by its due date. refused and paid are the end. */
+export type RefundState = 'open' | 'investigating' | 'approved' | 'refused' | 'paid';
+
+/** A request as it stands, without its messages. */
+export interface RefundRequest {
+  readonly id: bigint;
+  readonly accountId: AccountId;
+  readonly account: string;
+  readonly reference: string;
+  readonly state: RefundState;
+  /** The customer's. */
+  readonly reason: string;
+  readonly actor: string;
+  readonly at: Date;
+  /** Final once it is there; by `terms`: there was nothing to decide. */
+  readonly decision:
+    | { readonly reason: string; readonly by: string; readonly at: Date }
+    | undefined;
+  readonly dueAt: Date | undefined;
+  readonly payment:
+    | { readonly reference: string; readonly by: string; readonly at: Date }
+    | undefined;
+  readonly messages: number;
+  /** Asked for, but no message of the account. */
+  readonly unknown: number;
+  /** Payable, or paid. */
+  readonly amount: Credits;
+}
+
+/** One message of a request, with what it was judged by. */
+export interface RefundItem {
+  readonly message: MessageId;
+  /** The id as it was asked for. */
+  readonly asked: string;
+  readonly finding: ClaimFinding;
+  readonly amount: Credits;
+  readonly evidence: object;
+  /** False: refused as it came. */
+  readonly contested: boolean;
+}
+
+/** A request that is to be stored, judged already. */
+export interface NewRefundRequest {
+  readonly account: AccountId;
+  readonly accountName: string;
+  readonly reference: string;
+  readonly reason: string;
+  readonly actor: string;
+  /** Of the ids asked for. */
+  readonly digest: Buffer;
+  readonly items: readonly RefundItem[];
+  readonly unknown: readonly string[];
+}
+
+/** Items written in one statement. */
+const ITEMS_PAGE = 5_000;
+/** Messages paid in one transaction: it holds the account's balance, which submits wait for (some 0.1 ms each). */
+export const PAY_PAGE = 200;
+
+/** Takes the turn of an account's requests until the end of the transaction: of two that meet one sees the other's items. */
+export async function lockRequests(client: ClientBase, account: AccountId): Promise<void> {
+  await client.query('select pg_advisory_xact_lock($1, $2)', [REQUEST_LOCK_CLASS, account]);
+}
+
+/** The request that an account has under a reference, and the digest of what it asked for. */
+export async function findByReference(
+  db: Queryable,
+  account: AccountId,
+  reference: string,
+): Promise<{ id: bigint; digest: Buffer } | undefined> {
+  const { rows } = await db.query<{ id: string; digest: Buffer }>(
+    'select id::text, digest from refund_request where account = $1 and reference = $2',
+    [account, reference],
+  );
+  return rows[0] && { id: BigInt(rows[0].id), digest: rows[0].digest };
+}
+
+/** The messages among these that another request contests or contested. */
+export async function contestedElsewhere(
+  db: Queryable,
+  ids: readonly MessageId[],
+): Promise<ReadonlyMap<MessageId, bigint>> {
+  const { rows } = await db.query<{ message: string; request: string }>(
+    'select message::text, request::text from refund_item where contested and message = any ($1)',
+    [ids],
+  );
+  return new Map(rows.map((row) => [messageId(BigInt(row.message)), BigInt(row.request)]));
+}
+
+/** Stores a request. One without a message to look into is refused as it comes, for `refusal`. */
+export async function insertRequest(
+  client: ClientBase,
+  wanted: NewRefundRequest,
+  refusal: string | undefined,
+): Promise<bigint> {
+  const { account, reference, reason, actor, digest } = wanted;
+  const { rows } = await client.query<{ id: string }>(
+    `insert into refund_request (account, reference, reason, actor, digest, state, decision, decided_by, decided_at)
+       values ($1, $2, $3, $4, $5, case when $6::text is null then 'open' else 'refused' end, $6,
+         case when $6 is not null then 'terms' end, case when $6 is not null then now() end) returning id::text`,
+    [account, reference, reason, actor, digest, refusal ?? null],
+  );
+  const id = BigInt(rows[0]?.id ?? 0);
+  for (let at = 0; at < wanted.items.length; at += ITEMS_PAGE)
+    await writeItems(client, id, wanted.items.slice(at, at + ITEMS_PAGE));
+  await client.query(
+    'insert into refund_unknown (request, asked) select $1, u from unnest($2::text[]) as u on conflict do nothing',
+    [id, wanted.unknown],
+  );
+  await writeAudit(client, {
+    actor,
+    action: 'refundRequest.make',
+    subject: wanted.accountName,
+    detail: { request: id.toString(), reference, messages: wanted.items.length, refusal },
+  });
+  return id;
+}
+
+/** Writes what is found of messages now, over what was found before. */
+export async function writeItems(
+  client: ClientBase,
+  request: bigint,
+  items: readonly RefundItem[],
+): Promise<void> {
+  await client.query(
+    `insert into refund_item (request, message, asked, finding, amount, evidence, contested)
+       select $1, u.* from unnest($2::int8[], $3::text[], $4::text[], $5::int8[], $6::jsonb[], $7::bool[]) as u
+       on conflict (request, message) do update
+         set finding = excluded.finding, amount = excluded.amount, evidence = excluded.evidence`,
+    [
+      request,
+      items.map((item) => item.message),
+      items.map((item) => item.asked),
+      items.map((item) => item.finding),
+      items.map((item) => item.amount),
+      items.map((item) => JSON.stringify(item.evidence)),
+      items.map((item) => item.contested),
+    ],
+  );
+}
+
+/** Which requests are asked for; oldest first. */
+export interface RefundQuery {
+  readonly account: string | undefined;
+  readonly state: RefundState | undefined;
+  /** Only approved ones that are to be paid before this. */
+  readonly dueBefore: Date | undefined;
+  /** Only after this id. */
+  readonly after: bigint;
+  readonly limit: number;
+}
+
+/** Requests, by id. */
+export async function listRequests(db: Queryable, query: RefundQuery): Promise<RefundRequest[]> {
+  const { rows } = await db.query<RequestRow>(
+    `${REQUESTS} where r.id > $1 and ($2::text is null or a.name = $2) and ($3::text is null or r.state = $3)
+       and ($4::timestamptz is null or (r.state = 'approved' and r.due_at < $4)) order by r.id limit $5`,
+    [query.after, query.account ?? null, query.state ?? null, query.dueBefore ?? null, query.limit],
+  );
+  return rows.map(requestOf);
+}
+
+/** One request; `forDecision` holds it until the end of the transaction. */
+export async function findRequest(
+  db: Queryable,
+  id: bigint,
+  forDecision = false,
+): Promise<RefundRequest | undefined> {
+  const { rows } = await db.query<RequestRow>(
+    `${REQUESTS} where r.id = $1${forDecision ? ' for update of r' : ''}`,
+    [id],
+  );
+  return rows[0] && requestOf(rows[0]);
+}
+
+/** Messages of a request after one of them, by id. */
+export async function readItems(
+  db: Queryable,
+  request: bigint,
+  page: { readonly after: bigint; readonly limit: number; readonly contested?: boolean },
+): Promise<RefundItem[]> {
+  const { rows } = await db.query<ItemRow>(
+    `select message::text, asked, finding, amount::text, evidence, contested from refund_item
+     where request = $1 and message > $2 and ($4::bool is null or contested = $4) order by message limit $3`,
+    [request, page.after, page.limit, page.contested ?? null],
+  );
+  return rows.map((row) => ({
+    ...row,
+    message: messageId(BigInt(row.message)),
+    amount: credits(BigInt(row.amount)),
+  }));
+}
+
+/** Ids that were asked for and are no message of the account, 1,000 at the most. */
+export async function readUnknown(db: Queryable, request: bigint): Promise<string[]> {
+  const { rows } = await db.query<{ asked: string }>(
+    'select asked from refund_unknown where request = $1 order by asked limit 1000',
+    [request],
+  );
+  return rows.map((row) => row.asked);
+}
+
+/** Moves a request on; the caller holds it (findRequest forDecision) and has looked at its state. */
+export async function decideRequest(
+  client: ClientBase,
+  request: RefundRequest,
+  decision: {
+    readonly state: 'investigating' | 'approved' | 'refused';
+    readonly reason: string;
+    readonly actor: string;
+    readonly dueAt: Date | undefined;
+  },
+): Promise<void> {
+  const { state, reason, actor, dueAt } = decision;
+  if (state === 'investigating')
+    await client.query('update refund_request set state = $2 where id = $1', [request.id, state]);
+  else
+    await client.query(
+      `update refund_request set state = $2, decision = $3, decided_by = $4, decided_at = now(), due_at = $5 where id = $1`,
+      [request.id, state, reason, actor, dueAt ?? null],
+    );
+  await writeAudit(client, {
+    actor,
+    action: `refundRequest.${state}`,
+    subject: request.account,
+    detail: { request: request.id.toString(), reason, dueAt: dueAt ?? null },
+  });
+}
+
+/** What a page of a payment did. */
+export interface PaidPage {
+  readonly paid: Credits;
+  readonly done: boolean;
+}
+
+/**
+ * Pays up to 200 messages of an approved request, one transaction, and says whether it is paid with that. Each message is
+ * a posting of its own; what was given back since the approval is not given back again. Undefined: it is not approved.
+ */
+export async function payPage(
+  pool: Pool,
+  id: bigint,
+  payment: { readonly reference: string; readonly actor: string },
+): Promise<PaidPage | undefined> {
+  return inTransaction(pool, async (client) => {
+    const request = await findRequest(client, id, true);
+    if (request?.state !== 'approved') return undefined;
+    const { rows } = await client.query<{ message: string; amount: string | null }>(
+      `select i.message::text, refund_message($2, i.message, i.amount, $1, null, $3 || ' ' || i.message, $4, $5)::text as amount
+       from (select message, amount from refund_item x where x.request = $1 and x.contested and x.finding = 'refundable'
+         and not exists (select from message_refund r where r.message = x.message) order by message limit $6) i`,
+      [
+        id,
+        request.accountId,
+        `refund-request ${id}`,
+        payment.actor,
+        `refund request ${request.reference}: ${request.decision?.reason ?? ''}`.slice(0, 500),
+        PAY_PAGE,
+      ],
+    );
+    const paid = rows.reduce((sum, row) => sum + BigInt(row.amount ?? 0), 0n);
+    const done = rows.length < PAY_PAGE;
+    if (done) await closePayment(client, request, payment);
+    return { paid: credits(paid), done };
+  });
+}
+
+async function closePayment(
+  client: ClientBase,
+  request: RefundRequest,
+  payment: { readonly reference: string; readonly actor: string },
+): Promise<void> {
+  // What was given back by something else since the approval was not paid by this request.
+  await client.query(
+    `update refund_item i set amount = coalesce((select r.amount from message_refund r
+         where r.message = i.message and r.request = i.request), 0) where i.request = $1`,
+    [request.id],
+  );
+  await client.query(
+    `update refund_request set state = 'paid', payment_reference = $2, paid_by = $3, paid_at = now() where id = $1`,
+    [request.id, payment.reference, payment.actor],
+  );
+  await writeAudit(client, {
+    actor: payment.actor,
+    action: 'refundRequest.paid',
+    subject: request.account,
+    detail: { request: request.id.toString(), reference: payment.reference },
+  });
+}
+
+/** Requests by state, and how many approved ones are past their due date. */
+export async function countRequests(
+  db: Queryable,
+): Promise<{ readonly byState: ReadonlyMap<RefundState, number>; readonly overdue: number }> {
+  const { rows } = await db.query<{ state: RefundState; requests: number; overdue: number }>(
+    `select s.state, count(r.id)::int as requests,
+       (count(r.id) filter (where r.state = 'approved' and r.due_at < now()))::int as overdue
+     from unnest(array['open', 'investigating', 'approved', 'refused', 'paid']) as s (state)
+       left join refund_request r on r.state = s.state group by s.state`,
+  );
+  return {
+    byState: new Map(rows.map((row) => [row.state, row.requests])),
+    overdue: rows.reduce((sum, row) => sum + row.overdue, 0),
+  };
+}
+
+/** Advisory lock class; 7301 to 7305 are in use elsewhere. */
+const REQUEST_LOCK_CLASS = 7345;
+
+const REQUESTS = `select r.id::text, r.account as account_id, a.name as account, r.reference, r.state, r.reason, r.actor, r.at,
+    r.decision, r.decided_by, r.decided_at, r.due_at, r.payment_reference, r.paid_by, r.paid_at,
+    (select count(*)::int from refund_item i where i.request = r.id) as messages,
+    (select count(*)::int from refund_unknown u where u.request = r.id) as unknown,
+    (select coalesce(sum(i.amount), 0)::text from refund_item i where i.request = r.id and i.contested) as amount
+  from refund_request r join account a on a.id = r.account`;
+
+interface RequestRow {
+  readonly id: string;
+  readonly account_id: AccountId;
+  readonly account: string;
+  readonly reference: string;
+  readonly state: RefundState;
+  readonly reason: string;
+  readonly actor: string;
+  readonly at: Date;
+  readonly decision: string | null;
+  readonly decided_by: string | null;
+  readonly decided_at: Date | null;
+  readonly due_at: Date | null;
+  readonly payment_reference: string | null;
+  readonly paid_by: string | null;
+  readonly paid_at: Date | null;
+  readonly messages: number;
+  readonly unknown: number;
+  readonly amount: string;
+}
+
+interface ItemRow {
+  readonly message: string;
+  readonly asked: string;
+  readonly finding: ClaimFinding;
+  readonly amount: string;
+  readonly evidence: object;
+  readonly contested: boolean;
+}
+
+function requestOf(row: RequestRow): RefundRequest {
+  const { decision, decided_by: by, decided_at: at } = row;
+  const { payment_reference: paymentReference, paid_by: paidBy, paid_at: paidAt } = row;
+  const isPaid = paymentReference !== null && paidBy !== null && paidAt !== null;
+  return {
+    id: BigInt(row.id),
+    accountId: row.account_id,
+    account: row.account,
+    reference: row.reference,
+    state: row.state,
+    reason: row.reason,
+    actor: row.actor,
+    at: row.at,
+    decision:
+      decision === null || by === null || at === null ? undefined : { reason: decision, by, at },
+    dueAt: row.due_at ?? undefined,
+    payment: isPaid ? { reference: paymentReference, by: paidBy, at: paidAt } : undefined,
+    messages: row.messages,
+    unknown: row.unknown,
+    amount: row.state === 'refused' ? ZERO : credits(BigInt(row.amount)),
+  };
+}
