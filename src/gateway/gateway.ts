@@ -7,6 +7,7 @@ import type { Carriers } from './carriers.ts';
 import type { Customers } from './customers.ts';
 import type { HeldMessages } from './held-messages.ts';
 import type { Lanes } from './lanes.ts';
+import { destinationsOf } from './outage-keeper.ts';
 import type { Outbox } from './outbox.ts';
 import type { ParkedReceipts } from './parked-receipts.ts';
 import { type GatewayOptions, GatewayParts } from './parts.ts';
@@ -70,6 +71,11 @@ export class Gateway {
   /** Messages that wait for a moderator. */
   get held(): HeldMessages {
     return this.#parts.held;
+  }
+
+  /** E.164 digits of messages whose content is there. Nothing of it may leave the gateway without an audit. */
+  async destinationsOf(ids: readonly MessageId[]): Promise<ReadonlyMap<MessageId, string>> {
+    return destinationsOf(await this.#parts.loader.load(ids));
   }
 
   get lanes(): Lanes {

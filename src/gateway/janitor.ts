@@ -19,6 +19,7 @@ import { pruneSubmitKeys } from '../store/submit-keys.ts';
 import { CreditKeeper } from './credit-keeper.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import { OutageKeeper } from './outage-keeper.ts';
 import type { SegmentEnd } from './receipt.ts';
 import type { SuspensionSweep } from './suspension-sweep.ts';
 
@@ -62,12 +63,13 @@ export interface JanitorDeps {
 
 /**
  * The jobs that one node does for all: ends messages whose time is over, takes expired
- * credit from the books and warns of it, cuts and prepares partitions, forgets
+ * credit from the books and warns of it, refunds what outages made fail, cuts and prepares partitions, forgets
  * old batches. The leader is who holds the leader's lock; it is tried for each second.
  */
 export class Janitor {
   readonly #deps: JanitorDeps;
   readonly #credit: CreditKeeper;
+  readonly #outages: OutageKeeper;
   #client: Client | undefined;
   #leads = false;
   #working: Promise<void> | undefined;
@@ -76,6 +78,7 @@ export class Janitor {
   constructor(deps: JanitorDeps) {
     this.#deps = deps;
     this.#credit = new CreditKeeper(deps);
+    this.#outages = new OutageKeeper(deps);
   }
 
   /** Once a second. */
@@ -143,6 +146,7 @@ export class Janitor {
     while ((await this.#endDue(client, dbNowMs)) && performance.now() < until);
     await this.#credit.work(dbNowMs, until);
     await this.#deps.suspensions.turn(client);
+    await this.#outages.work(dbNowMs, until);
     if (await needsCut(client)) {
       const number = await cutPartition(client, { now: () => performance.now(), sleep });
       if (number !== undefined) this.#deps.observer.note('info', 'partitionCut', { number });
