@@ -4,6 +4,7 @@ import { type Credits, credits } from '../domain/money.ts';
 import { writeAudit } from './audit.ts';
 import type { EntryKind } from './ledger-read.ts';
 import { inTransaction } from './pool.ts';
+import type { Queryable } from './snapshot.ts';
 
 /** A posting that is wanted: credits in or out of an account, once per reference. */
 export interface Posting {
@@ -118,6 +119,51 @@ async function topUpLot(
   return postedOf(rows[0]);
 }
 
+/** What a penalty rests on: a carrier's notice, a case. Never a number or a text of a message. */
+export interface PenaltyEvidence {
+  readonly carrier?: string | undefined;
+  readonly carrierReference?: string | undefined;
+  readonly evidence?: string | undefined;
+}
+
+async function writeEvidence(
+  client: ClientBase,
+  entry: bigint,
+  { carrier, carrierReference, evidence }: PenaltyEvidence,
+): Promise<void> {
+  await client.query(
+    'insert into penalty_evidence (entry, carrier, carrier_reference, evidence) values ($1, $2, $3, $4)',
+    [entry.toString(), carrier ?? null, carrierReference ?? null, evidence ?? null],
+  );
+}
+
+/** What penalties of an account rest on, by entry; those without evidence are absent. */
+export async function readEvidence(
+  db: Queryable,
+  entries: readonly bigint[],
+): Promise<ReadonlyMap<bigint, PenaltyEvidence>> {
+  if (entries.length === 0) return new Map();
+  const { rows } = await db.query<{
+    entry: string;
+    carrier: string | null;
+    carrier_reference: string | null;
+    evidence: string | null;
+  }>(
+    'select entry::text, carrier, carrier_reference, evidence from penalty_evidence where entry = any ($1)',
+    [entries],
+  );
+  return new Map(
+    rows.map((row) => [
+      BigInt(row.entry),
+      {
+        ...(row.carrier !== null && { carrier: row.carrier }),
+        ...(row.carrier_reference !== null && { carrierReference: row.carrier_reference }),
+        ...(row.evidence !== null && { evidence: row.evidence }),
+      },
+    ]),
+  );
+}
+
 /**
  * Takes a penalty from an account or corrects its credits, once per reference. Both may take the available balance
  * below its limit; submits are then refused.
@@ -125,13 +171,19 @@ async function topUpLot(
  */
 export async function postByOperator(
   pool: Pool,
-  posting: Posting & { kind: 'penalty' | 'adjustment'; amount: Credits; reason: string },
+  posting: Posting & {
+    kind: 'penalty' | 'adjustment';
+    amount: Credits;
+    reason: string;
+    evidence?: PenaltyEvidence;
+  },
 ): Promise<Posted | PostingRefusal> {
   return inTransaction(pool, async (client) => {
     const account = await lockForPosting(client, posting.account);
     if (account === undefined) return { refused: 'noSuchAccount' };
     const posted = await postEntry(client, { ...posting, accountId: account.id });
     if (posted.existing) return samePosting(posted, posting.kind, posting.amount);
+    if (posting.evidence) await writeEvidence(client, posted.entry, posting.evidence);
     await auditPosting(client, posting, `account.${posting.kind}`, posting.amount, posting.reason);
     return posted;
   });

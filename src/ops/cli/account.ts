@@ -121,6 +121,14 @@ function addTopUp(account: Command, context: CliContext): void {
     });
 }
 
+interface PenaltyOptions extends JsonOption {
+  readonly reference: string;
+  readonly reason: string;
+  readonly evidence?: string;
+  readonly carrier?: string;
+  readonly carrierReference?: string;
+}
+
 function addPenalty(account: Command, context: CliContext): void {
   account
     .command('penalty')
@@ -129,23 +137,20 @@ function addPenalty(account: Command, context: CliContext): void {
     .argument('<credits>', 'above 0')
     .requiredOption('--reference <text>', 'your own name for it, such as a case number')
     .requiredOption('--reason <text>', 'why')
+    .option('--evidence <text>', 'what it rests on')
+    .option('--carrier <name>', 'the carrier that passed it on')
+    .option('--carrier-reference <text>', "the carrier's own name for it")
     .option('--json', 'print JSON')
-    .action(
-      async (
-        name: string,
-        credits: string,
-        options: JsonOption & { reference: string; reason: string },
-      ) => {
-        const body = { credits, reference: options.reference, reason: options.reason };
-        const path = pathOf('v1', 'accounts', name, 'penalties');
-        print(
-          context,
-          options,
-          await apiClient(context).post(postedSchema, path, body),
-          postedText,
-        );
-      },
-    );
+    .action(async (name: string, credits: string, { json, ...posting }: PenaltyOptions) => {
+      const body = { credits, ...posting };
+      const path = pathOf('v1', 'accounts', name, 'penalties');
+      print(
+        context,
+        { ...(json && { json }) },
+        await apiClient(context).post(postedSchema, path, body),
+        postedText,
+      );
+    });
 }
 
 function addBalance(account: Command, context: CliContext): void {

@@ -8,7 +8,7 @@ import {
   type StatementEntry,
 } from '../../store/ledger-read.ts';
 import { type Lot, readLots } from '../../store/lots.ts';
-import { postByOperator, topUp } from '../../store/postings.ts';
+import { postByOperator, readEvidence, topUp } from '../../store/postings.ts';
 import { type Api, type ApiDeps, actorOf, nameParams } from './api.ts';
 import { accepted, answerPosting, money, postedSchema, reason, reference } from './posting.ts';
 import { badRequest, notFound } from './problem.ts';
@@ -97,12 +97,17 @@ function addStatement(app: Api, deps: ApiDeps): void {
         limit,
         after,
       });
+      const penalties = page.entries.filter(({ kind }) => kind === 'penalty');
+      const evidence = await readEvidence(
+        deps.pool,
+        penalties.map(({ id }) => id),
+      );
       return {
         account: account.name,
         from: from.toISOString(),
         to: end.toISOString(),
         opening: formatCredits(page.opening),
-        entries: page.entries.map(entryBody),
+        entries: page.entries.map((entry) => ({ ...entryBody(entry), ...evidence.get(entry.id) })),
         closing: formatCredits(page.closing),
         ...(page.next && { next: writeCursor(page.next) }),
       };
@@ -137,6 +142,13 @@ function addTopUps(app: Api, deps: ApiDeps): void {
   );
 }
 
+/** What a penalty rests on, shown with its entry on the statement. */
+const evidenceFields = {
+  carrier: z.string().min(1).max(64).optional(),
+  carrierReference: z.string().min(1).max(200).optional().describe("the carrier's own name for it"),
+  evidence: z.string().min(1).max(2_000).optional().describe('never a number or a text'),
+};
+
 function addPenalties(app: Api, deps: ApiDeps): void {
   app.post(
     '/v1/accounts/:name/penalties',
@@ -149,19 +161,22 @@ function addPenalties(app: Api, deps: ApiDeps): void {
           credits: money.refine((c) => c > 0n, 'must be above 0'),
           reference,
           reason,
+          ...evidenceFields,
         }),
         response: { 200: postedSchema, 201: postedSchema },
       },
     },
     async (request, reply) => {
       const { name } = request.params;
-      const { credits: taken, ...rest } = request.body;
+      const { credits: taken, carrier, carrierReference, evidence, ...rest } = request.body;
+      const hasEvidence = (carrier ?? carrierReference ?? evidence) !== undefined;
       const posting = {
         ...rest,
         account: name,
         actor: actorOf(request),
         kind: 'penalty',
         amount: credits(-taken),
+        ...(hasEvidence && { evidence: { carrier, carrierReference, evidence } }),
       } as const;
       const posted = accepted(name, await postByOperator(deps.pool, posting));
       return answerPosting(deps, name, 'penalty', posted, rest.reference, reply);
@@ -237,6 +252,9 @@ const entrySchema = z.object({
   actor: z.string().optional(),
   reason: z.string().optional(),
   lot: z.object({ id: z.int(), reference: z.string() }).optional(),
+  carrier: z.string().optional().describe('of a penalty: who passed it on'),
+  carrierReference: z.string().optional(),
+  evidence: z.string().optional(),
 });
 
 const statementSchema = z.object({
