@@ -179,6 +179,10 @@ export class LiveRuntime implements OpsRuntime {
     return this.#waiting;
   }
 
+  destinationsOf(ids: readonly MessageId[]): Promise<ReadonlyMap<MessageId, string>> {
+    return this.#running().destinationsOf(ids);
+  }
+
   explainRoute(question: RouteQuestionView): ReturnType<OpsRuntime['explainRoute']> {
     const router = this.#options.gateway()?.router;
     if (router === undefined) return { notRunning: true };

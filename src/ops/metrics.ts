@@ -17,6 +17,8 @@ export interface StoredGauges {
   chainLag(): Promise<bigint>;
   /** Messages that wait for a moderator. */
   held(): Promise<HeldCounts>;
+  /** Refund requests by state, and approved ones past their due date. */
+  refundRequests(): Promise<{ byState: ReadonlyMap<string, number>; overdue: number }>;
 }
 
 /**
@@ -378,6 +380,14 @@ function registerStoredGauges(registry: Registry, source: GaugeSource): void {
       oldest.set(held?.oldestSeconds ?? Number.NaN);
     },
   );
+  gauge(registry, 'refund_requests', 'Refund requests', ['state'], async (g) => {
+    const counts = await source.stored?.refundRequests().catch(() => undefined);
+    for (const [state, count] of counts?.byState ?? []) g.set({ state }, count);
+  });
+  gauge(registry, 'refund_requests_overdue', 'Approved and past their due date', [], async (g) => {
+    const counts = await source.stored?.refundRequests().catch(() => undefined);
+    g.set(counts?.overdue ?? Number.NaN);
+  });
   gauge(registry, 'balance_credits', 'Balance of an account', ['account'], async (g) => {
     const balances = await source.stored?.balances().catch(() => undefined);
     for (const [account, micro] of balances ?? [])

@@ -260,6 +260,8 @@ export interface OpsRuntime {
   throughput(): ThroughputView;
   /** What passed to each carrier by prefix, and what of it is unusual. */
   quality(): readonly CarrierQualityView[];
+  /** Numbers (E.164 digits) of messages whose content is there, to compare them with: never to be shown. */
+  destinationsOf(ids: readonly MessageId[]): Promise<ReadonlyMap<MessageId, string>>;
   /** Receipts that wait to be returned to a customer, by account name. */
   receiptsWaiting(): ReadonlyMap<string, number>;
   explainRoute(

@@ -3,6 +3,7 @@ import { readFindings } from '../store/books-check.ts';
 import { chainLag } from '../store/ledger-chain.ts';
 import { readBalances } from '../store/ledger-read.ts';
 import { countHeld } from '../store/moderation.ts';
+import { countRequests } from '../store/refund-requests.ts';
 import { countUnknownOutcomes } from '../store/timeline.ts';
 import type { StoredGauges } from './metrics.ts';
 
@@ -20,5 +21,6 @@ export function storedGauges(pool: Pool): StoredGauges {
     },
     chainLag: () => chainLag(pool),
     held: () => countHeld(pool),
+    refundRequests: () => countRequests(pool),
   };
 }

@@ -14,6 +14,7 @@ const nothingStored = {
   ledgerMismatches: async () => undefined,
   chainLag: async () => 0n,
   held: async () => ({ byAccount: new Map(), oldestSeconds: 0 }),
+  refundRequests: async () => ({ byState: new Map(), overdue: 0 }),
 };
 
 describe('createMetrics', () => {
@@ -39,6 +40,8 @@ describe('createMetrics', () => {
       receipt_seconds: 'carrier',
       receipts_unmatched_total: 'carrier,reason',
       failovers_total: 'from,to,reason',
+      refund_requests: 'state',
+      refund_requests_overdue: '',
       receipts_waiting: 'account',
       unknown_outcomes: 'carrier',
       unknown_outcomes_resolved_total: 'carrier,resolution',
@@ -99,6 +102,7 @@ describe('createMetrics', () => {
     metrics.attach(testRuntime(), {
       balances: lost,
       unknownOutcomes: lost,
+      refundRequests: lost,
       ledgerMismatches: lost,
       chainLag: lost,
       held: lost,

@@ -106,6 +106,7 @@ export function testRuntime(): TestRuntime {
     facts: { version: '1.2.3', node: 'node <a>', startedAtMs: 0, resourcesFile: undefined },
     ready: async () => runtime.readiness,
     carriers: () => runtime.carrierViews,
+    destinationsOf: async () => new Map(),
     binds: () => [
       {
         side: 'customer',

@@ -77,6 +77,11 @@ const COMMANDS: readonly {
     load: async (p, c) => (await import('./receipt.ts')).addReceipt(p, c),
   },
   {
+    name: 'refund',
+    summary: 'refund requests and outages',
+    load: async (p, c) => (await import('./refund.ts')).addRefund(p, c),
+  },
+  {
     name: 'reconcile',
     summary: "compare the ledger with the messages, or a carrier's invoice",
     load: async (p, c) => (await import('./reconcile.ts')).addReconcile(p, c),

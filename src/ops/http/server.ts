@@ -21,9 +21,11 @@ import { addModerationRoutes } from './moderation.ts';
 import { addMoneyRoutes } from './money.ts';
 import { addNumberNetworkRoutes } from './number-networks.ts';
 import { addOptOutRoutes } from './opt-outs.ts';
+import { addOutageRoutes } from './outages.ts';
 import { addOpsPage } from './page.ts';
 import { Problem, toProblem } from './problem.ts';
 import { addReceiptRoutes } from './receipts.ts';
+import { addRefundRequestRoutes } from './refund-requests.ts';
 import { addReportRoutes } from './reports.ts';
 import { addResourceRoutes } from './resources.ts';
 import { addRoutingRoutes } from './routing.ts';
@@ -122,6 +124,8 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addSuspensionRoutes(app, options);
   addSenderRoutes(app, options);
   addWordListRoutes(app, options);
+  addRefundRequestRoutes(app, options);
+  addOutageRoutes(app, options);
   addReceiptRoutes(app, options);
   addOpsPage(app, options);
 }
