@@ -79,6 +79,7 @@ describe('runCli', () => {
       'message',
       'moderation',
       'receipt',
+      'refund',
       'reconcile',
       'report',
       'carrier',
@@ -123,6 +124,16 @@ describe('runCli', () => {
       'account terminate',
       'message show',
       'message list',
+      'refund request',
+      'refund list',
+      'refund show',
+      'refund investigate',
+      'refund approve',
+      'refund refuse',
+      'refund pay',
+      'refund outage declare',
+      'refund outage list',
+      'refund outage withdraw',
       'reconcile',
       'carrier list',
       'carrier pause',
@@ -310,6 +321,24 @@ describe('account', () => {
       (await run(['account', 'forfeit', 'newco', '--reference', 'f', '--reason', 'x'])).out,
     ).toContain('forfeit');
     expect((await run('account balance newco')).out).toContain('available  0');
+  });
+
+  it('asks for refunds, decides them, and declares outages', async () => {
+    const words = ['--reference', 'ticket 1', '--reason', 'nothing came'];
+    const asked = await run(['refund', 'request', 'newco', '77', ...words]);
+    expect(asked.out).toContain('77 is no message of the account');
+    expect((await run(['refund', 'request', 'newco', ...words])).code).toBe(2);
+    const listed = await run('refund list --state refused');
+    const [, id = ''] = /^(\d+) +newco +ticket 1 +refused/m.exec(listed.out) ?? [];
+    expect((await run(`refund show ${id}`)).out).toContain('refused');
+    expect(await run(['refund', 'approve', id, '--reason', 'x'])).toMatchObject({
+      ...{ code: 1, err: expect.stringContaining('final') },
+    });
+    expect((await run(['refund', 'pay', id, '--reference', 'p'])).err).toContain('is refused');
+    const declare = ['refund', 'outage', 'declare', '--from', '2026-12-01T08:00:00Z'];
+    expect((await run([...declare, '--reason', 'down'])).out).toMatch(/declaredBy/);
+    expect((await run('refund outage list')).out).toMatch(/lasts +any +any +0 +down/);
+    expect((await run('refund outage withdraw 1')).out).toMatch(/withdrawnAt +\d{4}/);
   });
 
   it('suspends, resumes and terminates with a reason', async () => {
