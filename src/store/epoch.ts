@@ -12,8 +12,9 @@ export const EPOCH_ID_AHEAD_MS = 10_000;
 /** Advisory locks of two numbers; the classes are listed in sql/0004_sending.sql. */
 const LOCK_ALIVE = 7301;
 const LOCK_JOBS = 7304;
+/** Keys of LOCK_JOBS; take_epoch of sql/0005_epochs.sql has key 1. */
 const JOB_LEADER = 0;
-const JOB_BOOKS = 1;
+const JOB_BOOKS = 2;
 
 /** A new epoch. */
 export interface TakenEpoch {

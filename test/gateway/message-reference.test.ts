@@ -139,11 +139,13 @@ describe('an unanswered submit to a carrier that echoes references', () => {
       await gateway.ended(id, { state: nth === 0 ? 'UNDELIV' : 'DELIVRD', cause: 'receipt' });
     }
     expect(two.submits).toHaveLength(2);
-    const resolved = gateway.reports.filter(({ what }) => what === 'unknownResolved');
-    expect(resolved.map(({ args }) => args.slice(1))).toEqual([
-      ['receipt', 1],
-      ['receipt', 1],
-    ]);
+    await eventually(() => {
+      const resolved = gateway.reports.filter(({ what }) => what === 'unknownResolved');
+      expect(resolved.map(({ args }) => args.slice(1))).toEqual([
+        ['receipt', 1],
+        ['receipt', 1],
+      ]);
+    });
     await esme.close();
   });
 

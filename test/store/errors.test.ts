@@ -80,7 +80,9 @@ describe('inTransaction', () => {
         throw new Error('no');
       }),
     ).rejects.toThrow('no');
-    const { rows } = await pool.query("select name, value, current_setting('jit') as jit from job");
+    const { rows } = await pool.query(
+      "select name, value, current_setting('jit') as jit from job where name in ('a', 'b')",
+    );
     expect(rows).toEqual([{ name: 'a', value: 1n, jit: 'off' }]);
     await pool.end();
   });

@@ -138,7 +138,7 @@ describe('cutPartition', () => {
        from (values (1), (4)) t (n)`,
     );
     expect(rows.map(({ n, ...rest }) => rest)).toEqual(
-      Array(2).fill({ storage: 'e', dispatch_indexes: 2, outcome_indexes: 2 }),
+      Array(2).fill({ storage: 'e', dispatch_indexes: 3, outcome_indexes: 2 }),
     );
   });
 
