@@ -80,6 +80,7 @@ import type { Settlement } from './settlement.ts';
 import type { SubmitPath } from './submit.ts';
 import type { UnknownOutcomes } from './unknown.ts';
 import type { UpstreamAnswers } from './upstream-answers.ts';
+import { unfitFor } from './upstream-quirks.ts';
 import { Violations } from './violations.ts';
 import type { WaitingList } from './waiting-list.ts';
 export interface GatewayOptions {
@@ -327,8 +328,23 @@ export class GatewayParts {
     this.backpressure.check();
   }
 
-  /** A usable carrier for a message, by the route as it stands now, that is not in `without`; undefined: there is none. */
-  readonly next: Destination = (message, without) => this.router.next(message, without);
+  /**
+   * A usable carrier for a message, by the route as it stands now, that can take it and is not in `without`;
+   * undefined: there is none.
+   */
+  readonly next: Destination = (message, without) => {
+    for (let passed = without; ; ) {
+      const carrier = this.router.next(message, passed);
+      if (carrier === undefined || this.#takes(carrier, message)) return carrier;
+      passed = new Set(passed).add(carrier);
+    }
+  };
+
+  #takes(carrier: CarrierId, { submit, segments, owner }: Message): boolean {
+    const limits = this.common.catalog().carriers.get(carrier)?.limits;
+    if (limits === undefined || submit === undefined) return true;
+    return unfitFor(limits, submit, segments, owner) === undefined;
+  }
 
   /**
    * Sends a submit_sm again whose outcome at `from` stayed unknown, by the route as it stands now. Segments of one

@@ -37,6 +37,7 @@ const CASES: Record<string, readonly object[]> = {
   longAlone: [{ faults: NEXT }, { longMessages: 'payload' }],
   longReceipt: [{ faults: NEXT }, {}],
   back: [{ longMessages: 'payload', faults: NEXT }, {}],
+  unfit: [{ faults: NEXT }, { segmentsMax: 2 }, {}],
 };
 
 const carriers = new Map<string, ScriptedCarrier>();
@@ -356,6 +357,17 @@ describe.concurrent('a long message', () => {
     await gateway.ended(id, { state: 'DELIVRD' });
     expect(two('long').submits).toHaveLength(1);
     expect(await gateway.entries('long')).toEqual(['top_up +10', 'charge -0.3']);
+    await esme.close();
+  });
+
+  it('passes a carrier that cannot take so many segments', async () => {
+    const esme = await bind('unfit');
+    one('unfit').onSubmit = (submit) => one('unfit').refuse(submit, SUBMITFAIL);
+    const id = await esme.accepted({ destination_addr: numberOf('unfit'), ...LONG });
+    const third = carrier('unfit-3');
+    for (const submit of await third.taken(3)) await eventually(() => third.receipt(submit));
+    await gateway.ended(id, { state: 'DELIVRD' });
+    expect(two('unfit').submits).toHaveLength(0);
     await esme.close();
   });
 
