@@ -1,4 +1,4 @@
-import { compileTimeZone } from './time-zone.ts';
+import { clockOf } from './zone-clock.ts';
 
 /** The days of a week as a calendar names them, Sunday first. */
 export const WEEKDAYS = [
@@ -34,14 +34,14 @@ const DAYS_LOOKED_MAX = 1_100;
  */
 export function endOfBusinessDay(fromMs: number, days: number, calendar: BusinessCalendar): number {
   const { timeZone, weekend, holidays } = calendar;
-  const toUtc = compileTimeZone(timeZone) ?? ((wallMs: number) => wallMs);
-  let wallDayMs = wallDayOf(fromMs, toUtc);
+  const clock = clockOf(timeZone);
+  let wallDayMs = Math.floor((fromMs + clock.offsetAt(fromMs)) / DAY_MS) * DAY_MS;
   let left = days;
   for (let looked = 0; left > 0 && looked < DAYS_LOOKED_MAX; looked++) {
     wallDayMs += DAY_MS;
     if (isBusinessDay(wallDayMs, weekend, holidays)) left--;
   }
-  return toUtc(wallDayMs + DAY_MS);
+  return clock.toUtc(wallDayMs + DAY_MS);
 }
 
 function isBusinessDay(
@@ -56,11 +56,4 @@ function isBusinessDay(
     !weekend.includes(name) &&
     !holidays.includes(day.toISOString().slice(0, 10))
   );
-}
-
-/** The day of a moment on a zone's wall clock, as if it were UTC: zones are less than a day from UTC. */
-function wallDayOf(atMs: number, toUtc: (wallMs: number) => number): number {
-  const about = Math.floor(atMs / DAY_MS) * DAY_MS;
-  for (const wall of [about + DAY_MS, about, about - DAY_MS]) if (toUtc(wall) <= atMs) return wall;
-  return about;
 }

@@ -25,7 +25,7 @@ import {
   type StoredResources,
   type TermsSpec,
 } from './resources.ts';
-import { hoursCompiler } from './route-hours.ts';
+import { compileHours } from './route-hours.ts';
 import { compileRoutes, type RouteTable } from './routing.ts';
 import {
   ANY_DESTINATION,
@@ -278,7 +278,6 @@ interface RouteParts {
 }
 
 function routesOf(stored: StoredResources, { costs, accounts, carriers }: RouteParts): RouteTable {
-  const hoursOf = hoursCompiler();
   return compileRoutes(
     stored.routes.map(({ name, spec }) => {
       const used = `route "${name}"`;
@@ -290,7 +289,7 @@ function routesOf(stored: StoredResources, { costs, accounts, carriers }: RouteP
         account: account === undefined ? undefined : found(accounts, account, used).id,
         sender,
         trafficClass: spec.class,
-        hours: hours && hoursOf(hours),
+        hours: hours && compileHours(hours),
         select,
         candidates: spec.carriers.map(({ name: carrier, weight, priority, allowLoss }) => ({
           carrier: found(carriers, carrier, used).id,

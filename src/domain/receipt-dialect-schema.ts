@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { whole } from './schema-parts.ts';
-import { isTimeZone } from './time-zone.ts';
+import { isTimeZone } from './zone-clock.ts';
 
 /*
  * How a carrier writes its receipts, where that differs from SMPP 3.4 appendix B.

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { MESSAGE_STATE } from './message-state.ts';
 import type { receiptDialect } from './receipt-dialect-schema.ts';
-import { compileTimeZone, type ToUtc } from './time-zone.ts';
+import { clockOf, type ToUtc } from './zone-clock.ts';
 
 /** The fields of a receipt's text. */
 export type ReceiptTextField =
@@ -63,7 +63,7 @@ export function compileReceiptDialect({
     names,
     columns: spec?.columns,
     dates: spec?.dates,
-    toUtc: zone === 'learnt' ? undefined : compileTimeZone(zone),
+    toUtc: zone === 'learnt' || zone === 'utc' ? undefined : toUtcOf(zone),
     learnsZone: zone === 'learnt',
     states: new Map(
       Object.entries(spec?.states ?? {}).map(([word, state]) => [
@@ -87,4 +87,9 @@ function typeOf(esmClass: number): number {
 
 function bareName(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '');
+}
+
+function toUtcOf(zone: string): ToUtc {
+  const clock = clockOf(zone);
+  return (wallMs) => clock.toUtc(wallMs);
 }

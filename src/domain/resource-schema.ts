@@ -19,10 +19,10 @@ import {
   RATE_MAX,
   rate,
   systemId,
+  timeZone,
   whole,
 } from './schema-parts.ts';
 import { pricesSchema, tariffSchema } from './tariff-schema.ts';
-import { isTimeZone } from './time-zone.ts';
 import { warningsSchema, webhookSchema } from './webhook-schema.ts';
 import { wordListSchema } from './word-list-schema.ts';
 
@@ -44,11 +44,10 @@ const REPLAY = 1000; // receipts a second of what waited
 const REPLAY_MAX = 10_000;
 const DUE_DAYS_MAX = 250; // business days of a year
 const HOLIDAYS_MAX = 500; // of some years
-const TIME_ZONE_ERROR = 'must be utc, an offset such as +05:30, or a zone such as Asia/Karachi';
 
 /** On which days refunds are worked at. */
 const businessDays = z.strictObject({
-  timeZone: z.string().refine(isTimeZone, TIME_ZONE_ERROR).default('utc'),
+  timeZone: timeZone.default('utc'),
   weekend: z
     .array(z.enum(WEEKDAYS))
     .max(6, 'must leave a day to work on')

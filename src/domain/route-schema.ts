@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { DAYS, isTimeZone, WHOLE_DAY } from './route-hours.ts';
-import { name, whole } from './schema-parts.ts';
+import { name, timeRange, timeZone, whole } from './schema-parts.ts';
+import { DAYS, WHOLE_DAY } from './week.ts';
 
 /** Carriers of one route: more than any destination has. */
 const CARRIERS_MAX = 100;
@@ -12,18 +12,9 @@ export const networkCode = z
   .string()
   .regex(/^[0-9]{3}([0-9]{2,3})?$/, 'must be an MCC (3 digits) or MCC and MNC (5 or 6 digits)');
 
-/** A range of the clock; one that ends before it begins ends on the day after. */
-const timeRange = z
-  .string()
-  .regex(
-    /^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$/,
-    'must be a range such as "08:00-22:00"',
-  )
-  .refine((range) => range.slice(0, 5) !== range.slice(6), 'must not end when it begins');
-
 /** When a route is open, by the clock of a time zone. Lists are kept in order, so that the same hours are one text. */
 export const routeHoursSchema = z.strictObject({
-  timeZone: z.string().max(64).refine(isTimeZone, 'must be a time zone such as Asia/Riyadh or UTC'),
+  timeZone,
   days: z
     .array(z.enum(DAYS))
     .min(1, 'must name at least one day')

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { formatCredits, parseCredits } from './money.ts';
+import { TIME_RANGE } from './week.ts';
+import { isTimeZone } from './zone-clock.ts';
 
 /*
  * What the schemas of several resources are made of.
@@ -72,6 +74,17 @@ export const fingerprint = z
 export const instant = z.iso
   .datetime({ offset: true, error: 'must be a time such as 2026-12-01T00:00:00Z' })
   .transform((text) => new Date(text).toISOString());
+
+/** "utc", an offset or a zone by name. */
+export const timeZone = z
+  .string()
+  .max(64)
+  .refine(isTimeZone, 'must be utc, an offset such as +05:30, or a zone such as Asia/Karachi');
+/** A range of the clock; one that ends before it begins ends on the day after. */
+export const timeRange = z
+  .string()
+  .regex(TIME_RANGE, 'must be a range such as "08:00-22:00"')
+  .refine((range) => range.slice(0, 5) !== range.slice(6), 'must not end when it begins');
 
 /** What is wrong with a password, in words that never repeat it. */
 function passwordMessage(input: unknown): string {

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { PlaceHours, WEEK_DAYS } from '../local-hours.ts';
+import { PlaceHours } from '../local-hours.ts';
 import { countryOf, zonesOf } from '../number-country.ts';
 import { ruleKind } from '../policy-rule.ts';
-import { isTimeZone } from '../route-hours.ts';
+import { timeRange, timeZone } from '../schema-parts.ts';
+import { DAYS } from '../week.ts';
 import { country } from './parts.ts';
 
 const TIMES_MAX = 24; // an hour each
@@ -10,28 +11,15 @@ const HOLIDAYS_MAX = 1_000; // of all countries for some years
 const ZONES_MAX = 50; // no country has more
 const RECIPIENTS = 'recipient';
 
-const zone = z
-  .string()
-  .max(64)
-  .refine(isTimeZone, 'must be a time zone such as Asia/Riyadh or UTC');
-
-const timeRange = z
-  .string()
-  .regex(
-    /^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$/,
-    'must be a range such as "09:00-21:00"',
-  )
-  .refine((range) => range.slice(0, 5) !== range.slice(6), 'must not end when it begins');
-
 const schema = z.strictObject({
   /** `recipient`: by the number's first digits, in each zone that he may be in. */
   timeZone: z
-    .union([z.literal(RECIPIENTS), zone], 'must be recipient or a time zone')
+    .union([z.literal(RECIPIENTS), timeZone], 'must be recipient or a time zone')
     .default(RECIPIENTS),
   days: z
-    .array(z.enum(WEEK_DAYS))
+    .array(z.enum(DAYS))
     .min(1, 'must name at least one day')
-    .default([...WEEK_DAYS]),
+    .default([...DAYS]),
   /** A range that ends before it begins ends on the day after. */
   times: z.array(timeRange).min(1, 'must have at least one range').max(TIMES_MAX),
   /** Local dates without any open hour, everywhere or in some countries. */
@@ -40,7 +28,7 @@ const schema = z.strictObject({
     .max(HOLIDAYS_MAX)
     .default([]),
   /** In place of all zones of a country, where numbers do not tell: those in which its recipients are. */
-  zones: z.record(country, z.array(zone).min(1).max(ZONES_MAX)).default({}),
+  zones: z.record(country, z.array(timeZone).min(1).max(ZONES_MAX)).default({}),
 });
 
 /**

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PlaceHours, WEEK_DAYS } from '../../../src/domain/local-hours.ts';
+import { PlaceHours } from '../../../src/domain/local-hours.ts';
 import { policySchema } from '../../../src/domain/policy-schema.ts';
+import { DAYS } from '../../../src/domain/week.ts';
 import { refusedBy, ruleOf } from './judge-rule.ts';
 
-const DAY = { days: [...WEEK_DAYS], closedOn: new Set<string>() };
+const DAY = { days: [...DAYS], closedOn: new Set<string>() };
 const at = (text: string) => ({ atMs: Date.parse(text) });
 
 /** "Mon 08:59" by the clock on the wall. */
@@ -89,7 +90,7 @@ describe('PlaceHours', () => {
       Array.from({ length: 60 }, (_, i) => new Date(i * 86_400_000).toISOString().slice(0, 10)),
     );
     const place = new PlaceHours(['UTC'], {
-      days: [...WEEK_DAYS],
+      days: [...DAYS],
       times: ['00:00-24:00'],
       closedOn,
     });

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { compileTimeZone, isTimeZone } from '../../src/domain/time-zone.ts';
+import { clockOf, isTimeZone } from '../../src/domain/zone-clock.ts';
 
-describe('compileTimeZone', () => {
+describe('ZoneClock', () => {
   const wall = (text: string): number => Date.parse(`${text}Z`);
   const moment = (zone: string, text: string): string =>
-    new Date(compileTimeZone(zone)?.(wall(text)) ?? Number.NaN).toISOString();
+    new Date(clockOf(zone).toUtc(wall(text))).toISOString();
 
   it('knows offsets and the zones of the runtime', () => {
     expect(moment('+05:30', '2026-01-01T05:30')).toBe('2026-01-01T00:00:00.000Z');
     expect(moment('-03:00', '2026-01-01T00:00')).toBe('2026-01-01T03:00:00.000Z');
     expect(moment('Asia/Riyadh', '2026-07-01T12:00')).toBe('2026-07-01T09:00:00.000Z');
-    expect(compileTimeZone('utc')).toBeUndefined();
+    expect(moment('utc', '2026-07-01T12:00')).toBe('2026-07-01T12:00:00.000Z');
   });
 
   it('follows summer time on both sides of its change', () => {
@@ -31,6 +31,8 @@ describe('isTimeZone', () => {
     ['America/Sao_Paulo', true],
     ['Mars/Olympus', false],
     ['', false],
+    ['UTC', true],
+    ['Riyadh', false],
   ])('%s: %s', (zone, known) => {
     expect(isTimeZone(zone)).toBe(known);
   });
