@@ -44,9 +44,9 @@ export class ApiClient {
     );
   }
 
-  /** PUT or DELETE of a JSON body. */
+  /** PUT, PATCH or DELETE of a JSON body. */
   async send<T>(
-    method: 'PUT' | 'DELETE',
+    method: 'PUT' | 'PATCH' | 'DELETE',
     schema: z.ZodType<T>,
     path: string,
     body: unknown,

@@ -177,6 +177,7 @@ function addOutages(refund: Command, context: CliContext): void {
         ),
       );
     });
+  addOutageEnd(outage, context);
   outage
     .command('withdraw')
     .description('withdraw an outage: what was refunded for it stays')
@@ -185,6 +186,21 @@ function addOutages(refund: Command, context: CliContext): void {
     .action(async (id: string, options: JsonOption) => {
       const path = pathOf('v1', 'outages', id);
       print(context, options, await apiClient(context).delete(outageSchema, path), formatFields);
+    });
+}
+
+function addOutageEnd(outage: Command, context: CliContext): void {
+  outage
+    .command('end')
+    .description('end an outage that lasts')
+    .argument('<id>')
+    .option('--until <time>', 'such as 2026-12-01T08:00:00Z; without it now')
+    .option('--json', 'print JSON')
+    .action(async (id: string, { json, until }: JsonOption & { until?: string }) => {
+      const body = { until: until ?? new Date().toISOString() };
+      const path = pathOf('v1', 'outages', id);
+      const ended = await apiClient(context).send('PATCH', outageSchema, path, body);
+      print(context, { ...(json && { json }) }, ended, formatFields);
     });
 }
 

@@ -133,6 +133,7 @@ describe('runCli', () => {
       'refund pay',
       'refund outage declare',
       'refund outage list',
+      'refund outage end',
       'refund outage withdraw',
       'reconcile',
       'carrier list',
@@ -338,6 +339,12 @@ describe('account', () => {
     const declare = ['refund', 'outage', 'declare', '--from', '2026-12-01T08:00:00Z'];
     expect((await run([...declare, '--reason', 'down'])).out).toMatch(/declaredBy/);
     expect((await run('refund outage list')).out).toMatch(/lasts +any +any +0 +down/);
+    const end = 'refund outage end 1 --until 2026-12-01T09:00:00Z';
+    expect((await run(end)).out).toMatch(/until +2026-12-01T09:00:00.000Z/);
+    expect(await run('refund outage end 1')).toMatchObject({
+      ...{ code: 1, err: expect.stringContaining('has its end') },
+    });
+    expect((await run('refund outage end 99')).code).toBe(1);
     expect((await run('refund outage withdraw 1')).out).toMatch(/withdrawnAt +\d{4}/);
   });
 
