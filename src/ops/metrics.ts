@@ -1,25 +1,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { HeldCounts } from '../store/moderation.ts';
+import { collectDefaultMetrics, type Gauge, Registry } from 'prom-client';
+import { gauge, MICRO_PER_CREDIT } from './gauge.ts';
 import { HotCounter, HotHistogram } from './hot-metrics.ts';
+import { registerLiveGauges } from './live-gauges.ts';
 import { registerQualityGauges } from './quality-gauges.ts';
 import type { OpsRuntime } from './runtime.ts';
-
-/** What only a query knows, asked at a scrape. A failure leaves the gauge empty: a scrape must not fail with the store. */
-export interface StoredGauges {
-  /** Account name -> balance in micro-credits. */
-  balances(): Promise<ReadonlyMap<string, bigint>>;
-  /** Carrier name -> submit_sm whose outcome is unknown. */
-  unknownOutcomes(): Promise<ReadonlyMap<string, number>>;
-  /** Differences that the newest checks of the books found; undefined: nothing was checked yet. */
-  ledgerMismatches(): Promise<number | undefined>;
-  /** Ledger entries that are not chained yet. */
-  chainLag(): Promise<bigint>;
-  /** Messages that wait for a moderator. */
-  held(): Promise<HeldCounts>;
-  /** Refund requests by state, and approved ones past their due date. */
-  refundRequests(): Promise<{ byState: ReadonlyMap<string, number>; overdue: number }>;
-}
+import { registerStoredGauges, type StoredGauges } from './stored-gauges.ts';
 
 /**
  * Every metric of the product. Counters and histograms are met through `child(labels...)`: keep the child where the
@@ -82,8 +68,6 @@ export interface Metrics {
   close(): void;
 }
 
-/** Metrics are floats by Prometheus' format; the exact money is the API's. */
-const MICRO_PER_CREDIT = 1e6;
 /** 1 ms to 30 s: a submit answers in milliseconds, a slow store in seconds. */
 const SUBMIT_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** 1 s to two days: receipts take from a second to the validity plus grace. */
@@ -100,8 +84,8 @@ export function createMetrics(): Metrics {
   const source: GaugeSource = { runtime: undefined, stored: undefined };
   const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
   lag.enable();
-  registerLiveGauges(registry, source);
-  registerStoredGauges(registry, source);
+  registerLiveGauges(registry, () => source.runtime);
+  registerStoredGauges(registry, () => source.stored);
   registerQualityGauges(registry, () => source.runtime);
   gauge(
     registry,
@@ -276,143 +260,4 @@ function histograms(registry: Registry): Histograms {
 interface GaugeSource {
   runtime: OpsRuntime | undefined;
   stored: StoredGauges | undefined;
-}
-
-function registerLiveGauges(registry: Registry, source: GaugeSource): void {
-  gauge(registry, 'binds', 'Sessions bound now', ['side', 'peer', 'type'], (g) => {
-    // A carrier without any is what is asked for most: 0, not nothing.
-    for (const { name, bindAs } of source.runtime?.carriers() ?? [])
-      for (const type of bindAs.split('+')) g.set({ side: 'carrier', peer: name, type }, 0);
-    for (const bind of source.runtime?.binds() ?? [])
-      g.inc({ side: bind.side, peer: bind.peer, type: bind.type });
-  });
-  const lost = new Counter({
-    name: 'smppgate_bind_history_lost_total',
-    help: 'Entries that the history of binds lacks',
-    registers: [registry],
-    collect() {
-      lost.reset();
-      lost.inc(source.runtime?.bindHistoryLost() ?? 0);
-    },
-  });
-  gauge(registry, 'traces', 'Traces under way', [], (g) => g.set(source.runtime?.traces() ?? 0));
-  gauge(registry, 'binds_limit', 'Sessions a peer may have', ['side', 'peer'], (g) => {
-    for (const { side, peer, limit } of source.runtime?.bindLimits() ?? [])
-      g.set({ side, peer }, limit);
-  });
-  gauge(registry, 'window_in_use', 'Requests without an answer', ['side', 'peer'], (g) => {
-    for (const bind of source.runtime?.binds() ?? [])
-      g.inc({ side: bind.side, peer: bind.peer }, bind.windowInUse);
-  });
-  gauge(
-    registry,
-    'carrier_rate',
-    'Segments a second that a carrier is sent at most; +Inf: no limit',
-    ['carrier'],
-    (g) => {
-      for (const { name, rate } of source.runtime?.carriers() ?? [])
-        g.set({ carrier: name }, rate.perSecond);
-    },
-  );
-  gauge(
-    registry,
-    'queue_messages',
-    'Messages that wait for a carrier',
-    ['carrier', 'class'],
-    (g) => {
-      for (const queue of source.runtime?.queues() ?? []) {
-        g.set({ carrier: queue.carrier, class: queue.class }, queue.messages);
-      }
-    },
-  );
-  gauge(
-    registry,
-    'queue_oldest_seconds',
-    'Age of the oldest waiting message',
-    ['carrier', 'class'],
-    (g) => {
-      for (const queue of source.runtime?.queues() ?? []) {
-        g.set({ carrier: queue.carrier, class: queue.class }, queue.oldestSeconds);
-      }
-    },
-  );
-  gauge(
-    registry,
-    'receipts_waiting',
-    'Receipts and messages that wait for the customer',
-    ['account'],
-    (g) => {
-      for (const [account, waiting] of source.runtime?.receiptsWaiting() ?? [])
-        g.set({ account }, waiting);
-    },
-  );
-}
-
-function registerStoredGauges(registry: Registry, source: GaugeSource): void {
-  gauge(
-    registry,
-    'unknown_outcomes',
-    'submit_sm without a known outcome',
-    ['carrier'],
-    async (g) => {
-      const unknown = await source.stored?.unknownOutcomes().catch(() => undefined);
-      for (const [carrier, count] of unknown ?? []) g.set({ carrier }, count);
-    },
-  );
-  gauge(registry, 'ledger_chain_lag_entries', 'Ledger entries not chained yet', [], async (g) => {
-    const lag = await source.stored?.chainLag().catch(() => undefined);
-    if (lag !== undefined) g.set(Number(lag));
-  });
-  const oldest = gauge(
-    registry,
-    'moderation_oldest_seconds',
-    'How long the oldest message waits for a moderator',
-    [],
-  );
-  gauge(
-    registry,
-    'moderation_held',
-    'Messages that wait for a moderator',
-    ['account'],
-    async (g) => {
-      const held = await source.stored?.held().catch(() => undefined);
-      for (const [account, count] of held?.byAccount ?? []) g.set({ account }, count);
-      oldest.set(held?.oldestSeconds ?? Number.NaN);
-    },
-  );
-  gauge(registry, 'refund_requests', 'Refund requests', ['state'], async (g) => {
-    const counts = await source.stored?.refundRequests().catch(() => undefined);
-    for (const [state, count] of counts?.byState ?? []) g.set({ state }, count);
-  });
-  gauge(registry, 'refund_requests_overdue', 'Approved and past their due date', [], async (g) => {
-    const counts = await source.stored?.refundRequests().catch(() => undefined);
-    g.set(counts?.overdue ?? Number.NaN);
-  });
-  gauge(registry, 'balance_credits', 'Balance of an account', ['account'], async (g) => {
-    const balances = await source.stored?.balances().catch(() => undefined);
-    for (const [account, micro] of balances ?? [])
-      g.set({ account }, Number(micro) / MICRO_PER_CREDIT);
-  });
-}
-
-function gauge(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: string[],
-  collect?: (gauge: Gauge) => void | Promise<void>,
-): Gauge {
-  const made: Gauge = new Gauge({
-    name: `smppgate_${name}`,
-    help,
-    labelNames,
-    registers: [registry],
-    ...(collect && {
-      async collect() {
-        made.reset();
-        await collect(made);
-      },
-    }),
-  });
-  return made;
 }

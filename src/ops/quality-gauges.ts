@@ -1,6 +1,7 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { QUALITY_MEASURES } from '../domain/traffic-quality.ts';
 import type { TrafficMeasures } from '../domain/traffic-window.ts';
+import { gauge } from './gauge.ts';
 import type { OpsRuntime } from './runtime.ts';
 
 /** What the last five minutes show, by the end of the metric's name; nothing where there is nothing to tell it by. */
@@ -46,31 +47,22 @@ export function registerQualityGauges(
   registry: Registry,
   runtime: () => OpsRuntime | undefined,
 ): void {
-  for (const { name, help, of } of GAUGES) {
-    const gauge: Gauge = new Gauge({
-      name: `smppgate_carrier_${name}`,
-      help,
-      labelNames: ['carrier', 'prefix'],
-      registers: [registry],
-      collect() {
-        gauge.reset();
-        for (const { carrier, prefix, windows } of runtime()?.quality() ?? []) {
-          const value = of(windows['5m']);
-          if (value !== undefined) gauge.set({ carrier, prefix }, value);
-        }
-      },
+  for (const { name, help, of } of GAUGES)
+    gauge(registry, `carrier_${name}`, help, ['carrier', 'prefix'], (g) => {
+      for (const { carrier, prefix, windows } of runtime()?.quality() ?? []) {
+        const value = of(windows['5m']);
+        if (value !== undefined) g.set({ carrier, prefix }, value);
+      }
     });
-  }
-  const alerts: Gauge = new Gauge({
-    name: 'smppgate_carrier_quality_alert',
-    help: '1 while a measure of a carrier is not as usual',
-    labelNames: ['carrier', 'prefix', 'measure'],
-    registers: [registry],
-    collect() {
-      alerts.reset();
+  gauge(
+    registry,
+    'carrier_quality_alert',
+    '1 while a measure of a carrier is not as usual',
+    ['carrier', 'prefix', 'measure'],
+    (g) => {
       for (const { carrier, prefix, bands } of runtime()?.quality() ?? [])
         for (const measure of QUALITY_MEASURES)
-          alerts.set({ carrier, prefix, measure }, bands[measure].alert === undefined ? 0 : 1);
+          g.set({ carrier, prefix, measure }, bands[measure].alert === undefined ? 0 : 1);
     },
-  });
+  );
 }

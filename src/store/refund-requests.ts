@@ -297,19 +297,42 @@ async function closePayment(
   });
 }
 
-/** Requests by state, and how many approved ones are past their due date. */
-export async function countRequests(
-  db: Queryable,
-): Promise<{ readonly byState: ReadonlyMap<RefundState, number>; readonly overdue: number }> {
-  const { rows } = await db.query<{ state: RefundState; requests: number; overdue: number }>(
+/** Approved requests, those that are to be paid first before the others. */
+export async function listDue(db: Queryable, limit: number): Promise<RefundRequest[]> {
+  const { rows } = await db.query<RequestRow>(
+    `${REQUESTS} where r.state = 'approved' order by r.due_at, r.id limit $1`,
+    [limit],
+  );
+  return rows.map(requestOf);
+}
+
+/** Requests by state, and what there is to pay. */
+export interface RequestCounts {
+  readonly byState: ReadonlyMap<RefundState, number>;
+  /** Approved ones past their due date. */
+  readonly overdue: number;
+  /** Until the first due date of an approved one, below 0 past it; undefined: there is none. */
+  readonly dueInSeconds: number | undefined;
+}
+
+/** Requests by state, and what there is to pay. */
+export async function countRequests(db: Queryable): Promise<RequestCounts> {
+  const { rows } = await db.query<{
+    state: RefundState;
+    requests: number;
+    overdue: number;
+    due: number | null;
+  }>(
     `select s.state, count(r.id)::int as requests,
-       (count(r.id) filter (where r.state = 'approved' and r.due_at < now()))::int as overdue
+       (count(r.id) filter (where r.state = 'approved' and r.due_at < now()))::int as overdue,
+       extract(epoch from min(r.due_at) filter (where r.state = 'approved') - now())::float8 as due
      from unnest(array['open', 'investigating', 'approved', 'refused', 'paid']) as s (state)
        left join refund_request r on r.state = s.state group by s.state`,
   );
   return {
     byState: new Map(rows.map((row) => [row.state, row.requests])),
     overdue: rows.reduce((sum, row) => sum + row.overdue, 0),
+    dueInSeconds: rows.find(({ due }) => due !== null)?.due ?? undefined,
   };
 }
 

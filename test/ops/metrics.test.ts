@@ -14,7 +14,7 @@ const nothingStored = {
   ledgerMismatches: async () => undefined,
   chainLag: async () => 0n,
   held: async () => ({ byAccount: new Map(), oldestSeconds: 0 }),
-  refundRequests: async () => ({ byState: new Map(), overdue: 0 }),
+  refundRequests: async () => ({ byState: new Map(), overdue: 0, dueInSeconds: undefined }),
 };
 
 describe('createMetrics', () => {
@@ -42,6 +42,7 @@ describe('createMetrics', () => {
       failovers_total: 'from,to,reason',
       refund_requests: 'state',
       refund_requests_overdue: '',
+      refund_requests_due_seconds: '',
       receipts_waiting: 'account',
       unknown_outcomes: 'carrier',
       unknown_outcomes_resolved_total: 'carrier,resolution',

@@ -1,5 +1,12 @@
 import type { FastifyRequest } from 'fastify';
+import { formatCredits } from '../../domain/money.ts';
 import { countHeld, type HeldCounts } from '../../store/moderation.ts';
+import {
+  countRequests,
+  listDue,
+  type RefundRequest,
+  type RequestCounts,
+} from '../../store/refund-requests.ts';
 import { countUnknownOutcomes } from '../../store/timeline.ts';
 import type { BindView, CarrierView, QueueView, Readiness } from '../runtime.ts';
 import type { Api, ApiDeps } from './api.ts';
@@ -9,6 +16,8 @@ import { escapeHtml, page, table } from './html.ts';
 const REFRESH_SECONDS = 5;
 /** Rows of a table; what is beyond is counted in words. */
 const ROWS_MAX = 200;
+/** Refund requests to be paid next that are shown: a few days of a back office. */
+const REFUNDS_MAX = 50;
 
 /**
  * GET /, what an operator looks at first: carriers, binds, queues, throughput, unknown outcomes, ledger. Rendered on
@@ -19,10 +28,11 @@ export function addOpsPage(app: Api, deps: ApiDeps): void {
     '/',
     { config: { access: 'page' }, schema: { hide: true } },
     async (_request: FastifyRequest, reply) => {
-      const [ready, unknown, held, mismatches] = await Promise.all([
+      const [ready, unknown, held, refunds, mismatches] = await Promise.all([
         deps.runtime.ready(),
         countUnknownOutcomes(deps.pool).catch(() => undefined),
         countHeld(deps.pool).catch(() => undefined),
+        refundsOf(deps).catch(() => undefined),
         deps.metrics.ledgerMismatches.get(),
       ]);
       return reply
@@ -32,7 +42,12 @@ export function addOpsPage(app: Api, deps: ApiDeps): void {
           'cache-control': 'no-store',
         })
         .serializer(String)
-        .send(opsPage(deps, ready, { unknown, held, mismatches: mismatches.values[0]?.value }));
+        .send(
+          opsPage(deps, ready, {
+            ...{ unknown, held, refunds },
+            mismatches: mismatches.values[0]?.value,
+          }),
+        );
     },
   );
 }
@@ -41,13 +56,25 @@ export function addOpsPage(app: Api, deps: ApiDeps): void {
 interface StoredFigures {
   readonly unknown: ReadonlyMap<string, number> | undefined;
   readonly held: HeldCounts | undefined;
+  readonly refunds: Refunds | undefined;
   readonly mismatches: number | undefined;
+}
+
+interface Refunds {
+  readonly counts: RequestCounts;
+  /** Approved ones, in the order of their due dates. */
+  readonly due: readonly RefundRequest[];
+}
+
+async function refundsOf({ pool }: ApiDeps): Promise<Refunds> {
+  const [counts, due] = await Promise.all([countRequests(pool), listDue(pool, REFUNDS_MAX)]);
+  return { counts, due };
 }
 
 function opsPage(
   deps: ApiDeps,
   ready: Readiness,
-  { unknown, held, mismatches }: StoredFigures,
+  { unknown, held, refunds, mismatches }: StoredFigures,
 ): string {
   const { facts } = deps.runtime;
   const rates = deps.runtime.throughput();
@@ -79,6 +106,7 @@ function opsPage(
     `<h2>Carriers</h2>${carrierTable(deps.runtime.carriers(), deps.runtime.queues(), unknown)}`,
     `<h2>Queues</h2>${queueTable(deps.runtime.queues())}`,
     `<h2>Held for a moderator</h2>${heldTable(held)}`,
+    `<h2>Refund requests</h2>${refundTable(refunds, deps.now())}`,
     `<h2>Binds</h2>${bindTable(deps.runtime.binds(), deps.now())}`,
   ];
   return page({ title: 'smppgate', refreshSeconds: REFRESH_SECONDS, body: sections.join('\n') });
@@ -130,6 +158,31 @@ function heldTable(held: HeldCounts | undefined): string {
   }));
   const oldest = `<p>The oldest waits for ${duration(held.oldestSeconds * 1_000)}.</p>`;
   return table(['account', 'messages'], rows, 'Nothing is held.') + (rows.length > 0 ? oldest : '');
+}
+
+function refundTable(refunds: Refunds | undefined, now: number): string {
+  if (refunds === undefined) return '<p class="none">?</p>';
+  const { byState } = refunds.counts;
+  const [open, investigating, approved] = (['open', 'investigating', 'approved'] as const).map(
+    (state) => byState.get(state) ?? 0,
+  );
+  const rows = refunds.due.map((one) => ({
+    cells: [
+      one.id.toString(),
+      one.account,
+      one.reference,
+      String(one.messages),
+      formatCredits(one.amount),
+      one.dueAt?.toISOString().slice(0, 16).replace('T', ' ') ?? '',
+    ],
+    bad: one.dueAt !== undefined && one.dueAt.getTime() < now,
+  }));
+  const more = (approved ?? 0) > rows.length ? `, of which the first ${rows.length} are below` : '';
+  return `<p>${open} open, ${investigating} looked into, ${approved} to be paid${more}.</p>${table(
+    ['id', 'account', 'reference', 'messages', 'credits', 'due (UTC)'],
+    rows,
+    'Nothing is to be paid.',
+  )}`;
 }
 
 function oldestOf(queues: readonly QueueView[], carrier: string): string {

@@ -70,6 +70,38 @@ describe('POST /v1/refund-requests', () => {
   });
 });
 
+describe('approved refund requests', () => {
+  /** As approvals leave them. */
+  const approve = (reference: string, due: string) =>
+    ops.pool.query(
+      `insert into refund_request (account, reference, reason, actor, digest, state, decision, decided_by, decided_at, due_at)
+         select id, $1, 'nothing came', 'olga', '', 'approved', 'an outage', 'olga', now(), now() + $2::interval
+         from account where name = 'acme'`,
+      [reference, due],
+    );
+
+  it('stand on the page in the order of their due dates, those that are late in red', async () => {
+    await approve('next week', '7 days');
+    await approve('late <b>', '-1 hour');
+    const { text } = await ops.request('GET', '/');
+    expect(text).toContain('0 open, 0 looked into, 2 to be paid.');
+    const [late, next] = ['late &lt;b&gt;', 'next week'].map((one) => text.indexOf(one));
+    expect(late).toBeGreaterThan(0);
+    expect(next).toBeGreaterThan(late ?? 0);
+    expect(text.match(/<tr class="bad">.*?<\/tr>/g)?.join()).toContain('late &lt;b&gt;');
+    expect(text.match(/<tr class="bad">.*?<\/tr>/g)?.join()).not.toContain('next week');
+  });
+
+  it('are a metric: how many are late, and how long until the first is', async () => {
+    const metrics = await ops.metrics.scrape();
+    expect(metrics).toContain('smppgate_refund_requests{state="approved"} 2');
+    expect(metrics).toContain('smppgate_refund_requests_overdue 1');
+    const due = Number(/^smppgate_refund_requests_due_seconds (\S+)/m.exec(metrics)?.[1]);
+    expect(due).toBeLessThanOrEqual(-3600);
+    expect(due).toBeGreaterThan(-3700);
+  });
+});
+
 describe('/v1/outages', () => {
   const declared = {
     from: '2026-12-01T08:00:00Z',
