@@ -141,7 +141,7 @@ class Floor {
         name: 'accept',
         text: `select accept_messages($1, $2, $3::int8[], $4::int4[], $5::int4[], $6::text[], $7::int4[], $8::int2[],
           $9::int2[], $10::int8[], $11::int4[], $12::int4[], $13::int4[], $14::int2[], $15::int2[],
-          $16::timestamptz[], $17::bytea[], $18::int4[], $19::bytea[])`,
+          $16::timestamptz[], $17::bytea[], $18::int4[], $19::bytea[], $20::int4[])`,
         values: [
           epoch,
           this.#nextBatch++,
@@ -162,6 +162,7 @@ class Floor {
           byteaArray(hashes),
           this.#int4Ones, // content key
           byteaArray(contents),
+          this.#int4Ones, // what usage counts it by
         ],
       });
       await next.put(batch);

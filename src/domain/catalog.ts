@@ -27,8 +27,8 @@ export interface Catalog {
   readonly prefixes: TrafficPrefixes;
   /** What carriers take for a segment, where that is known. */
   readonly costs: ReadonlyMap<CarrierId, CompiledTariff>;
-  /** Every prefix that has a price somewhere. */
-  readonly pricePrefixes: readonly string[];
+  /** By what numbers usage is counted: every prefix that has a price somewhere. */
+  readonly pricePrefixes: TrafficPrefixes;
   /** Whose a number is by its prefix. */
   readonly networks: Networks;
   /** The traffic classes of binds that have one of their own; the others have their account's. */

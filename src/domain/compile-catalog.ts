@@ -99,7 +99,7 @@ export function compileCatalog(stored: StoredResources, words: CompiledWords = N
     costs: new Map(
       [...costs].map(([name, cost]) => [found(carriersByName, name, 'cost').id, cost]),
     ),
-    pricePrefixes: pricePrefixesOf(stored),
+    pricePrefixes: compileTrafficPrefixes(pricePrefixesOf(stored)),
     networks,
     inbound,
   };

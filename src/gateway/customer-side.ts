@@ -29,6 +29,7 @@ export function newSubmitPath(parts: GatewayParts): SubmitPath {
     ...parts.common,
     nextId: (nowMs) => parts.ids.nextMessage(nowMs),
     keys: parts.keys,
+    groups: parts.groups,
     rates: parts.options.limits.rates,
     facts: factsOf(parts),
     suspensions: parts.options.recipients.suspensions,

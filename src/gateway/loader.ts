@@ -113,6 +113,7 @@ export class MessageLoader {
       contentKey: stored.contentKey,
       version: stored.version,
       content: NOTHING,
+      group: 0,
       releaseAtMs: stored.releaseAtMs ?? 0,
       held: undefined,
       submitKey: undefined,

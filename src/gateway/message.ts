@@ -43,6 +43,8 @@ export interface Message {
   readonly version: number;
   /** Sealed submit_sm until the accept lane has written it. */
   content: Buffer;
+  /** What usage counts it by, for the accept lane; 0: not known. */
+  readonly group: number;
   /** Unix ms before which it is not sent (schedule_delivery_time); 0: at once. Its place is the table `scheduled`. */
   releaseAtMs: number;
   /** Why it waits for a moderator, as it was accepted. */

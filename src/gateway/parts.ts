@@ -78,6 +78,7 @@ import type { ScheduledMessages } from './scheduled.ts';
 import type { Job, Sending } from './sending.ts';
 import type { Settlement } from './settlement.ts';
 import type { SubmitPath } from './submit.ts';
+import { TrafficGroups } from './traffic-groups.ts';
 import type { UnknownOutcomes } from './unknown.ts';
 import type { UpstreamAnswers } from './upstream-answers.ts';
 import { unfitFor } from './upstream-quirks.ts';
@@ -133,6 +134,7 @@ export class GatewayParts {
   readonly settling = new CheckpointLog();
   readonly ending = new CheckpointLog();
   readonly keys: ContentKeys;
+  readonly groups: TrafficGroups;
   readonly loader: MessageLoader;
   readonly lookups: Lookups;
   readonly replacer: Replacer;
@@ -178,6 +180,10 @@ export class GatewayParts {
       reroute: (from, to) => this.carriers.reroute(from, to),
     });
     this.keys = new ContentKeys({ pool, sealing, random: randomBytes });
+    this.groups = new TrafficGroups({
+      ...this.common,
+      networkOf: (msisdn) => this.networkOf(msisdn),
+    });
     this.loader = new MessageLoader({ ...this.common, keys: this.keys });
     this.lanes = this.#openLanes();
     this.bindBook = newBook(this);

@@ -25,6 +25,7 @@ import {
 import { submitKeyOf } from './submit-key.ts';
 import { addressStatus, submitOfData, submitsOfMulti } from './submit-pdu.ts';
 import { MultiReply } from './submit-reply.ts';
+import type { TrafficGroups } from './traffic-groups.ts';
 
 /** Messages that wait for the accept lane before sessions are no longer read: four batches of 500. */
 const ACCEPT_DEPTH_MAX = 2_000;
@@ -53,6 +54,7 @@ export interface SubmitDeps extends JudgeDeps, SubmitAnswersDeps {
   readonly keys: ContentKeys;
   /** message_ids of 3.3 binds. */
   readonly aliases: Pick<Aliases, 'take' | 'ensure'>;
+  readonly groups: Pick<TrafficGroups, 'idOf'>;
   readonly accept: Pick<Lane<Submission, AcceptVerdict>, 'push' | 'depth'>;
   /** Accepted messages go to the queues of their carriers. */
   enqueue(messages: readonly Message[]): void;
@@ -270,6 +272,10 @@ export class SubmitPath {
       contentKey: key.id,
       version: 0,
       content: this.#deps.keys.seal(key, id, 0, encodeOne(pdu, this.#writer)),
+      group:
+        refused === undefined
+          ? this.#deps.groups.idOf(account, bind.id, pdu.source_addr, judged.destination)
+          : 0,
       releaseAtMs: judged.releaseAtMs,
       held: judged.held,
       submitKey: dedupe === undefined ? undefined : submitKeyOf(pdu, judged.destination, dedupe),

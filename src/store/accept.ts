@@ -37,6 +37,8 @@ export interface AcceptRow {
   readonly contentKey: number;
   /** Sealed. */
   readonly content: Uint8Array;
+  /** What it is counted by (`traffic_group`); 0: not known yet. */
+  readonly group: number;
   /** Unix ms before which it is not sent; 0: at once. */
   readonly releaseAtMs: number;
   /** It waits for a moderator: by which rule, why in words, and whether it counts against the account. */
@@ -96,17 +98,17 @@ function isSpecial(row: AcceptRow): boolean {
 
 const ARRAYS = `$3::int8[], $4::int4[], $5::int4[], $6::text[], $7::int4[], $8::int2[], $9::int2[], $10::int8[],
   $11::int4[], $12::int4[], $13::int4[], $14::int2[], $15::int2[], $16::timestamptz[], $17::bytea[], $18::int4[],
-  $19::bytea[]`;
+  $19::bytea[], $20::int4[]`;
 
 const specialStatement = {
   name: 'accept-special',
-  text: `select accept_special($1, $2, ${ARRAYS}, $20::timestamptz[], $21::bytea[], $22::timestamptz[])`,
+  text: `select accept_special($1, $2, ${ARRAYS}, $21::timestamptz[], $22::bytea[], $23::timestamptz[])`,
 };
 
 const heldStatement = {
   name: 'accept-held',
-  text: `select accept_held($1, $2, ${ARRAYS}, $20::timestamptz[], $21::bytea[], $22::timestamptz[],
-    $23::text[], $24::text[], $25::bool[])`,
+  text: `select accept_held($1, $2, ${ARRAYS}, $21::timestamptz[], $22::bytea[], $23::timestamptz[],
+    $24::text[], $25::text[], $26::bool[])`,
 };
 
 const statement = {
@@ -132,6 +134,7 @@ class AcceptColumns {
   readonly #hash = new ByteaColumn();
   readonly #key = new Int4Column();
   readonly #content = new ByteaColumn();
+  readonly #group = new Int4Column();
   /** In the order of the statement's parameters. */
   readonly #all = [
     this.#id,
@@ -151,6 +154,7 @@ class AcceptColumns {
     this.#hash,
     this.#key,
     this.#content,
+    this.#group,
   ];
 
   fill(rows: readonly AcceptRow[]): Buffer[] {
@@ -177,6 +181,7 @@ class AcceptColumns {
     this.#hash.push(row.destinationHash);
     this.#key.push(row.contentKey);
     this.#content.push(row.content);
+    this.#group.push(row.group);
   }
 }
 

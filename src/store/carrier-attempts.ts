@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
-import type { TrafficGroup } from './usage-count.ts';
+import type { TrafficGroup } from '../domain/traffic-group.ts';
+import { groupOf } from './usage-count.ts';
 
 /** A submit_sm that a carrier answered. No number, no text. */
 export interface CarrierAttempt extends Omit<TrafficGroup, 'account'> {
@@ -47,10 +48,9 @@ const ATTEMPTS = `
     o.state, o.fault, coalesce(t.class, '-') as class, coalesce(t.sender, '-') as sender, coalesce(t.prefix, '-') as prefix,
     coalesce(t.network, '') as network
   from dispatch d
-    left join lateral (select x.account from message x where x.id = d.id offset 0) m on true
+    left join lateral (select x.account, ${groupOf('x')} as grp from message x where x.id = d.id offset 0) m on true
     left join account a on a.id = m.account
     left join lateral (select x.state, x.fault from outcome x where x.id = d.id offset 0) o on true
-    left join lateral (select x.grp from message_group x where x.id = d.id offset 0) g on true
-    left join traffic_group t on t.id = g.grp
+    left join traffic_group t on t.id = m.grp
   where d.carrier = $1 and d.at >= $2 and d.at < $3
   order by d.at, d.id, d.segment`;

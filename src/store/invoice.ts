@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
-import type { TrafficGroup } from './usage-count.ts';
+import type { TrafficGroup } from '../domain/traffic-group.ts';
+import { groupOf } from './usage-count.ts';
 
 /** A line of a carrier's invoice or call detail file: one submit_sm. */
 export interface InvoiceLine {
@@ -191,11 +192,10 @@ async function addCosts(client: ClientBase, query: InvoiceQuery): Promise<void> 
 }
 
 const OURS = `
-  select d.upstream_id, d.at, d.id, g.grp, case when $5 then coalesce(r.segments, m.segments, 1) else 1 end::int as segments
+  select d.upstream_id, d.at, d.id, m.grp, case when $5 then coalesce(r.segments, m.segments, 1) else 1 end::int as segments
   from dispatch d
-    left join lateral (select x.segments from message x where $5 and x.id = d.id offset 0) m on true
+    left join lateral (select x.segments, ${groupOf('x')} as grp from message x where x.id = d.id offset 0) m on true
     left join lateral (select x.segments from replacement x where $5 and x.id = d.id order by x.version desc limit 1) r on true
-    left join lateral (select x.grp from message_group x where x.id = d.id offset 0) g on true
   where d.carrier = $2 and d.status = 0 and d.upstream_id is not null
     and d.at >= $3::timestamptz - ${BESIDE} and d.at < $4::timestamptz + ${BESIDE}
     and ((d.at >= $3 and d.at < $4) or exists (select from invoice_line l where l.run = $1 and l.upstream_id = d.upstream_id))`;

@@ -161,6 +161,9 @@ const MSISDN_OCTETS = 32;
 class NumberHash {
   readonly #inner = Buffer.alloc(BLOCK_OCTETS + MSISDN_OCTETS, IPAD);
   readonly #outer = Buffer.alloc(BLOCK_OCTETS + SHA256_OCTETS, OPAD);
+  /** Lists of recipients, ported numbers and the message's row ask for the same one after the other. */
+  #last: string | undefined;
+  #lastHash = Buffer.alloc(0);
 
   constructor(key: Buffer) {
     for (const [i, octet] of key.entries()) {
@@ -170,6 +173,7 @@ class NumberHash {
   }
 
   of(msisdn: string): Buffer {
+    if (msisdn === this.#last) return this.#lastHash;
     if (msisdn.length > MSISDN_OCTETS) throw new RangeError('is too long for a number');
     const octets = this.#inner.write(msisdn, BLOCK_OCTETS, 'latin1');
     // As Latin-1: a Buffer for a digest costs four times the digest.
@@ -177,6 +181,8 @@ class NumberHash {
     this.#outer.write(inner, BLOCK_OCTETS, 'latin1');
     const hashed = Buffer.allocUnsafe(NUMBER_HASH_OCTETS);
     hashed.write(hash('sha256', this.#outer, 'binary'), 0, NUMBER_HASH_OCTETS, 'latin1');
+    this.#last = msisdn;
+    this.#lastHash = hashed;
     return hashed;
   }
 }

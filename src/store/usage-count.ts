@@ -1,20 +1,8 @@
 import type { ClientBase } from 'pg';
 import { type MessageId, messageId, messageIdMs } from '../domain/ids.ts';
 
-/** What messages are told apart by where they are counted. */
-export interface TrafficGroup {
-  readonly account: number;
-  readonly class: string;
-  /** '': none, '-': not known, '*': too many; of a number the last four digits are hidden. */
-  readonly sender: string;
-  /** Of the number: the longest that a route or tariff has, at least the country code; '-': not known. */
-  readonly prefix: string;
-  /** MCC and MNC; '': not known. */
-  readonly network: string;
-}
-
-/** An accepted message that is not counted yet. */
-export interface UncountedMessage {
+/** An accepted message whose group is not known yet. */
+export interface UngroupedMessage {
   readonly id: MessageId;
   readonly account: number;
   readonly bind: number;
@@ -29,13 +17,32 @@ export interface UncountedMessage {
   readonly content: Buffer;
 }
 
-/** The next messages to count. `upTo`: every message of `rows`' range up to here is among them. */
-export interface UncountedPage<T> {
+/** What was accepted of a group, of ledger entries of one day (UTC). Money in micro-credits. */
+export interface AcceptedSum {
+  readonly day: string;
+  readonly group: number;
+  readonly messages: number;
+  readonly segments: number;
+  readonly charged: bigint;
+  readonly reserved: bigint;
+}
+
+/** Accepted messages after one id, up to another: all of them are in `sums` or `ungrouped`. */
+export interface UncountedMessages {
   readonly after: bigint;
   readonly upTo: bigint;
-  readonly rows: readonly T[];
+  readonly sums: readonly AcceptedSum[];
+  readonly ungrouped: readonly UngroupedMessage[];
   /** There may be more at once. */
   readonly isFull: boolean;
+}
+
+/** How much is counted in one step. */
+export interface CountLimits {
+  /** Messages added up: some 2 us each. */
+  readonly messages: number;
+  /** Messages whose content is read. */
+  readonly ungrouped: number;
 }
 
 /**
@@ -44,45 +51,67 @@ export interface UncountedPage<T> {
  */
 export async function uncountedMessages(
   client: ClientBase,
-  limit: number,
-): Promise<UncountedPage<UncountedMessage> | undefined> {
+  limits: CountLimits,
+): Promise<UncountedMessages | undefined> {
   const { rows: places } = await client.query<{ after: bigint; floor: bigint }>(
     `select value as after, first_id_at(unix_ms(books_horizon()) - 20000) - 1 as floor from job where name = 'books-messages'`,
   );
   const place = places[0];
   if (place === undefined || place.floor <= place.after) return undefined;
-  const { rows } = await client.query<MessageRow>(UNCOUNTED_MESSAGES, [
-    place.after.toString(),
-    place.floor.toString(),
+  const { after, floor } = place;
+  const last = await nthMessage(client, { after, floor }, limits.messages);
+  const ungrouped = await ungroupedMessages(client, after, last ?? floor, limits.ungrouped);
+  const isCut = ungrouped.length === limits.ungrouped;
+  const upTo = (isCut ? ungrouped.at(-1)?.id : undefined) ?? last ?? floor;
+  const { rows: sums } = await client.query<AcceptedSum>(ACCEPTED, [String(after), String(upTo)]);
+  return { after, upTo, sums, ungrouped, isFull: isCut || last !== undefined };
+}
+
+/** The id of the n-th message after an id; undefined: there are not so many up to `floor`. */
+async function nthMessage(
+  client: ClientBase,
+  { after, floor }: { readonly after: bigint; readonly floor: bigint },
+  n: number,
+): Promise<bigint | undefined> {
+  const { rows } = await client.query<{ id: bigint }>(
+    'select id from message where id > $1 and id <= $2 order by id offset $3 limit 1',
+    [String(after), String(floor), n - 1],
+  );
+  return rows[0]?.id;
+}
+
+async function ungroupedMessages(
+  client: ClientBase,
+  after: bigint,
+  upTo: bigint,
+  limit: number,
+): Promise<UngroupedMessage[]> {
+  const { rows } = await client.query<UngroupedRow>(UNGROUPED, [
+    String(after),
+    String(upTo),
     limit,
   ]);
-  const isFull = rows.length === limit;
-  const last = rows.at(-1);
-  const days = await entryDays(client, rows);
-  return {
-    after: place.after,
-    upTo: isFull && last !== undefined ? last.id : place.floor,
-    rows: rows.map(({ id, price, key, blob, batch, ...row }) => ({
-      ...row,
-      id: messageId(id),
-      price: BigInt(price),
-      // An entry that was removed is found by who holds the sums against the ledger.
-      day: days.get(`${batch}/${row.account}`) ?? dayOfId(id),
-      contentKey: key ?? 0,
-      content: blob ?? NOTHING,
-    })),
-    isFull,
-  };
+  const days = rows.length === 0 ? NO_DAYS : await entryDays(client, rows);
+  return rows.map(({ id, price, key, blob, batch, ...row }) => ({
+    ...row,
+    id: messageId(id),
+    price: BigInt(price),
+    // An entry that was removed is found by who holds the sums against the ledger.
+    day: days.get(`${batch}/${row.account}`) ?? dayOfId(id),
+    contentKey: key ?? 0,
+    content: blob ?? NOTHING,
+  }));
 }
 
 async function entryDays(
   client: ClientBase,
-  rows: readonly MessageRow[],
+  rows: readonly UngroupedRow[],
 ): Promise<ReadonlyMap<string, string>> {
   const batches = [...new Set(rows.map(({ batch }) => batch))].map(String);
-  const found = await client.query<{ batch: bigint; account: number; day: string }>(ENTRY_DAYS, [
-    batches,
-  ]);
+  const found = await client.query<{ batch: bigint; account: number; day: string }>(
+    `select batch, account, ${DAY('at')} as day from (${entryTimes('unnest($1::bigint[]) as b (batch)')}) e`,
+    [batches],
+  );
   return new Map(found.rows.map(({ batch, account, day }) => [`${batch}/${account}`, day]));
 }
 
@@ -90,33 +119,45 @@ function dayOfId(id: bigint): string {
   return new Date(messageIdMs(messageId(id))).toISOString().slice(0, 10);
 }
 
-/** A message that ended, not counted yet. Money in micro-credits. */
-export interface UncountedEnd {
-  readonly id: MessageId;
+/** Messages that ended alike on one day. Money in micro-credits. */
+export interface EndedSum {
+  readonly day: string;
   readonly account: number;
-  /** Of message_group; undefined: its message was never counted. */
-  readonly group: number | undefined;
-  /** 0: no carrier had it. */
+  /** null: they were never counted. */
+  readonly group: number | null;
+  /** 0: no carrier had them. */
   readonly carrier: number;
   readonly state: number;
   readonly fault: number;
+  readonly messages: number;
+  readonly segments: number;
   readonly refund: bigint;
   readonly charge: bigint;
   readonly release: bigint;
   /** What was paid and not given back. */
   readonly income: bigint;
+  /** Of these a carrier took: from accept to its first positive submit_sm_resp, in milliseconds. */
+  readonly timed: number;
+  readonly sumMs: bigint;
+  readonly maxMs: bigint;
+  readonly within1s: number;
+  readonly within10s: number;
+  readonly within60s: number;
+}
+
+/** Segments that a carrier took of messages that ended on one day. */
+export interface TakenSum {
   readonly day: string;
+  readonly account: number;
+  readonly group: number | null;
+  readonly carrier: number;
   readonly segments: number;
-  /** Unix ms of the first positive submit_sm_resp. */
-  readonly takenAtMs: number | undefined;
-  /** A carrier for each segment (and attempt) that it took. */
-  readonly takenBy: readonly number[];
 }
 
 /** A ledger entry of a replace_sm, not counted yet. */
 export interface UncountedReplacement {
   readonly account: number;
-  readonly group: number | undefined;
+  readonly group: number | null;
   readonly kind: 'charge' | 'reserve';
   /** As the entry has them, in micro-credits. */
   readonly amount: bigint;
@@ -129,7 +170,8 @@ export interface UncountedReplacement {
 export interface UncountedTime {
   readonly after: bigint;
   readonly upTo: bigint;
-  readonly ends: readonly UncountedEnd[];
+  readonly ends: readonly EndedSum[];
+  readonly taken: readonly TakenSum[];
   readonly replacements: readonly UncountedReplacement[];
   /** Later ones can be counted already. */
   readonly isFull: boolean;
@@ -153,67 +195,16 @@ export async function uncountedEnds(
   const wanted = place.after + BigInt(windowMs) * 1000n;
   const upTo = wanted < place.floor ? wanted : place.floor;
   const span = [place.after.toString(), upTo.toString()];
-  const ends = await client.query<EndRow>(UNCOUNTED_ENDS, span);
-  const replacements = await client.query<ReplacementRow>(UNCOUNTED_REPLACEMENTS, span);
+  const { rows } = await client.query<EndedSum & { isTaken: boolean }>(ENDED, span);
+  const replacements = await client.query<UncountedReplacement>(UNCOUNTED_REPLACEMENTS, span);
   return {
     after: place.after,
     upTo,
-    ends: ends.rows.map(endOf),
-    replacements: replacements.rows.map((row) => ({
-      ...row,
-      group: row.group ?? undefined,
-      amount: BigInt(row.amount),
-      reserved: BigInt(row.reserved),
-    })),
+    ends: rows.filter(({ isTaken }) => !isTaken),
+    taken: rows.filter(({ isTaken }) => isTaken),
+    replacements: replacements.rows,
     isFull: upTo < place.floor,
   };
-}
-
-/** Finds the ids of groups, making those that are new. In the order of `groups`. */
-export async function groupIds(
-  client: ClientBase,
-  groups: readonly TrafficGroup[],
-): Promise<number[]> {
-  const columns = [
-    groups.map((group) => group.account),
-    groups.map((group) => group.class),
-    groups.map((group) => group.sender),
-    groups.map((group) => group.prefix),
-    groups.map((group) => group.network),
-  ];
-  const given = `unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[]) with ordinality
-    as g (account, class, sender, prefix, network, nth)`;
-  await client.query(
-    `insert into traffic_group (account, class, sender, prefix, network)
-       select distinct account, class, sender, prefix, network from ${given} on conflict do nothing`,
-    columns,
-  );
-  const { rows } = await client.query<{ id: number }>(
-    `select t.id from ${given} join traffic_group t using (account, class, sender, prefix, network) order by g.nth`,
-    columns,
-  );
-  return rows.map(({ id }) => id);
-}
-
-/** Groups by id. */
-export async function groupsOf(
-  client: ClientBase,
-  ids: readonly number[],
-): Promise<Map<number, TrafficGroup>> {
-  const { rows } = await client.query<TrafficGroup & { id: number }>(
-    'select id, account, class, sender, prefix, network from traffic_group where id = any ($1)',
-    [ids],
-  );
-  return new Map(rows.map(({ id, ...group }) => [id, group]));
-}
-
-/** How many groups an account has. */
-export async function countGroups(client: ClientBase, account: number): Promise<number> {
-  const { rows } = await client.query<{ n: number }>(
-    'select count(*)::int as n from traffic_group where account = $1',
-    [account],
-  );
-  return rows[0]?.n ?? 0;
 }
 
 /** Forgets the groups of messages whose partitions are gone. @returns how many, `limit` at most */
@@ -226,25 +217,31 @@ export async function pruneGroups(client: ClientBase, limit: number): Promise<nu
   return rowCount ?? 0;
 }
 
+/** The group of a message, as SQL over a row of `message`: where accept knew none, the one found from its content. */
+export function groupOf(row: string): string {
+  return `case when ${row}.grp <> 0 then ${row}.grp else (select mg.grp from message_group mg where mg.id = ${row}.id) end`;
+}
+
 const NOTHING = Buffer.alloc(0);
+const NO_DAYS: ReadonlyMap<string, string> = new Map();
 
 const DAY = (at: string) => `to_char(${at} at time zone 'UTC', 'YYYY-MM-DD')`;
 
-/* Look-ups by key for each row, whatever the statistics say: laterals with offset 0 are not made into joins. */
-const UNCOUNTED_MESSAGES = `
-  select m.id, m.account, m.bind, m.batch, m.segments, (m.unit_price * m.segments)::text as price,
-    m.charge_on = 1 as "isReserved", c.key, c.blob
-  from message m left join lateral (select x.key, x.blob from content x where x.id = m.id offset 0) c on true
-  where m.id > $1 and m.id <= $2 order by m.id limit $3`;
-
-/** Of batches, few in a page. Found by the batch alone: an account has as many entries as it is old. */
-const ENTRY_DAYS = `
-  select b.batch, e.account, ${DAY('min(e.at)')} as day
-  from unnest($1::bigint[]) as b (batch) cross join lateral (select x.account, x.side, x.cause, x.at from ledger_entry x
+/** When the accepts of batches were entered, by account. Found by the batch alone: an account has as many entries as it is old. */
+const entryTimes = (batches: string) => `
+  select b.batch, e.account, min(e.at) as at
+  from ${batches} cross join lateral (select x.account, x.side, x.cause, x.at from ledger_entry x
     where x.batch = b.batch offset 0) e
   where e.side = 0 and e.cause is distinct from 'replaced' group by 1, 2`;
 
-interface MessageRow {
+/* Look-ups by key for each row, whatever the statistics say: laterals with offset 0 are not made into joins. */
+const UNGROUPED = `
+  select m.id, m.account, m.bind, m.batch, m.segments, (m.unit_price * m.segments)::text as price,
+    m.charge_on = 1 as "isReserved", c.key, c.blob
+  from message m left join lateral (select x.key, x.blob from content x where x.id = m.id offset 0) c on true
+  where m.id > $1 and m.id <= $2 and m.grp = 0 order by m.id limit $3`;
+
+interface UngroupedRow {
   id: bigint;
   account: number;
   bind: number;
@@ -256,66 +253,52 @@ interface MessageRow {
   blob: Buffer | null;
 }
 
+/** Of one batch an account has one entry: its messages are added up before its day is looked up. */
+const ACCEPTED = `
+  with sums as materialized (
+    select batch, account, grp, min(id) as first, count(*) as messages, sum(segments) as segments,
+      coalesce(sum(unit_price * segments) filter (where charge_on <> 1), 0) as charged,
+      coalesce(sum(unit_price * segments) filter (where charge_on = 1), 0) as reserved
+    from message where id > $1 and id <= $2 and grp <> 0 group by batch, account, grp),
+  entries as materialized (${entryTimes('(select distinct batch from sums) b')})
+  select ${DAY('coalesce(e.at, to_timestamp(((s.first >> 22) + 1735689600000) / 1000.0))')} as day, s.grp as group,
+    sum(s.messages)::int as messages, sum(s.segments)::int as segments, sum(s.charged)::bigint as charged,
+    sum(s.reserved)::bigint as reserved
+  from sums s left join entries e using (batch, account) group by 1, 2`;
+
 const TIME = (parameter: string) =>
   `timestamptz 'epoch' + ${parameter}::bigint * interval '1 microsecond'`;
 
-const UNCOUNTED_ENDS = `
-  select o.id, o.account, g.grp as group, coalesce(o.carrier, 0) as carrier, o.state, o.fault, o.refund, o.charge, o.release,
-    ${DAY('o.settled_at')} as day, coalesce(r.segments, m.segments, 0) as segments, coalesce(m.unit_price, 0) as unit_price,
-    coalesce(m.charge_on, 0) as charge_on, (extract(epoch from d.first) * 1000)::float8 as taken_at,
-    coalesce(d.carriers, '{}') as carriers
-  from outcome o
-    left join lateral (select x.grp from message_group x where x.id = o.id offset 0) g on true
-    left join lateral (select x.segments, x.unit_price, x.charge_on from message x where x.id = o.id offset 0) m on true
-    left join lateral (select x.segments from replacement x where x.id = o.id order by x.version desc limit 1) r on true
-    left join lateral (select min(x.at) as first, array_agg(x.carrier) as carriers from dispatch x
-      where x.id = o.id and x.status = 0) d on true
-  where o.settled_at > ${TIME('$1')} and o.settled_at <= ${TIME('$2')}`;
-
-interface EndRow {
-  id: bigint;
-  account: number;
-  group: number | null;
-  carrier: number;
-  state: number;
-  fault: number;
-  refund: bigint;
-  charge: bigint;
-  release: bigint;
-  day: string;
-  segments: number;
-  unit_price: bigint;
-  charge_on: number;
-  taken_at: number | null;
-  carriers: number[];
-}
-
-function endOf(row: EndRow): UncountedEnd {
-  const { id, group, unit_price: unitPrice, charge_on: chargeOn, taken_at: takenAt, ...rest } = row;
-  const { carriers, ...end } = rest;
-  const price = unitPrice * BigInt(row.segments);
-  return {
-    ...end,
-    id: messageId(id),
-    group: group ?? undefined,
-    income: chargeOn === 0 ? price - row.refund : row.charge,
-    takenAtMs: takenAt ?? undefined,
-    takenBy: carriers,
-  };
-}
+/** The answer's time is a node's clock, the id's may be another's. */
+const ENDED = `
+  with found as materialized (
+    select ${DAY('o.settled_at')} as day, o.account, m.grp, coalesce(o.carrier, 0) as carrier, o.state, o.fault, o.refund,
+      o.charge, o.release, coalesce(r.segments, m.segments, 0) as segments, coalesce(m.unit_price, 0) as unit_price,
+      coalesce(m.charge_on, 0) as charge_on, d.carriers,
+      greatest(0, round(extract(epoch from d.first) * 1000 - ((o.id >> 22) + 1735689600000)))::bigint as ms, d.first
+    from outcome o
+      left join lateral (select ${groupOf('x')} as grp, x.segments, x.unit_price, x.charge_on from message x
+        where x.id = o.id offset 0) m on true
+      left join lateral (select x.segments from replacement x where x.id = o.id order by x.version desc limit 1) r on true
+      left join lateral (select min(x.at) as first, array_agg(x.carrier) as carriers from dispatch x
+        where x.id = o.id and x.status = 0) d on true
+    where o.settled_at > ${TIME('$1')} and o.settled_at <= ${TIME('$2')})
+  select false as "isTaken", day, account, grp as group, carrier, state, fault, count(*)::int as messages,
+    sum(segments)::int as segments, sum(refund)::bigint as refund, sum(charge)::bigint as charge,
+    sum(release)::bigint as release,
+    sum(case charge_on when 0 then unit_price * segments - refund else charge end)::bigint as income,
+    count(first)::int as timed, coalesce(sum(ms) filter (where first is not null), 0)::bigint as "sumMs",
+    coalesce(max(ms) filter (where first is not null), 0)::bigint as "maxMs",
+    (count(first) filter (where ms <= 1000))::int as "within1s",
+    (count(first) filter (where ms <= 10000))::int as "within10s",
+    (count(first) filter (where ms <= 60000))::int as "within60s"
+  from found group by day, account, grp, carrier, state, fault
+  union all
+  select true, f.day, f.account, f.grp, c.carrier, 0, 0, 0, count(*)::int, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+  from found f cross join unnest(f.carriers) as c (carrier) group by f.day, f.account, f.grp, c.carrier`;
 
 const UNCOUNTED_REPLACEMENTS = `
-  select r.account, g.grp as group, e.kind, e.amount::text, e.reserved_delta::text as reserved, e.segments, ${DAY('e.at')} as day
+  select r.account, (select ${groupOf('m')} from message m where m.id = r.id) as group, e.kind, e.amount,
+    e.reserved_delta as reserved, e.segments, ${DAY('e.at')} as day
   from replacement r cross join lateral (select x.* from ledger_entry x where x.batch = r.batch offset 0) e
-    left join lateral (select x.grp from message_group x where x.id = r.id offset 0) g on true
   where r.at > ${TIME('$1')} and r.at <= ${TIME('$2')} and coalesce(e.posting, e.id) = r.entry`;
-
-interface ReplacementRow {
-  account: number;
-  group: number | null;
-  kind: 'charge' | 'reserve';
-  amount: string;
-  reserved: string;
-  segments: number;
-  day: string;
-}

@@ -36,7 +36,7 @@ describe('readLedgerBook', () => {
       `select accept_messages($1, 1, $2::int8[], array[$3::int, $3], array[1, 1], array[null, 'ab12'], array[1, 1],
         array[1, 1]::int2[], array[1, 1]::int2[], array[50000, 50000], array[1, 1], array[1, 1], array[1, 1],
         array[0, 1]::int2[], array[1, 1]::int2[], array[now(), now()], array['\\x01', '\\x02']::bytea[],
-        array[1, 1], array['\\x01', '\\x02']::bytea[])`,
+        array[1, 1], array['\\x01', '\\x02']::bytea[], array[0, 0])`,
       [epoch, ids, account],
     );
     await client.query(

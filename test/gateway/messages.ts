@@ -47,6 +47,7 @@ export function messageOf(owner: CatalogAccount, fields: Partial<Message> = {}):
     price: times(unitPrice, segments),
     tariffVersion: 1,
     policyVersion: 1,
+    group: 0,
     termsVersion: 1,
     chargeOnDelivery: false,
     registeredDelivery: 1,

@@ -85,6 +85,7 @@ export function submit(
     unitPrice: credits(50_000n),
     tariffVersion: 1,
     policyVersion: 2,
+    group: 0,
     termsVersion: 3,
     chargeOnDelivery: false,
     registeredDelivery: 1,

@@ -104,6 +104,7 @@ export class LedgerTraffic {
         unitPrice: parseCredits('0.05') as Credits,
         tariffVersion: 1,
         policyVersion: 0,
+        group: 0,
         termsVersion: 2,
         chargeOnDelivery: sample.account === 'pays-later',
         registeredDelivery: 1,

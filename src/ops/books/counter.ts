@@ -1,15 +1,13 @@
 import type { ClientBase } from 'pg';
 import type { Catalog } from '../../domain/catalog.ts';
-import { type CarrierId, carrierId, messageIdMs } from '../../domain/ids.ts';
+import { type CarrierId, carrierId } from '../../domain/ids.ts';
 import type { Credits } from '../../domain/money.ts';
+import { kindOfShown, type TrafficGroup, UNKNOWN } from '../../domain/traffic-group.ts';
+import { GroupIds, groupsOf } from '../../store/traffic-groups.ts';
 import {
-  countGroups,
-  groupIds,
-  groupsOf,
-  type TrafficGroup,
-  type UncountedEnd,
+  type EndedSum,
+  type TakenSum,
   type UncountedReplacement,
-  type UncountedTime,
   uncountedEnds,
   uncountedMessages,
 } from '../../store/usage-count.ts';
@@ -22,12 +20,10 @@ import {
   type UsageSums,
   usageSums,
 } from '../../store/usage-sums.ts';
-import { kindOfShown, OTHER, type Traits, UNKNOWN } from './traits.ts';
+import type { Traits } from './traits.ts';
 
-/** Messages read at once: were each of the longest, their content would take 32 MiB. */
-const PAGE = 500;
-/** Groups of an account told apart by sender: a customer who makes up senders must not fill the tables. */
-const GROUPS_MAX = 10_000;
+/** Messages added up at once, some 10 ms; and of these read at once: were each of the longest, they would take 32 MiB. */
+const PAGE = { messages: 5_000, ungrouped: 500 };
 /** Groups in memory, some 300 octets each. Over it all are forgotten and looked up again. */
 const CACHE_GROUPS = 50_000;
 /** Ends of one step: as long a time as has about so many, found by doubling and halving. */
@@ -38,16 +34,15 @@ const WINDOW_MAX_MS = 3_600_000;
 /**
  * Counts messages and their ends behind the traffic, each once: by day, country, class and sender.
  *
- * 1. messages – in the order of ids, some 25 s after accept: the content is opened for the number's prefix and the sender,
- *    kept as a group; the sums go to the day of the ledger entry.
+ * 1. messages – in the order of ids, some 25 s after accept: added up by their group, to the day of the ledger entry. Of
+ *    those that were accepted without one the content is opened for it, which is kept (`message_group`).
  * 2. ends – in the order of time, of messages counted before: refunds, charges on delivery, how it went, what it cost.
  */
 export class Counter {
   readonly #traits: Traits;
   readonly #catalog: () => Catalog;
-  readonly #ids = new Map<string, number>();
+  readonly #ids = new GroupIds();
   readonly #groups = new Map<number, TrafficGroup>();
-  readonly #groupCounts = new Map<number, number>();
   #windowMs = 1_000;
 
   constructor(traits: Traits, catalog: () => Catalog) {
@@ -59,19 +54,26 @@ export class Counter {
   async countMessages(client: ClientBase): Promise<boolean> {
     const page = await uncountedMessages(client, PAGE);
     if (page === undefined) return false;
-    const groups = await this.#idsOf(client, await this.#traits.groupsOf(page.rows));
+    const { after, upTo, ungrouped } = page;
     const usage = usageSums();
-    for (const [n, message] of page.rows.entries()) {
+    for (const one of page.sums) {
+      const sum = usage.of([one.day, one.group]);
+      sum.messages += one.messages;
+      sum.segments += one.segments;
+      sum.charged += one.charged;
+      sum.reserved += one.reserved;
+    }
+    const groups = await this.#ids.of(client, await this.#traits.groupsOf(ungrouped));
+    for (const [n, message] of ungrouped.entries()) {
       const sum = usage.of([message.day, groups[n] ?? 0]);
       sum.messages += 1;
       sum.segments += message.segments;
       if (message.isReserved) sum.reserved += message.price;
       else sum.charged += message.price;
     }
-    const { after, upTo } = page;
     await storeCounted(client, {
       span: { job: 'books-messages', after, upTo },
-      groups: { ids: page.rows.map(({ id }) => id), groups },
+      groups: { ids: ungrouped.map(({ id }) => id), groups },
       usage,
     });
     return page.isFull;
@@ -81,14 +83,17 @@ export class Counter {
   async countEnds(client: ClientBase): Promise<boolean> {
     const time = await uncountedEnds(client, this.#windowMs);
     if (time === undefined) return false;
-    this.#adapt(time.ends.length);
+    this.#adapt(time.ends.reduce((sum, { messages }) => sum + messages, 0));
     const [usage, deliveries, carriers] = [usageSums(), deliverySums(), carrierSums()];
-    await this.#know(client, time);
-    for (const end of time.ends) {
-      const group = end.group ?? (await this.#unknownGroup(client, end.account));
-      addEnd(usage, deliveries, end, group);
-      this.#addCost(carriers, end, group);
-    }
+    for (const end of time.ends)
+      addEnd(usage, deliveries, end, end.group ?? (await this.#unknownGroup(client, end.account)));
+    await this.#know(client, time.taken);
+    for (const taken of time.taken)
+      this.#addCost(
+        carriers,
+        taken,
+        taken.group ?? (await this.#unknownGroup(client, taken.account)),
+      );
     for (const replaced of time.replacements) {
       const group = replaced.group ?? (await this.#unknownGroup(client, replaced.account));
       addReplacement(usage, replaced, group);
@@ -103,67 +108,29 @@ export class Counter {
     else if (ends < ENDS_PAGE / 4) this.#windowMs = Math.min(WINDOW_MAX_MS, this.#windowMs * 2);
   }
 
-  async #idsOf(client: ClientBase, wanted: readonly TrafficGroup[]): Promise<number[]> {
-    if (this.#ids.size > CACHE_GROUPS) this.#forget();
-    const fresh = new Map<string, TrafficGroup>();
-    const keys: string[] = [];
-    for (const each of wanted) {
-      const group = this.#ids.has(keyOf(each)) ? each : await this.#bounded(client, each);
-      const key = keyOf(group);
-      keys.push(key);
-      if (!this.#ids.has(key)) fresh.set(key, group);
-    }
-    const groups = [...fresh.values()];
-    const ids = groups.length === 0 ? [] : await groupIds(client, groups);
-    for (const [n, group] of groups.entries()) {
-      const id = ids[n];
-      if (id === undefined) continue;
-      this.#ids.set(keyOf(group), id);
-      this.#groups.set(id, group);
-      this.#groupCounts.set(group.account, (this.#groupCounts.get(group.account) ?? 0) + 1);
-    }
-    return keys.map((key) => this.#ids.get(key) ?? 0);
-  }
-
-  /** An account that has very many groups gets no new senders. */
-  async #bounded(client: ClientBase, group: TrafficGroup): Promise<TrafficGroup> {
-    const { account } = group;
-    const count = this.#groupCounts.get(account) ?? (await countGroups(client, account));
-    this.#groupCounts.set(account, count);
-    return count < GROUPS_MAX ? group : { ...group, sender: OTHER };
-  }
-
   /** The group of what has none: its message was never counted. */
   async #unknownGroup(client: ClientBase, account: number): Promise<number> {
     const group = { account, class: UNKNOWN, sender: UNKNOWN, prefix: UNKNOWN, network: '' };
-    const [id = 0] = await this.#idsOf(client, [group]);
+    const [id = 0] = await this.#ids.of(client, [group]);
     return id;
   }
 
-  /** Reads the groups of ends that are not in memory: their costs depend on them. */
-  async #know(client: ClientBase, { ends }: UncountedTime): Promise<void> {
-    if (this.#groups.size > CACHE_GROUPS) this.#forget();
+  /** Reads the groups that are not in memory: costs depend on them. */
+  async #know(client: ClientBase, taken: readonly TakenSum[]): Promise<void> {
+    if (this.#groups.size > CACHE_GROUPS) this.#groups.clear();
     const missing = new Set<number>();
-    for (const { group } of ends)
-      if (group !== undefined && !this.#groups.has(group)) missing.add(group);
+    for (const { group } of taken)
+      if (group !== null && !this.#groups.has(group)) missing.add(group);
     if (missing.size === 0) return;
     for (const [id, group] of await groupsOf(client, [...missing])) this.#groups.set(id, group);
   }
 
-  #forget(): void {
-    this.#ids.clear();
-    this.#groups.clear();
-    this.#groupCounts.clear();
-  }
-
-  #addCost(carriers: CarrierSums, end: UncountedEnd, group: number): void {
-    for (const carrier of end.takenBy) {
-      const sum = carriers.of([end.day, group, carrier]);
-      const cost = this.#costOf(carrierId(carrier), this.#groups.get(group), Date.parse(end.day));
-      sum.segments += 1;
-      if (cost === undefined) sum.uncosted += 1;
-      else sum.cost += cost;
-    }
+  #addCost(carriers: CarrierSums, { day, carrier, segments }: TakenSum, group: number): void {
+    const sum = carriers.of([day, group, carrier]);
+    const cost = this.#costOf(carrierId(carrier), this.#groups.get(group), Date.parse(day));
+    sum.segments += segments;
+    if (cost === undefined) sum.uncosted += segments;
+    else sum.cost += cost * BigInt(segments);
   }
 
   #costOf(carrier: CarrierId, group: TrafficGroup | undefined, atMs: number): Credits | undefined {
@@ -187,12 +154,7 @@ export function costOfGroup(
   });
 }
 
-function addEnd(
-  usage: UsageSums,
-  deliveries: DeliverySums,
-  end: UncountedEnd,
-  group: number,
-): void {
+function addEnd(usage: UsageSums, deliveries: DeliverySums, end: EndedSum, group: number): void {
   const { day, carrier, state, fault } = end;
   if (end.refund !== 0n || end.charge !== 0n || end.release !== 0n) {
     const money = usage.of([day, group]);
@@ -201,18 +163,15 @@ function addEnd(
     money.released += end.release;
   }
   const sum = deliveries.of([day, group, carrier, state, fault]);
-  sum.messages += 1;
+  sum.messages += end.messages;
   sum.segments += end.segments;
   sum.income += end.income;
-  if (end.takenAtMs === undefined) return;
-  // The answer's time is a node's clock, the id's may be another's.
-  const ms = Math.max(0, Math.round(end.takenAtMs - messageIdMs(end.id)));
-  sum.timed += 1;
-  sum.sumMs += BigInt(ms);
-  if (BigInt(ms) > sum.maxMs) sum.maxMs = BigInt(ms);
-  if (ms <= 1_000) sum.within1s += 1;
-  if (ms <= 10_000) sum.within10s += 1;
-  if (ms <= 60_000) sum.within60s += 1;
+  sum.timed += end.timed;
+  sum.sumMs += end.sumMs;
+  if (end.maxMs > sum.maxMs) sum.maxMs = end.maxMs;
+  sum.within1s += end.within1s;
+  sum.within10s += end.within10s;
+  sum.within60s += end.within60s;
 }
 
 function addReplacement(usage: UsageSums, replaced: UncountedReplacement, group: number): void {
@@ -220,8 +179,4 @@ function addReplacement(usage: UsageSums, replaced: UncountedReplacement, group:
   sum.segments += replaced.segments;
   if (replaced.kind === 'charge') sum.charged -= replaced.amount;
   else sum.reserved += replaced.reserved;
-}
-
-function keyOf({ account, class: trafficClass, sender, prefix, network }: TrafficGroup): string {
-  return `${account}/${trafficClass}/${prefix}/${network}/${sender}`;
 }
