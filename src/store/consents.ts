@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountId } from '../domain/ids.ts';
 import { byteaArray } from './byte-arrays.ts';
+import type { ListedRecipient, RecipientQuery } from './recipient-scopes.ts';
 
 /** The channel on which every node hears that numbers gave or withdrew their consent. */
 export const CONSENT_CHANNEL = 'smppgate_consents';
@@ -44,47 +45,24 @@ export async function setConsents(
 }
 
 /** A listed consent. */
-export interface Consent {
-  readonly hash: Buffer;
-  readonly scope: number;
-  /** '' is any. */
-  readonly trafficClass: string;
+export interface Consent extends ListedRecipient {
+  /** The number and the evidence. */
   readonly sealed: Buffer;
   readonly textVersion: string;
-  readonly source: string;
-  readonly at: Date;
 }
 
 /** Consents of an account by hash and scope, a page after one of them; with `hashes` only those. */
 export async function listConsents(
   pool: Pool,
   account: AccountId,
-  page: {
-    readonly after: Buffer;
-    readonly afterScope: number;
-    readonly limit: number;
-    readonly hashes?: readonly Buffer[] | undefined;
-  },
+  query: RecipientQuery,
 ): Promise<Consent[]> {
-  const { rows } = await pool.query<{
-    number_hash: Buffer;
-    scope: number;
-    class: string;
-    sealed: Buffer;
-    text_version: string;
-    source: string;
-    at: Date;
-  }>(
-    `select c.number_hash, c.scope, s.class, c.sealed, c.text_version, c.source, c.at
+  const { rows } = await pool.query<Consent>(
+    `select c.number_hash as hash, c.scope, s.class as "trafficClass", c.sealed, c.text_version as "textVersion", c.source, c.at
      from consent c join recipient_scope s on s.id = c.scope
      where c.account = $1 and (c.number_hash, c.scope) > ($2, $3) and c.given
        and ($5::bytea[] is null or c.number_hash = any ($5)) order by c.number_hash, c.scope limit $4`,
-    [account, page.after, page.afterScope, page.limit, page.hashes ?? null],
+    [account, query.after, query.afterScope, query.limit, query.hashes ?? null],
   );
-  return rows.map(({ number_hash, class: trafficClass, text_version, ...rest }) => ({
-    hash: number_hash,
-    trafficClass,
-    textVersion: text_version,
-    ...rest,
-  }));
+  return rows;
 }

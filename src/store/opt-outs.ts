@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountId } from '../domain/ids.ts';
 import { byteaArray } from './byte-arrays.ts';
+import type { ListedRecipient, RecipientQuery } from './recipient-scopes.ts';
 
 /** The channel on which every node hears that numbers opted out or in. */
 export const OPT_OUT_CHANNEL = 'smppgate_opt_outs';
@@ -14,8 +15,8 @@ export interface OptOutSetting {
 }
 
 /**
- * Sets numbers out or in again of an account's messages of a scope, inside the caller's transaction; returns how many changed. Every node hears of it at the
- * commit.
+ * Sets numbers out or in again of an account's messages of a scope, inside the caller's transaction; returns how many
+ * changed. Every node hears of it at the commit.
  */
 export async function setOptOuts(
   client: ClientBase,
@@ -39,47 +40,25 @@ export async function setOptOuts(
 }
 
 /** A listed opt-out. */
-export interface OptOut {
-  readonly hash: Buffer;
-  readonly scope: number;
+export interface OptOut extends ListedRecipient {
   /** '' is any. */
   readonly sender: string;
-  readonly trafficClass: string;
   /** The sealed number. */
   readonly number: Buffer;
-  readonly source: string;
-  readonly at: Date;
 }
 
 /** Opt-outs of an account by hash and scope, a page after one of them; with `hashes` only those. */
 export async function listOptOuts(
   pool: Pool,
   account: AccountId,
-  page: {
-    readonly after: Buffer;
-    readonly afterScope: number;
-    readonly limit: number;
-    readonly hashes?: readonly Buffer[] | undefined;
-  },
+  query: RecipientQuery,
 ): Promise<OptOut[]> {
-  const { rows } = await pool.query<{
-    number_hash: Buffer;
-    number: Buffer;
-    scope: number;
-    sender: string;
-    class: string;
-    source: string;
-    at: Date;
-  }>(
-    `select o.number_hash, o.number, o.scope, s.sender, s.class, o.source, o.at
+  const { rows } = await pool.query<OptOut>(
+    `select o.number_hash as hash, o.number, o.scope, s.sender, s.class as "trafficClass", o.source, o.at
      from opt_out o join recipient_scope s on s.id = o.scope
      where o.account = $1 and (o.number_hash, o.scope) > ($2, $3) and o.opted_out
        and ($5::bytea[] is null or o.number_hash = any ($5)) order by o.number_hash, o.scope limit $4`,
-    [account, page.after, page.afterScope, page.limit, page.hashes ?? null],
+    [account, query.after, query.afterScope, query.limit, query.hashes ?? null],
   );
-  return rows.map(({ number_hash, class: trafficClass, ...rest }) => ({
-    hash: number_hash,
-    trafficClass,
-    ...rest,
-  }));
+  return rows;
 }

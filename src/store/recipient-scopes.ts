@@ -38,6 +38,24 @@ export async function readScopes(
   return rows.map(({ id, sender, class: trafficClass }) => ({ id, sender, trafficClass }));
 }
 
+/** An entry of a list as it is listed; its key is (hash, scope). */
+export interface ListedRecipient {
+  readonly hash: Buffer;
+  readonly scope: number;
+  /** '' is any. */
+  readonly trafficClass: string;
+  readonly source: string;
+  readonly at: Date;
+}
+
+/** A page of a list: what comes after one key; with `hashes` only those. */
+export interface RecipientQuery {
+  readonly after: Buffer;
+  readonly afterScope: number;
+  readonly limit: number;
+  readonly hashes: readonly Buffer[] | undefined;
+}
+
 /** How many entries of a list count. */
 export async function countRecipients(
   db: Queryable,

@@ -49,7 +49,7 @@ export function addBulkScope(app: Api, add: (scope: Api) => void): void {
 
 /**
  * The entries of a body. JSON: one, or a list of them under `list`; what stands beside the list holds for each.
- * @param columns of CSV; a first line that begins with the first of them names them anew
+ * @param columns of CSV; a first line that has the name of the first of them names them anew
  * @throws Problem 400 for too many or none
  */
 export function entriesOf(body: unknown, list: string, columns: readonly string[]): Given[] {
@@ -124,11 +124,23 @@ function lineEntries({ type, text }: Lines, columns: readonly string[]): Given[]
     const trimmed = line.trim();
     if (trimmed === '') continue;
     const fields = isCsv ? csvFields(trimmed) : undefined;
-    if (given.length === 0 && fields?.includes(columns[0] ?? '') === true) names = fields;
+    const heading = given.length === 0 ? headingOf(fields, columns) : undefined;
+    if (heading !== undefined) names = heading;
     else
       given.push({ at: `line ${i + 1}`, entry: fields ? named(fields, names) : jsonLine(trimmed) });
   }
   return given;
+}
+
+/** The columns that a first line names, in whatever case; undefined: it is an entry. */
+function headingOf(
+  fields: readonly string[] | undefined,
+  columns: readonly string[],
+): string[] | undefined {
+  const names = fields?.map(
+    (field) => columns.find((name) => name.toLowerCase() === field.toLowerCase()) ?? field,
+  );
+  return names?.includes(columns[0] ?? '') === true ? names : undefined;
 }
 
 /** RFC 4180 without line breaks in fields; ";" parts them as well. */

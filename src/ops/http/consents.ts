@@ -18,7 +18,7 @@ import {
   msisdnOf,
 } from './bulk.ts';
 import { badRequest, conflict } from './problem.ts';
-import { afterOf, afterSchema, nextOf } from './recipient-pages.ts';
+import { recipientPage, recipientQuery } from './recipient-pages.ts';
 
 /** What every node holds in memory at the most: 64 MiB (gateway/recipient-set.ts). */
 const CONSENTS_MAX = 2_000_000;
@@ -40,32 +40,16 @@ function addListing(app: Api, deps: ApiDeps): void {
       schema: {
         summary: 'List the consents of an account with their evidence, or look one number up',
         tags: ['consents'],
-        querystring: z.object({
-          account: z.string().min(1).max(64),
-          number: z.string().max(20).optional(),
-          after: afterSchema,
-          limit: z.coerce.number().int().min(1).max(10_000).default(1000),
-        }),
+        querystring: recipientQuery,
         response: { 200: listSchema },
       },
     },
     async (request) => {
-      const { account, number, after, limit } = request.query;
-      const id = await accountNamed(deps, account);
-      const msisdn = number === undefined ? undefined : msisdnOf(number);
-      if (number !== undefined && msisdn === undefined)
-        throw badRequest('querystring.number: is not international');
-      const hashes = msisdn === undefined ? undefined : hashesOf(deps, msisdn);
-      const rows = await listConsents(deps.pool, id, {
-        ...afterOf(after),
-        limit: limit + 1,
-        hashes,
-      });
-      const shown = rows.slice(0, limit);
-      return {
-        consents: shown.map((row) => bodyOf(deps, account, row)),
-        ...(rows.length > limit && { next: nextOf(shown.at(-1)) }),
-      };
+      const { account } = request.query;
+      const { shown, ...next } = await recipientPage(deps, request.query, (id, query) =>
+        listConsents(deps.pool, id, query),
+      );
+      return { consents: shown.map((row) => bodyOf(deps, account, row)), ...next };
     },
   );
 }

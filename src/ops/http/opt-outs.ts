@@ -17,7 +17,7 @@ import {
   msisdnOf,
 } from './bulk.ts';
 import { badRequest, conflict } from './problem.ts';
-import { afterOf, afterSchema, nextOf } from './recipient-pages.ts';
+import { recipientPage, recipientQuery } from './recipient-pages.ts';
 
 /** The numbers that want no messages of an account: list, add, remove, one or many at once. */
 export function addOptOutRoutes(app: Api, deps: ApiDeps): void {
@@ -35,32 +35,16 @@ function addListing(app: Api, deps: ApiDeps): void {
       schema: {
         summary: 'List the opt-outs of an account, or look one number up',
         tags: ['opt-outs'],
-        querystring: z.object({
-          account: z.string().min(1).max(64).describe('"*": those of all accounts'),
-          number: z.string().max(20).optional(),
-          after: afterSchema,
-          limit: z.coerce.number().int().min(1).max(10_000).default(1000),
-        }),
+        querystring: recipientQuery,
         response: { 200: listSchema },
       },
     },
     async (request) => {
-      const { account, number, after, limit } = request.query;
-      const id = await accountNamed(deps, account);
-      const msisdn = number === undefined ? undefined : msisdnOf(number);
-      if (number !== undefined && msisdn === undefined)
-        throw badRequest('querystring.number: is not international');
-      const hashes = msisdn === undefined ? undefined : hashesOf(deps, msisdn);
-      const rows = await listOptOuts(deps.pool, id, {
-        ...afterOf(after),
-        limit: limit + 1,
-        hashes,
-      });
-      const shown = rows.slice(0, limit);
-      return {
-        optOuts: shown.map((row) => bodyOf(deps, account, row)),
-        ...(rows.length > limit && { next: nextOf(shown.at(-1)) }),
-      };
+      const { account } = request.query;
+      const { shown, ...next } = await recipientPage(deps, request.query, (id, query) =>
+        listOptOuts(deps.pool, id, query),
+      );
+      return { optOuts: shown.map((row) => bodyOf(deps, account, row)), ...next };
     },
   );
 }
