@@ -1,7 +1,7 @@
 import type { MessageId } from './ids.ts';
 import type { EndCause, FaultClass, MessageState } from './message-state.ts';
 import { type Credits, subtract, times, ZERO } from './money.ts';
-import { type CompiledTerms, refundsSegment } from './terms.ts';
+import { type CompiledTerms, type RefundClause, refunds, refundsSegment } from './terms.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -86,12 +86,14 @@ export function isContested(finding: ClaimFinding): boolean {
  * that is. Of several segments only those with a fault in refundOnRequest count, and nothing is given back twice.
  * @param askedAtMs when the request came, which stays what counts however late it is decided
  * @param outage a window that the message failed in
+ * @param destination E.164 digits; '': its content is gone, then no clause about numbers gives anything back
  */
 export function judgeRequest(
   claim: ClaimFacts,
   terms: CompiledTerms,
   askedAtMs: number,
   outage: OutageWindow | undefined,
+  destination: string,
 ): ClaimJudgement {
   const inOutage = outage !== undefined && failsBy(claim.end);
   const fault = inOutage ? 'platform' : claim.end?.fault;
@@ -102,19 +104,27 @@ export function judgeRequest(
   if (claim.wasRefunded) return { ...found, finding: 'alreadyRefunded' };
   if (claim.end === undefined) return { ...found, finding: 'notEnded' };
   if (claim.end.state === 'DELIVRD') return { ...found, finding: 'delivered' };
-  const { covered, owed } = shares(claim, claim.end, terms, terms.refundOnRequest, inOutage);
+  const { covered, owed } = shares(claim, claim.end, terms, {
+    clauses: terms.refundOnRequest,
+    inOutage,
+    destination,
+  });
   if (covered === 0) return { ...found, finding: 'faultNotRefunded' };
   const amount = payable(claim, covered, owed);
   return { ...found, amount, finding: amount > 0n ? 'refundable' : 'alreadyRefunded' };
 }
 
-/** What an outage gives back by itself under refundAutomatic; 0 where the terms do not, or nothing is left. */
-export function judgeOutage(claim: ClaimFacts, terms: CompiledTerms): Credits {
+/**
+ * What an outage gives back by itself under refundAutomatic; 0 where the terms do not, or nothing is left.
+ * @param destination as of {@link judgeRequest}
+ */
+export function judgeOutage(claim: ClaimFacts, terms: CompiledTerms, destination: string): Credits {
   const { end } = claim;
   if (end === undefined || end.state === 'DELIVRD' || claim.wasRefunded || !failsBy(end))
     return ZERO;
-  if (!terms.refundAutomatic.includes('platform')) return ZERO;
-  const { covered, owed } = shares(claim, end, terms, ['platform'], true);
+  if (!refunds(terms.refundAutomatic, 'platform', destination)) return ZERO;
+  const clauses = ['platform'] as const;
+  const { covered, owed } = shares(claim, end, terms, { clauses, inOutage: true, destination });
   return payable(claim, covered, owed);
 }
 
@@ -169,17 +179,26 @@ function shares(
   claim: ClaimFacts,
   end: ClaimedEnd,
   terms: CompiledTerms,
-  faults: readonly FaultClass[],
-  inOutage: boolean,
+  {
+    clauses,
+    inOutage,
+    destination,
+  }: {
+    readonly clauses: readonly RefundClause[];
+    readonly inOutage: boolean;
+    readonly destination: string;
+  },
 ): { covered: number; owed: number } {
   let covered = 0;
   let owed = 0;
   for (let segment = 1; segment <= claim.segments; segment++) {
     const { state, fault } = segmentEnd(end, segment);
     if (state === 'DELIVRD') continue;
-    const isCovered = faults.includes(inOutage && fault !== 'customer' ? 'platform' : fault);
+    const counted = inOutage && fault !== 'customer' ? 'platform' : fault;
+    const isCovered = refunds(clauses, counted, destination);
     if (isCovered) covered++;
-    if (isCovered || refundsSegment(terms, claim.chargeOnDelivery, state, fault)) owed++;
+    if (isCovered || refundsSegment(terms, claim.chargeOnDelivery, state, fault, destination))
+      owed++;
   }
   return { covered, owed };
 }

@@ -5,6 +5,7 @@ import { isCidr } from './cidr.ts';
 import { policySchema } from './policy-schema.ts';
 import { REFUSAL_KEYS } from './refusal.ts';
 import { inboundSchema, networkCode, networkSchema, routeSchema } from './route-schema.ts';
+import { country, prefix } from './rules/parts.ts';
 import {
   COUNT_MAX,
   clearPassword,
@@ -42,6 +43,9 @@ const CERTIFICATES_MAX = 100; // of one system_id: each of its machines, and its
 const KEEP_HOURS = 72; // over a long weekend
 const REPLAY = 1000; // receipts a second of what waited
 const REPLAY_MAX = 10_000;
+const CLAUSES_MAX = 100; // four fault classes, each for several parts of the world
+const COUNTRIES_MAX = 300; // all that there are
+const PREFIXES_MAX = 1000; // every calling code several times
 const DUE_DAYS_MAX = 250; // business days of a year
 const HOLIDAYS_MAX = 500; // of some years
 
@@ -55,14 +59,34 @@ const businessDays = z.strictObject({
   holidays: z.array(z.iso.date('must be a day such as 2026-12-25')).max(HOLIDAYS_MAX).default([]),
 });
 
+const countries = z.array(country).min(1, 'must name a country').max(COUNTRIES_MAX).optional();
+const prefixes = z.array(prefix).min(1, 'must name a prefix').max(PREFIXES_MAX).optional();
+/** A fault class, to any number or to some; see {@link import('./terms.ts').RefundClause}. */
+const refundClause = z.union(
+  [
+    fault,
+    z.strictObject({
+      fault,
+      countries,
+      prefixes,
+      notCountries: countries,
+      notPrefixes: prefixes,
+    }),
+  ],
+  {
+    error:
+      'must be platform, carrier, recipient or customer, or one with where: {fault, countries, prefixes, notCountries, notPrefixes}',
+  },
+);
+
 /** Money rules; see {@link import('./terms.ts').CompiledTerms} for what each means. */
 export const termsSchema = z.strictObject({
   chargeOn: z.enum(['submit', 'delivered']).default('submit'),
   creditValidDays: whole(0, DAYS_MAX).default(365),
   topUpExtendsBalance: z.boolean().default(true),
   topUpMinimum: money.default('0'),
-  refundAutomatic: z.array(fault).default(['platform']),
-  refundOnRequest: z.array(fault).default([]),
+  refundAutomatic: z.array(refundClause).max(CLAUSES_MAX).default(['platform']),
+  refundOnRequest: z.array(refundClause).max(CLAUSES_MAX).default([]),
   reportWithinHours: hours.default(24),
   purchaseRefundWithinHours: hours.default(48),
   onRefusal: z.enum(['refund', 'keep']).default('refund'),

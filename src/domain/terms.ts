@@ -1,6 +1,7 @@
 import type { BusinessCalendar } from './business-days.ts';
 import type { EndCause, FaultClass, MessageState } from './message-state.ts';
 import { type Credits, subtract, times, ZERO } from './money.ts';
+import { countryOf } from './number-country.ts';
 
 /** The money rules of an account, compiled from a `terms` resource. Every number is data, none a constant. */
 export interface CompiledTerms {
@@ -13,8 +14,8 @@ export interface CompiledTerms {
   /** False: each top-up is a lot of its own, the first to expire is the first spent. */
   readonly topUpExtendsBalance: boolean;
   readonly topUpMinimum: Credits;
-  readonly refundAutomatic: readonly RefundableFault[];
-  readonly refundOnRequest: readonly RefundableFault[];
+  readonly refundAutomatic: readonly RefundClause[];
+  readonly refundOnRequest: readonly RefundClause[];
   /** Hours from accept within which a message can be reported. */
   readonly reportWithinHours: number;
   /** Hours from the top-up within which it can be paid back. */
@@ -36,6 +37,41 @@ export interface CompiledTerms {
 
 /** The fault classes that terms can refund. */
 export type RefundableFault = 'platform' | 'carrier' | 'recipient' | 'customer';
+
+/** A fault class that goes back, to whatever number; or only to some. */
+export type RefundClause =
+  | RefundableFault
+  | {
+      readonly fault: RefundableFault;
+      /** Of recipients, ISO 3166-1 alpha-2, and first digits of their numbers: to one of these; absent: to any. */
+      readonly countries?: readonly string[] | undefined;
+      readonly prefixes?: readonly string[] | undefined;
+      /** To none of these. */
+      readonly notCountries?: readonly string[] | undefined;
+      readonly notPrefixes?: readonly string[] | undefined;
+    };
+
+/**
+ * Whether one of the clauses gives a fault back for a message to this number.
+ * @param destination E.164 digits; '': its content is gone, and no clause about numbers applies
+ */
+export function refunds(
+  clauses: readonly RefundClause[],
+  fault: FaultClass,
+  destination: string,
+): boolean {
+  for (const clause of clauses) {
+    if (typeof clause === 'string') {
+      if (clause === fault) return true;
+    } else if (clause.fault === fault && isTo(clause, destination)) return true;
+  }
+  return false;
+}
+
+/** Whether what a fault costs depends on the number: then numbers have to be looked up. */
+export function looksAtNumbers(clauses: readonly RefundClause[]): boolean {
+  return clauses.some((clause) => typeof clause !== 'string');
+}
 
 /** What a message was charged by. */
 export interface ChargedMessage {
@@ -94,17 +130,19 @@ export function correctionOf(posted: EndMoney, word: EndMoney): Credits {
  * Whether the price of one segment goes back when it ends so. Callers count these for `refundableSegments`:
  * a delivered one never, one without a receipt by terms.noReceipt, a failed one by its fault class, and under
  * chargeOn delivered every one that failed.
+ * @param destination E.164 digits; '' where its content is gone
  */
 export function refundsSegment(
   terms: CompiledTerms,
   chargeOnDelivery: boolean,
   state: MessageState,
   fault: FaultClass,
+  destination: string,
 ): boolean {
   if (state === 'DELIVRD') return false;
   if (fault === 'unknown') return terms.noReceipt === 'refund';
   if (chargeOnDelivery) return true;
-  return fault !== 'none' && terms.refundAutomatic.includes(fault);
+  return fault !== 'none' && refunds(terms.refundAutomatic, fault, destination);
 }
 
 function segmentsGivenBack(m: ChargedMessage, end: MessageEnd, terms: CompiledTerms): number {
@@ -126,6 +164,18 @@ function segmentsGivenBack(m: ChargedMessage, end: MessageEnd, terms: CompiledTe
         ? Math.min(refundable, m.segments - 1)
         : Math.max(refundable, 1);
   }
+}
+
+function isTo(clause: Exclude<RefundClause, string>, destination: string): boolean {
+  if (destination === '') return false;
+  const country = countryOf(destination) ?? '';
+  const begins = (prefix: string) => destination.startsWith(prefix);
+  const { countries, prefixes, notCountries, notPrefixes } = clause;
+  const isNamed =
+    (countries === undefined && prefixes === undefined) ||
+    countries?.includes(country) === true ||
+    prefixes?.some(begins) === true;
+  return isNamed && notCountries?.includes(country) !== true && notPrefixes?.some(begins) !== true;
 }
 
 function delivered(m: ChargedMessage, end: MessageEnd): number {

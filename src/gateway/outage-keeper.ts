@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
 import type { MessageId } from '../domain/ids.ts';
 import { judgeOutage, outageOf } from '../domain/refund-claim.ts';
+import { looksAtNumbers } from '../domain/terms.ts';
 import { readClaims } from '../store/claim-facts.ts';
 import {
   keepWalk,
@@ -71,12 +72,19 @@ export class OutageKeeper {
   async #refund({ window }: OutageWalk, ids: readonly MessageId[]): Promise<void> {
     const { pool, observer } = this.#deps;
     const claims = await readClaims(pool, ids);
-    const destinations = await this.#destinations(window.prefix === undefined ? [] : ids);
+    const accounts = this.#deps.catalog().accounts;
+    const needsNumbers =
+      window.prefix !== undefined ||
+      [...claims.values()].some(({ account }) =>
+        looksAtNumbers(accounts.get(account)?.terms.refundAutomatic ?? []),
+      );
+    const destinations = await this.#destinations(needsNumbers ? ids : []);
     for (const claim of claims.values()) {
-      const account = this.#deps.catalog().accounts.get(claim.account);
+      const account = accounts.get(claim.account);
       if (account === undefined) continue;
-      if (outageOf(claim, [window], destinations.get(claim.id)) === undefined) continue;
-      const amount = judgeOutage(claim, account.terms);
+      const destination = destinations.get(claim.id);
+      if (outageOf(claim, [window], destination) === undefined) continue;
+      const amount = judgeOutage(claim, account.terms, destination ?? '');
       if (amount === 0n) continue;
       const refund = { account: claim.account, message: claim.id, amount };
       const given = await refundForOutage(pool, window.id, refund);

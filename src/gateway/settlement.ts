@@ -72,7 +72,8 @@ export function settleByParts(
     const state = stateName(part.state);
     if (worst === undefined || isWorse(part.state, worst.state)) worst = part;
     if (isSuccess(state)) delivered += segmentsOfPart;
-    if (refundsSegment(terms, message.chargeOnDelivery, state, faultClassName(part.fault)))
+    const fault = faultClassName(part.fault);
+    if (refundsSegment(terms, message.chargeOnDelivery, state, fault, message.destination))
       refundableSegments += segmentsOfPart;
   }
   if (worst === undefined) throw new Error('a message has at least one part');
@@ -111,9 +112,9 @@ export function settleWhole(
   nowMs: number,
   told?: (verdict: SettleVerdict) => void,
 ): Settlement {
-  const refundableSegments = refundsSegment(terms, message.chargeOnDelivery, state, fault)
-    ? message.segments
-    : 0;
+  const { chargeOnDelivery, destination, segments } = message;
+  const isRefundable = refundsSegment(terms, chargeOnDelivery, state, fault, destination);
+  const refundableSegments = isRefundable ? segments : 0;
   const money = moneyAtEnd(message, { state, fault, cause, refundableSegments }, terms);
   return {
     message,

@@ -11,7 +11,7 @@ import {
   judgeRequest,
   outageOf,
 } from '../domain/refund-claim.ts';
-import type { CompiledTerms } from '../domain/terms.ts';
+import { type CompiledTerms, looksAtNumbers } from '../domain/terms.ts';
 import { findAccountId } from '../store/accounts.ts';
 import { readClaims, type StoredClaim } from '../store/claim-facts.ts';
 import { findNamed } from '../store/find-message.ts';
@@ -42,7 +42,7 @@ const TRIES_SHOWN = 10;
 /** What requests are judged with. */
 export interface ClaimDeps {
   readonly pool: Pool;
-  /** Numbers of messages whose content is there; asked only while an outage names a prefix. */
+  /** Numbers of messages whose content is there; asked only while an outage or the terms speak of numbers. */
   destinationsOf(ids: readonly MessageId[]): Promise<ReadonlyMap<MessageId, string>>;
 }
 
@@ -243,15 +243,18 @@ async function judgeFor(
   const terms = await termsOf(client, account);
   const windows = await readWindows(client);
   const carriers = await carrierNames(client);
-  const needsNumbers = windows.some((window) => window.prefix !== undefined);
+  const needsNumbers =
+    windows.some((window) => window.prefix !== undefined) ||
+    looksAtNumbers([...terms.refundAutomatic, ...terms.refundOnRequest]);
   return async (ids, askedAtMs) => {
     const claims = await readClaims(client, ids);
     const numbers: ReadonlyMap<MessageId, string> = needsNumbers
       ? await deps.destinationsOf(ids)
       : new Map();
     return [...claims.values()].map((claim) => {
-      const outage = outageOf(claim, windows, numbers.get(claim.id));
-      const judged = judgeRequest(claim, terms, askedAtMs, outage);
+      const number = numbers.get(claim.id);
+      const outage = outageOf(claim, windows, number);
+      const judged = judgeRequest(claim, terms, askedAtMs, outage, number ?? '');
       return { claim, judged, evidence: evidenceOf(claim, judged, carriers) };
     });
   };

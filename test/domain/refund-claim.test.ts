@@ -11,6 +11,7 @@ import {
 import type { CompiledTerms } from '../../src/domain/terms.ts';
 
 const HOUR_MS = 3_600_000;
+const TO = '923001234567';
 const terms: CompiledTerms = {
   name: 'asked',
   version: 1,
@@ -67,38 +68,64 @@ const outage = {
 
 describe('judgeRequest', () => {
   it('pays only the segments with a fault that is refunded on request', () => {
-    expect(judgeRequest(claim(), terms, HOUR_MS, undefined)).toMatchObject({
+    expect(judgeRequest(claim(), terms, HOUR_MS, undefined, TO)).toMatchObject({
       finding: 'refundable',
       amount: 10n,
     });
   });
 
   it('pays in an outage all that failed, less what went back', () => {
-    expect(judgeRequest(claim(), terms, HOUR_MS, outage)).toMatchObject({
+    expect(judgeRequest(claim(), terms, HOUR_MS, outage, TO)).toMatchObject({
       ...{ finding: 'refundable', amount: 20n, fault: 'platform', outage: 3 },
     });
     const whole = claim({ givenBack: credits(30n) });
-    expect(judgeRequest(whole, terms, HOUR_MS, outage).finding).toBe('alreadyRefunded');
+    expect(judgeRequest(whole, terms, HOUR_MS, outage, TO).finding).toBe('alreadyRefunded');
   });
 
   it('takes the last moment of the window, and nothing after it', () => {
-    expect(judgeRequest(claim(), terms, 24 * HOUR_MS, undefined).finding).toBe('refundable');
-    expect(judgeRequest(claim(), terms, 24 * HOUR_MS + 1, undefined).finding).toBe('tooLate');
+    expect(judgeRequest(claim(), terms, 24 * HOUR_MS, undefined, TO).finding).toBe('refundable');
+    expect(judgeRequest(claim(), terms, 24 * HOUR_MS + 1, undefined, TO).finding).toBe('tooLate');
   });
 
   it('does not blame an outage for what the customer or his account ended', () => {
     const { end } = claim();
     const stopped = end && { ...end, cause: 'refusedLater' as const };
-    expect(judgeRequest(claim({ end: stopped }), terms, HOUR_MS, outage).outage).toBeUndefined();
+    expect(
+      judgeRequest(claim({ end: stopped }), terms, HOUR_MS, outage, TO).outage,
+    ).toBeUndefined();
+  });
+});
+
+describe('judgeRequest with clauses about numbers', () => {
+  // P5.6: no refund for international failures caused by carriers, from a provider at home in Pakistan.
+  const home: CompiledTerms = {
+    ...terms,
+    refundAutomatic: [],
+    refundOnRequest: ['platform', { fault: 'carrier', countries: ['PK'] }],
+  };
+  const failed = claim({ givenBack: credits(0n) });
+
+  it('refunds a fault of the carrier at home and not abroad', () => {
+    expect(judgeRequest(failed, home, HOUR_MS, undefined, TO).amount).toBe(20n);
+    expect(judgeRequest(failed, home, HOUR_MS, undefined, '12025550100').amount).toBe(10n);
+  });
+
+  it('counts an outage as the platform fault that it is, wherever the number', () => {
+    const abroad = { ...outage, prefix: undefined };
+    expect(judgeRequest(failed, home, HOUR_MS, abroad, '12025550100').amount).toBe(30n);
+  });
+
+  it('gives nothing back by a clause about numbers when the number is gone', () => {
+    expect(judgeRequest(failed, home, HOUR_MS, undefined, '').amount).toBe(10n);
   });
 });
 
 describe('judgeOutage', () => {
   it('gives back by itself only where refundAutomatic has platform', () => {
-    expect(judgeOutage(claim(), terms)).toBe(0n);
+    expect(judgeOutage(claim(), terms, TO)).toBe(0n);
     const automatic: CompiledTerms = { ...terms, refundAutomatic: ['platform'] };
-    expect(judgeOutage(claim({ givenBack: credits(10n) }), automatic)).toBe(20n);
-    expect(judgeOutage(claim({ wasRefunded: true }), automatic)).toBe(0n);
+    expect(judgeOutage(claim({ givenBack: credits(10n) }), automatic, TO)).toBe(20n);
+    expect(judgeOutage(claim({ wasRefunded: true }), automatic, TO)).toBe(0n);
   });
 });
 

@@ -12,6 +12,8 @@ import {
   type CompiledTerms,
   correctionOf,
   moneyAtEnd,
+  type RefundClause,
+  refunds,
   refundsSegment,
 } from '../../src/domain/terms.ts';
 
@@ -35,6 +37,7 @@ const terms: CompiledTerms = {
   onViolation: { suspendAfter: 3, forfeitBalance: false },
 };
 
+const TO = '923001234567';
 const UNIT = credits(50_000n);
 
 function charged(segments: number, chargeOnDelivery: boolean) {
@@ -50,7 +53,7 @@ function endOf(
   own: CompiledTerms,
   chargeOnDelivery: boolean,
 ) {
-  const refundableSegments = refundsSegment(own, chargeOnDelivery, state, fault) ? segments : 0;
+  const refundableSegments = refundsSegment(own, chargeOnDelivery, state, fault, TO) ? segments : 0;
   return { state, fault, cause, refundableSegments };
 }
 
@@ -292,7 +295,35 @@ describe('refundsSegment', () => {
       ...terms,
       refundAutomatic: ['platform', 'carrier', 'recipient', 'customer'] as const,
     };
-    expect(refundsSegment(generous, false, 'DELIVRD', 'platform')).toBe(false);
-    expect(refundsSegment(generous, true, 'DELIVRD', 'none')).toBe(false);
+    expect(refundsSegment(generous, false, 'DELIVRD', 'platform', TO)).toBe(false);
+    expect(refundsSegment(generous, true, 'DELIVRD', 'none', TO)).toBe(false);
+  });
+});
+
+describe('refunds', () => {
+  const back = (clause: RefundClause, destination: string) =>
+    refunds(['recipient', clause], 'carrier', destination);
+  const [PK, US, CA] = ['923001234567', '12025550100', '14165550100'];
+
+  it('knows countries by their numbering plans, those that share a calling code too', () => {
+    expect(back({ fault: 'carrier', countries: ['PK', 'CA'] }, PK)).toBe(true);
+    expect(back({ fault: 'carrier', countries: ['PK', 'CA'] }, CA)).toBe(true);
+    expect(back({ fault: 'carrier', countries: ['PK', 'CA'] }, US)).toBe(false);
+    expect(back({ fault: 'carrier', notCountries: ['PK'] }, PK)).toBe(false);
+    expect(back({ fault: 'carrier', notCountries: ['PK'] }, US)).toBe(true);
+  });
+
+  it('takes prefixes beside countries, and leaves out whatever is named so', () => {
+    const clause = { fault: 'carrier', countries: ['PK'], prefixes: ['1202'] } as const;
+    expect(back(clause, PK)).toBe(true);
+    expect(back(clause, US)).toBe(true);
+    expect(back(clause, CA)).toBe(false);
+    expect(back({ ...clause, notPrefixes: ['92300'] }, PK)).toBe(false);
+  });
+
+  it('speaks of its own fault alone, and of no number that is not known', () => {
+    expect(back({ fault: 'platform', countries: ['PK'] }, PK)).toBe(false);
+    expect(back({ fault: 'carrier', notCountries: ['PK'] }, '')).toBe(false);
+    expect(refunds(['carrier'], 'carrier', '')).toBe(true);
   });
 });

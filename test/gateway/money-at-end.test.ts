@@ -19,6 +19,8 @@ const TERMS = {
   unreceipted: { refundAutomatic: [], noReceipt: 'refund' },
   delivered: { chargeOn: 'delivered', refundAutomatic: [], noReceipt: 'keep' },
   deliveredOnly: { chargeOn: 'delivered', refundAutomatic: [], noReceipt: 'refund' },
+  home: { refundAutomatic: ['platform', { fault: 'carrier', countries: ['US'] }] },
+  abroad: { refundAutomatic: ['platform', { fault: 'carrier', notCountries: ['US'] }] },
 } as const;
 type Terms = keyof typeof TERMS;
 
@@ -162,6 +164,11 @@ describe('the end of a message charged at its submit', () => {
       fault: 'recipient',
       back: true,
     },
+    // P5.6: 1202 is Washington.
+    { end: REJECTD, terms: 'home', state: 'REJECTD', fault: 'carrier', back: true },
+    { end: REJECTD, terms: 'abroad', state: 'REJECTD', fault: 'carrier', back: false },
+    { end: REFUSED, terms: 'home', state: 'REJECTD', fault: 'carrier', back: true },
+    { end: REFUSED, terms: 'abroad', state: 'REJECTD', fault: 'carrier', back: false },
   ];
 
   it.each(rows)('$end under $terms: $state by $fault, given back: $back', async (row) => {
