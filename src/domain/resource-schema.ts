@@ -81,6 +81,9 @@ const refundClause = z.union(
 
 /** Money rules; see {@link import('./terms.ts').CompiledTerms} for what each means. */
 export const termsSchema = z.strictObject({
+  /** Where these terms come from, and of which day: published ones differ and change. */
+  source: z.string().max(500).optional(),
+  sourceDate: z.iso.date().optional(),
   chargeOn: z.enum(['submit', 'delivered']).default('submit'),
   creditValidDays: whole(0, DAYS_MAX).default(365),
   topUpExtendsBalance: z.boolean().default(true),
@@ -89,6 +92,7 @@ export const termsSchema = z.strictObject({
   refundOnRequest: z.array(refundClause).max(CLAUSES_MAX).default([]),
   reportWithinHours: hours.default(24),
   purchaseRefundWithinHours: hours.default(48),
+  purchaseRefundOf: z.enum(['unspent', 'unused']).default('unspent'),
   onRefusal: z.enum(['refund', 'keep']).default('refund'),
   noReceipt: z.enum(['keep', 'refund']).default('keep'),
   refundIntoExpired: z

@@ -20,6 +20,8 @@ export interface CompiledTerms {
   readonly reportWithinHours: number;
   /** Hours from the top-up within which it can be paid back. */
   readonly purchaseRefundWithinHours: number;
+  /** What of a top-up is paid back: what is unspent of it, or only one of which nothing is spent. */
+  readonly purchaseRefundOf: 'unspent' | 'unused';
   /** Suspended, terminated, or refused by a moderator. */
   readonly onRefusal: 'refund' | 'keep';
   readonly noReceipt: 'keep' | 'refund';

@@ -234,6 +234,8 @@ export interface LockedAccount {
   readonly minimum: bigint;
   readonly minimumText: string;
   readonly purchaseRefundWithinHours: number;
+  /** Only a top-up of which nothing is spent is paid back. */
+  readonly purchaseRefundWhole: boolean;
 }
 
 /** The lock of the balance row comes first: of two calls with one reference the second then sees the first's entry. */
@@ -251,12 +253,14 @@ export async function lockForPosting(
     minimum: string | null;
     minimum_micro: string;
     refund_hours: number;
+    refund_whole: boolean;
   }>(
     `select a.id, a.status, credit_end(a.id) as credit_end, b.own_lot is not null as lots,
        coalesce((a.spec->>'trial')::boolean, false) as trial,
        coalesce((t.spec->>'topUpExtendsBalance')::boolean, true) as extends, t.spec->>'topUpMinimum' as minimum,
        (coalesce((t.spec->>'topUpMinimum')::numeric, 0) * 1000000)::bigint::text as minimum_micro,
-       coalesce((t.spec->>'purchaseRefundWithinHours')::float8, 0) as refund_hours
+       coalesce((t.spec->>'purchaseRefundWithinHours')::float8, 0) as refund_hours,
+       coalesce(t.spec->>'purchaseRefundOf' = 'unused', false) as refund_whole
      from balance b join account a on a.id = b.account
        left join resource t on t.kind = 'terms' and t.name = a.spec->>'terms'
      where a.name = $1 and b.side = 0 for no key update of b`,
@@ -274,6 +278,7 @@ export async function lockForPosting(
       minimum: BigInt(row.minimum_micro),
       minimumText: row.minimum ?? '0',
       purchaseRefundWithinHours: row.refund_hours,
+      purchaseRefundWhole: row.refund_whole,
     }
   );
 }

@@ -20,7 +20,13 @@ export interface PurchaseRefund extends Posting {
 /** Why a purchase is not paid back. */
 export type PurchaseRefundRefusal =
   | {
-      readonly refused: 'noSuchAccount' | 'noSuchTopUp' | 'otherPosting' | 'nothingLeft' | 'trial';
+      readonly refused:
+        | 'noSuchAccount'
+        | 'noSuchTopUp'
+        | 'otherPosting'
+        | 'nothingLeft'
+        | 'used'
+        | 'trial';
     }
   | { readonly refused: 'tooLate'; readonly withinHours: number; readonly toppedUpAt: Date };
 
@@ -28,7 +34,8 @@ export type PurchaseRefundRefusal =
  * Pays back what is unspent of a top-up, within terms.purchaseRefundWithinHours of it: an entry `purchase_refund` takes
  * the credits. With lots that is what its lot has, else credit is spent in the order in which it came. Once per
  * reference; a second one for the same top-up finds what is left then. Where one balance had its expiry from this top-up
- * and all of it is paid back, the expiry is again that of the top-up before.
+ * and all of it is paid back, the expiry is again that of the top-up before. Where terms.purchaseRefundOf is `unused` a
+ * top-up of which anything is spent or reserved is not paid back at all; what refunds gave back to it is not spent.
  */
 export async function refundPurchase(
   pool: Pool,
@@ -51,6 +58,7 @@ export async function refundPurchase(
     await client.query('select expire_credit($1)', [account.id]);
     const left = await leftOf(client, account.id, purchase.id);
     if (left <= 0n) return { refused: 'nothingLeft' };
+    if (account.purchaseRefundWhole && left < purchase.credits) return { refused: 'used' };
     const posted = await payBack(client, account, purchase, left, wanted);
     await auditPosting(client, wanted, 'account.purchaseRefund', posted.amount, wanted.reason);
     return posted;
@@ -62,6 +70,8 @@ interface TopUpRow {
   readonly lot: number | null;
   readonly at: Date;
   readonly ageHours: number;
+  /** Micro-credits. */
+  readonly credits: bigint;
 }
 
 async function findTopUp(
@@ -69,14 +79,15 @@ async function findTopUp(
   accountId: number,
   reference: string,
 ): Promise<TopUpRow | undefined> {
-  const { rows } = await client.query<TopUpRow>(
-    `select t.id::text, coalesce(e.lot, b.own_lot) as lot, t.at,
+  const { rows } = await client.query<Omit<TopUpRow, 'credits'> & { readonly credits: string }>(
+    `select t.id::text, coalesce(e.lot, b.own_lot) as lot, t.at, t.credits::text,
        (extract(epoch from now() - t.at) / 3600)::float8 as "ageHours"
      from top_up t join ledger_entry e on e.id = t.entry join balance b on b.account = t.account and b.side = 0
      where t.account = $1 and t.reference = $2`,
     [accountId, reference],
   );
-  return rows[0];
+  const row = rows[0];
+  return row && { ...row, credits: BigInt(row.credits) };
 }
 
 /** A second call with a reference is the first one, if it was for the same top-up. */

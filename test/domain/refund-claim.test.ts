@@ -23,6 +23,7 @@ const terms: CompiledTerms = {
   refundOnRequest: ['platform'],
   reportWithinHours: 24,
   purchaseRefundWithinHours: 48,
+  purchaseRefundOf: 'unspent',
   onRefusal: 'refund',
   noReceipt: 'keep',
   refundIntoExpired: 'forfeit',

@@ -29,6 +29,7 @@ const terms: CompiledTerms = {
   refundOnRequest: [],
   reportWithinHours: 24,
   purchaseRefundWithinHours: 48,
+  purchaseRefundOf: 'unspent',
   onRefusal: 'refund',
   noReceipt: 'keep',
   refundIntoExpired: 'forfeit',

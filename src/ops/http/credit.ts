@@ -22,7 +22,7 @@ function addPurchaseRefunds(app: Api, deps: ApiDeps): void {
         summary: 'Pay back what is unspent of a top-up',
         description:
           'Within purchaseRefundWithinHours of the terms from the top-up on, later 409. What was used of it is not ' +
-          'paid back, and nothing of one that is used up.',
+          'paid back, and nothing of one that is used up, or used at all where purchaseRefundOf is unused.',
         tags: ['money'],
         params: nameParams,
         body: z.strictObject({ topUpReference: reference, reference, reason }),
@@ -117,6 +117,11 @@ function refusal(name: string, topUp: string, result: PurchaseRefundRefusal): Pr
       return conflict('reference-taken', 'this reference was posted with another kind or top-up');
     case 'nothingLeft':
       return conflict('nothing-left', `nothing of ${topUp} is left: used credit is not paid back`);
+    case 'used':
+      return conflict(
+        'used',
+        `${topUp} was used: by the terms only an unused purchase is paid back`,
+      );
     case 'trial':
       return conflict('trial-account', `${name} is a trial account: its credit was not bought`);
     case 'tooLate':

@@ -5,9 +5,11 @@ const RESOURCES = `
 tariffs: {standard: {"*": "0.05"}}
 terms:
   lots: {topUpExtendsBalance: false, creditValidDays: 10, purchaseRefundWithinHours: 48, topUpMinimum: "1"}
+  packages: {topUpExtendsBalance: false, purchaseRefundOf: unused}
 accounts:
   - {name: acme, tariff: standard, terms: lots, credit: "10", creditLine: "2.5"}
   - {name: tryout, tariff: standard, terms: lots, credit: "1", trial: true}
+  - {name: packs, tariff: standard, terms: packages, credit: "10"}
 `;
 
 let ops: OpsBench;
@@ -62,6 +64,22 @@ describe('POST /v1/accounts/{name}/purchase-refunds', () => {
     const again = await post('acme', 'purchase-refunds', body);
     expect(again.status).toBe(200);
     expect(again.json).toMatchObject({ existing: true, available: '10' });
+  });
+
+  it('pays back only an unused one where the terms say so', async () => {
+    await post('packs', 'top-ups', { credits: '5', reference: 'package 2' });
+    const wanted = { reference: 'credit note 1', reason: 'withdrawn' };
+    // As if a message of 0.05 had been paid for from the first package.
+    await ops.pool.query(
+      `select post_lot(l.account, 0, l.id, 'charge', -50000, 0, p_cause => 'submit')
+       from lot l join account a on a.id = l.account where a.name = 'packs' and l.reference = 'opening'`,
+    );
+    const used = await post('packs', 'purchase-refunds', { ...wanted, topUpReference: 'opening' });
+    expect([used.status, used.json.type]).toEqual([409, 'urn:smppgate:problem:used']);
+    const unused = { ...wanted, topUpReference: 'package 2' };
+    expect((await post('packs', 'purchase-refunds', unused)).json).toMatchObject({
+      ...{ kind: 'purchase_refund', credits: '-5', available: '9.95' },
+    });
   });
 
   it('says why it does not', async () => {
