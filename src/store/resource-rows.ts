@@ -65,16 +65,33 @@ export async function readResourceVersion<K extends ResourceKind>(
 }
 
 /** The terms that an account has now. */
-export async function readTermsOf(
+export function readTermsOf(
   db: Queryable,
   account: string,
 ): Promise<StoredResource<SpecOf['terms']> | undefined> {
+  return readOf(db, 'terms', 'terms', account);
+}
+
+/** The policy of an account by its name; undefined where there is no such account, or the policy is a built-in one. */
+export function readPolicyOf(
+  db: Queryable,
+  account: string,
+): Promise<StoredResource<SpecOf['policies']> | undefined> {
+  return readOf(db, 'policies', 'policy', account);
+}
+
+async function readOf<K extends 'terms' | 'policies'>(
+  db: Queryable,
+  kind: K,
+  key: string,
+  account: string,
+): Promise<StoredResource<SpecOf[K]> | undefined> {
   const { rows } = await db.query<{ id: number; name: string; version: number; spec: unknown }>(
-    `select r.id, r.name, r.version, r.spec from account a join resource r on r.kind = 'terms' and r.name = a.spec->>'terms'
+    `select r.id, r.name, r.version, r.spec from account a join resource r on r.kind = $2 and r.name = a.spec->>$3
      where a.name = $1`,
-    [account],
+    [account, kind, key],
   );
-  return rows[0] && { ...rows[0], spec: readStoredSpec('terms', rows[0].spec) };
+  return rows[0] && { ...rows[0], spec: readStoredSpec(kind, rows[0].spec) };
 }
 
 /** One line of a resource's history. */

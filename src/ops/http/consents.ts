@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import type { AccountId } from '../../domain/ids.ts';
+import type { CONSENT_EVIDENCE } from '../../domain/rules/consent.ts';
 import { instant } from '../../domain/schema-parts.ts';
 import { writeAudit } from '../../store/audit.ts';
 import { type Consent, listConsents, setConsents } from '../../store/consents.ts';
 import { inTransaction } from '../../store/pool.ts';
 import { countRecipients, scopeIds } from '../../store/recipient-scopes.ts';
+import { readPolicyOf } from '../../store/resource-rows.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
 import {
   accountNamed,
@@ -65,7 +67,7 @@ function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
         `JSON: one consent, or a list of \`consents\`; application/x-ndjson: one a line; text/csv: ` +
         `\`${COLUMNS.join(',')}\` a line, with the account in the query. At most ${ENTRIES_MAX}; all or nothing. ` +
         'Without `class` a consent is about all messages of the account. `changed` are those that are new, other than ' +
-        'before, or withdrawn.',
+        'before, or withdrawn. What the `evidence` of a consent rule of the account names must be there.',
       tags: ['consents'],
       querystring: z.object({ account: z.string().min(1).max(64).optional() }),
       response: { 200: z.object({ account: z.string(), changed: z.int() }) },
@@ -76,8 +78,9 @@ function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
       const account = query.account ?? accountIn(entries[0]?.entry);
       if (account === undefined || account === EVERY_ACCOUNT)
         throw badRequest('account: needs the name of an account');
-      const consents = eachChecked(entries, (entry) => consentOf(entry, account));
       const id = await accountNamed(deps, account);
+      const needed = given ? await evidenceNeeded(deps, account) : [];
+      const consents = eachChecked(entries, (entry) => consentOf(entry, account, needed));
       const changed = await set(deps, actorOf(request), { account, id }, consents, given);
       return { account, changed };
     },
@@ -137,6 +140,8 @@ const entrySchema = z.strictObject({
   evidence: z.string().max(2_000).optional().describe('kept sealed, with the number'),
 });
 
+type Evidence = (typeof CONSENT_EVIDENCE)[number];
+
 interface Given extends z.output<typeof entrySchema> {
   readonly msisdn: string;
 }
@@ -146,7 +151,17 @@ function accountIn(entry: unknown): string | undefined {
   return typeof entry.account === 'string' ? entry.account : undefined;
 }
 
-function consentOf(entry: unknown, account: string): Given | { readonly wrong: string } {
+/** What the rules of an account's policy ask of a consent. */
+async function evidenceNeeded(deps: ApiDeps, account: string): Promise<readonly Evidence[]> {
+  const policy = await readPolicyOf(deps.pool, account);
+  return [...new Set(policy?.spec.rules.flatMap((rule) => rule.consent?.evidence ?? []))];
+}
+
+function consentOf(
+  entry: unknown,
+  account: string,
+  needed: readonly Evidence[],
+): Given | { readonly wrong: string } {
   const parsed = entrySchema.safeParse(entry);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -154,6 +169,9 @@ function consentOf(entry: unknown, account: string): Given | { readonly wrong: s
   }
   if (parsed.data.account !== undefined && parsed.data.account !== account)
     return { wrong: 'is of another account than the first' };
+  const { data } = parsed;
+  const lacks = needed.filter((field) => (data[field] ?? '') === '');
+  if (lacks.length > 0) return { wrong: `needs ${lacks.join(', ')} by the policy of ${account}` };
   const msisdn = msisdnOf(parsed.data.number);
   return msisdn === undefined
     ? { wrong: 'has no international number' }

@@ -142,6 +142,23 @@ describe('/v1/consents', () => {
     expect(await audited('consents.withdraw')).toEqual([[account, { changed: 2 }]]);
   });
 
+  it('takes none without the evidence that a rule of the account asks for', async () => {
+    const policies = `policies: {open: {rules: []}, strict: {rules: [{consent: {evidence: [textVersion, source]}}]}}`;
+    await ops.request('PUT', '/v1/resources', policies, { 'content-type': 'application/yaml' });
+    await ops.request('PATCH', `/v1/accounts/${account}`, { policy: 'strict' });
+    const consent = { account, number: '966500000009' };
+    const bare = await ops.request('PUT', '/v1/consents', { ...consent, source: '' });
+    expect(bare).toMatchObject({
+      status: 400,
+      json: { errors: [{ message: expect.stringContaining('textVersion, source') }] },
+    });
+    const whole = { ...consent, source: 'shop', textVersion: '7' };
+    expect((await ops.request('PUT', '/v1/consents', whole)).json.changed).toBe(1);
+    // Withdrawing needs none.
+    expect((await ops.request('DELETE', '/v1/consents', consent)).json.changed).toBe(1);
+    await ops.request('PATCH', `/v1/accounts/${account}`, { policy: null });
+  });
+
   it.each([
     [{ account: undefined }, 400],
     [{ account: '*' }, 400],
