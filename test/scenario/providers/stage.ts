@@ -56,6 +56,7 @@ export class Provider {
   readonly #folder: GuardedFolder = guardedFolder();
   readonly #database: TestDatabase;
   readonly #esmes: Esme[] = [];
+  readonly #others: TestDaemon[] = [];
   #customers = 0;
 
   /** @param exchange changes single values of the file before it is applied */
@@ -118,6 +119,19 @@ export class Provider {
     await this.http('PUT', '/v1/consents', { account, consents });
   }
 
+  /** An account of the file itself, whose passwords `exchange` made {@link PASSWORD}. */
+  own(name: string, systemId?: string): Customer {
+    return new Customer(this, name, systemId);
+  }
+
+  /** Another node on the same database, until the stage ends. */
+  async beside(): Promise<TestDaemon> {
+    const folder = join(this.#folder.path, `node${this.#others.length + 2}`);
+    const daemon = await TestDaemon.start({ folder, databaseUrl: this.#database.url });
+    this.#others.push(daemon);
+    return daemon;
+  }
+
   /** The HTTP API with the administrator's token; parsed. @throws with status and answer when it is an error */
   async http<T = Record<string, unknown>>(method: string, path: string, body?: object): Promise<T> {
     const answer = await fetch(`${this.daemon.httpUrl}${path}`, {
@@ -173,15 +187,19 @@ export class Provider {
   }
 
   /** A session of a customer, which ends with the stage. */
-  async bind(systemId: string, as: 'transceiver' | 'transmitter' | 'receiver' = 'transceiver') {
-    const esme = await Esme.bind(this.daemon.smppPort, { systemId, as });
+  async bind(
+    systemId: string,
+    as: 'transceiver' | 'transmitter' | 'receiver' = 'transceiver',
+    daemon = this.daemon,
+  ) {
+    const esme = await Esme.bind(daemon.smppPort, { systemId, as });
     this.#esmes.push(esme);
     return esme;
   }
 
   async close(): Promise<void> {
     for (const esme of this.#esmes) await esme.cut();
-    await this.#daemon?.stop();
+    await Promise.all([...this.#others, this.#daemon].map((daemon) => daemon?.stop()));
     for (const carrier of this.carriers.values()) await carrier.down();
     await this.#database.drop();
     await this.#folder.release();
@@ -230,17 +248,19 @@ export interface Ending {
 export class Customer {
   readonly provider: Provider;
   readonly name: string;
+  readonly #systemId: string;
   #esme: Esme | undefined;
 
-  constructor(provider: Provider, name: string) {
+  constructor(provider: Provider, name: string, systemId = name) {
     this.provider = provider;
     this.name = name;
+    this.#systemId = systemId;
   }
 
   /** Its session; a new one when the last was closed. */
   async esme(): Promise<Esme> {
     if (this.#esme === undefined || this.#esme.closed)
-      this.#esme = await this.provider.bind(this.name);
+      this.#esme = await this.provider.bind(this.#systemId);
     return this.#esme;
   }
 
