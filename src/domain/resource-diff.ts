@@ -76,18 +76,20 @@ export function diffResources(
   const changes: ResourceChange[] = [];
   const result: { -readonly [K in ResourceKind]: ResourceSet[K] } = { ...current };
   for (const kind of RESOURCE_KINDS) diffKind(kind, current, next, matches, changes, result);
+  const openings = openingsOf(current, next);
   const errors = [
     ...danglingErrors(current, result),
     ...systemIdErrors(result.accounts),
     ...saltErrors(next, result),
     ...costErrors(result),
     ...priceErrors(current, changes, options),
+    ...openingErrors(openings, result),
   ];
   if (errors.length > 0) return { errors };
   return {
     ok: {
       changes: inStoringOrder(changes),
-      openings: openingsOf(current, next),
+      openings,
       notInFile: leftOut(current, next),
       result,
     },
@@ -259,6 +261,21 @@ function openingsOf(current: ResourceSet, next: ResourceFile): ReadonlyMap<strin
     if (typeof parsed === 'bigint' && parsed > ZERO) openings.set(name, parsed);
   }
   return openings;
+}
+
+/** An opening credit is a top-up: the terms' smallest one holds for it. */
+function openingErrors(
+  openings: ReadonlyMap<string, Credits>,
+  { accounts, terms }: ResourceSet,
+): DiffError[] {
+  return [...openings].flatMap(([name, opening]) => {
+    const minimum = terms.get(accounts.get(name)?.terms ?? '')?.topUpMinimum ?? '0';
+    const parsed = parseCredits(minimum);
+    if (typeof parsed !== 'bigint' || opening >= parsed) return [];
+    const path = ['accounts', name, 'credit'];
+    const message = `must be at least ${minimum}, the topUpMinimum of its terms`;
+    return [{ path, key: keyText(path), message }];
+  });
 }
 
 function leftOut(current: ResourceSet, next: ResourceFile): string[] {

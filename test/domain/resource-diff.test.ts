@@ -41,6 +41,15 @@ describe('diffResources', () => {
     expect([...diff.openings]).toEqual([]);
   });
 
+  it('refuses an opening credit below the smallest top-up of its terms', async () => {
+    const text = EXAMPLE.replace('topUpMinimum: "0"', 'topUpMinimum: "1000.5"');
+    expect(text).not.toBe(EXAMPLE);
+    expect(errorsOf(emptyResourceSet(), text)).toEqual([
+      'accounts.acme.credit must be at least 1000.5, the topUpMinimum of its terms',
+    ]);
+    expect(errorsOf(await applied(parsed(EXAMPLE)), text)).toEqual([]);
+  });
+
   it('touches only the kinds in the file', async () => {
     const stored = await applied(parsed(MINIMAL));
     const diff = diffOf(stored, 'tariffs: {t: {"*": "0.2"}, extra: {"*": "1"}}');
