@@ -18,7 +18,7 @@ export interface CompiledTerms {
   readonly refundOnRequest: readonly RefundClause[];
   /** Hours from accept within which a message can be reported. */
   readonly reportWithinHours: number;
-  /** Hours from the top-up within which it can be paid back. */
+  /** Hours from the top-up within which it can be paid back; 0: never. */
   readonly purchaseRefundWithinHours: number;
   /** What of a top-up is paid back: what is unspent of it, or only one of which nothing is spent. */
   readonly purchaseRefundOf: 'unspent' | 'unused';
