@@ -1,6 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
-import type { AccountId, EpochId } from '../domain/ids.ts';
-import { readSnapshot } from './snapshot.ts';
+import type { AccountId, EpochId, MessageId } from '../domain/ids.ts';
+import { type Queryable, readSnapshot } from './snapshot.ts';
 
 /** Sessions and counts are kept this long after their end: a dispute about a bill of last quarter can be settled. */
 export const HISTORY_KEPT_MS = 90 * 86_400_000;
@@ -146,6 +146,38 @@ interface StoredRecord extends Omit<BindRecord, 'side'> {
 }
 
 const SIDES: readonly BindSide[] = ['customer', 'carrier'];
+
+/** A session that could send when a message came. */
+export interface SessionThen {
+  readonly session: number;
+  readonly address: string;
+  readonly port: number;
+  readonly boundAs: string;
+  readonly boundAt: Date;
+  readonly endedAt: Date | null;
+}
+
+/**
+ * The sessions of a message's system_id that were bound to its node when it was accepted: it came over one of them. A
+ * session's row is a second or two behind, and kept as long as the history is. At most 100.
+ */
+export async function sessionsAtAccept(
+  db: Queryable,
+  id: MessageId,
+  acceptedAt: Date,
+): Promise<SessionThen[]> {
+  const { rows } = await db.query<SessionThen>(
+    `select s.session::float8 as session, s.address, s.port, s.bound_as as "boundAs", s.bound_at as "boundAt",
+       s.ended_at as "endedAt"
+     from message m join bind b on b.id = m.bind
+       join bind_session s on s.epoch = m.epoch and s.side = 0 and s.peer = b.system_id
+     where m.id = $1 and s.bound_as <> 'receiver' and s.bound_at <= $2
+       and (s.ended_at is null or s.ended_at >= $2)
+     order by s.session limit 100`,
+    [id.toString(), acceptedAt],
+  );
+  return rows;
+}
 
 const WRITE_SESSIONS = `insert into bind_session (epoch, session, side, peer, account, address, port, bound_as, version,
     tls, bound_at, ended_at, reason, detail, submits, receipts)

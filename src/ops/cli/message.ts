@@ -70,11 +70,13 @@ const headSchema = z.looseObject({
 });
 const listSchema = z.looseObject({ messages: z.array(headSchema) });
 const timelineSchema = headSchema.extend({
+  sessions: z.array(z.looseObject({ address: z.string(), port: z.int() })).default([]),
   events: z.array(z.looseObject({ at: z.string(), event: z.string() })),
 });
 
 function timelineText(timeline: z.output<typeof timelineSchema>): string {
-  const { events, ...head } = timeline;
+  const { events, sessions, ...head } = timeline;
+  const from = sessions.map(({ address, port }) => `${address}:${port}`).join(', ');
   const rows = events.map(({ at, event, ...rest }) => [
     at,
     event,
@@ -82,5 +84,5 @@ function timelineText(timeline: z.output<typeof timelineSchema>): string {
       .map(([name, value]) => `${name}=${plain(value)}`)
       .join(' '),
   ]);
-  return `${formatFields(head)}\n${formatTable(['time', 'event', ''], rows)}`;
+  return `${formatFields({ ...head, ...(from !== '' && { from }) })}\n${formatTable(['time', 'event', ''], rows)}`;
 }

@@ -112,6 +112,11 @@ const COMMANDS: readonly {
     load: async (p, c) => (await import('./binds.ts')).addBinds(p, c),
   },
   {
+    name: 'audit',
+    summary: 'who did what, when, and from where',
+    load: async (p, c) => (await import('./audit.ts')).addAudit(p, c),
+  },
+  {
     name: 'trace',
     summary: "a session's PDUs as they pass",
     load: async (p, c) => (await import('./trace.ts')).addTrace(p, c),

@@ -3,6 +3,7 @@ import { messageId } from '../../domain/ids.ts';
 import { formatCredits } from '../../domain/money.ts';
 import { normaliseDestination } from '../../domain/msisdn.ts';
 import { findAccount } from '../../store/accounts.ts';
+import { type SessionThen, sessionsAtAccept } from '../../store/bind-history.ts';
 import { keepReconciliation } from '../../store/books-check.ts';
 import { findMessages, listMessages, type MessageHead } from '../../store/message-heads.ts';
 import { reconcile } from '../../store/reconcile.ts';
@@ -72,11 +73,18 @@ function addTimeline(app: Api, deps: ApiDeps): void {
         summary: 'All that happened to a message',
         description:
           'By the internal id, or by the message_id that the customer got; 409 when several accounts have that id: ' +
-          'then say ?account=.',
+          'then say ?account=. sessions: it came over one of them; written some seconds behind, kept 90 days.',
         tags: ['messages'],
         params: z.object({ id: z.string().min(1).max(65) }),
         querystring: z.object({ account: z.string().max(64).optional() }),
-        response: { 200: headSchema.extend({ events: z.array(eventSchema) }) },
+        response: {
+          200: headSchema.extend({
+            sessions: z
+              .array(sessionSchema)
+              .describe('bound when it was accepted, by its systemId'),
+            events: z.array(eventSchema),
+          }),
+        },
       },
     },
     async (request) => {
@@ -92,7 +100,12 @@ function addTimeline(app: Api, deps: ApiDeps): void {
       }
       const timeline = await readTimeline(deps.pool, id);
       if (timeline === undefined) throw notFound('message', name);
-      return { ...headBody(timeline.message), events: timeline.events.map(eventBody) };
+      const sessions = await sessionsAtAccept(deps.pool, id, timeline.message.acceptedAt);
+      return {
+        ...headBody(timeline.message),
+        sessions: sessions.map(sessionBody),
+        events: timeline.events.map(eventBody),
+      };
     },
   );
 }
@@ -153,6 +166,19 @@ const headSchema = z.object({
   termsVersion: z.int(),
   node: z.int(),
 });
+
+const sessionSchema = z.object({
+  session: z.int(),
+  address: z.string(),
+  port: z.int(),
+  boundAs: z.string(),
+  boundAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().nullable(),
+});
+
+function sessionBody({ boundAt, endedAt, ...rest }: SessionThen): z.input<typeof sessionSchema> {
+  return { ...rest, boundAt: boundAt.toISOString(), endedAt: endedAt?.toISOString() ?? null };
+}
 
 const eventSchema = z.object({
   at: z.iso.datetime(),

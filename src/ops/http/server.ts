@@ -3,8 +3,10 @@ import { createServer as createTlsServer } from 'node:https';
 import fastifySwagger from '@fastify/swagger';
 import { type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { z } from 'zod';
+import { askedFrom } from '../../store/audit.ts';
 import { addAccountRoutes } from './accounts.ts';
 import type { Api, ApiDeps } from './api.ts';
+import { addAuditRoutes } from './audit.ts';
 import { type AccessToken, Authenticator, MAY, tokenOf } from './auth.ts';
 import { addBanRoutes } from './bans.ts';
 import { addBindRoutes } from './binds.ts';
@@ -127,6 +129,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addRefundRequestRoutes(app, options);
   addOutageRoutes(app, options);
   addReceiptRoutes(app, options);
+  addAuditRoutes(app, options);
   addOpsPage(app, options);
 }
 
@@ -195,6 +198,10 @@ function addAuthentication(app: Api, options: HttpServerOptions): void {
       throw new Problem(403, 'role-too-low', `the token ${actor.name} may only read`);
     }
     request.actor = actor;
+  });
+  // Around the handler, and what it awaits: the audit says from where. After the body, whose reading has no context.
+  app.addHook('preHandler', (request, _reply, done) => {
+    askedFrom.run((request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''), done);
   });
 }
 

@@ -86,6 +86,7 @@ describe('runCli', () => {
       'bans',
       'route',
       'binds',
+      'audit',
       'trace',
       'opt-outs',
       'consents',

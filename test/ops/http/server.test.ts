@@ -117,6 +117,7 @@ describe('GET /docs', () => {
       '/v1/accounts/{name}/terminate',
       '/v1/accounts/{name}/top-ups',
       '/v1/accounts/{name}/violations',
+      '/v1/audit',
       '/v1/bans',
       '/v1/binds',
       '/v1/binds/history',
