@@ -35,6 +35,15 @@ export async function ended(customer: Customer, given: Given): Promise<string> {
   return id;
 }
 
+/** An account like one of the file, with an opening credit of 100. */
+export function buyer(
+  provider: Provider,
+  like: string,
+  fields: Readonly<Record<string, unknown>> = {},
+): Promise<Customer> {
+  return provider.customer(like, { credit: '100', ...fields });
+}
+
 let references = 0;
 
 /** POST /v1/refund-requests. */

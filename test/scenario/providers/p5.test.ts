@@ -5,6 +5,7 @@ import {
   ABROAD,
   ask,
   boughtBefore,
+  buyer,
   decide,
   ended,
   findings,
@@ -32,7 +33,7 @@ afterAll(async () => {
 });
 
 it('P5.2 refund requests within 2 days of the purchase that paid, used packages never', async () => {
-  const customer = await window.customer('retail');
+  const customer = await buyer(window, 'retail');
   const failed = { carrierStatus: OUR_FAULT };
   const late = await ended(customer, failed);
   await boughtBefore(customer, 48 * HOUR + 1);
@@ -66,7 +67,7 @@ it('P5.2 refund requests within 2 days of the purchase that paid, used packages 
   ]);
   expect(await customer.balance()).toMatchObject({ credits: '86.5' });
 
-  const twinned = await platform.customer('shop', { credit: '10' });
+  const twinned = await buyer(platform, 'shop', { credit: '10' });
   const id = await ended(twinned, { receipt: { stat: 'REJECTD' } });
   await boughtBefore(twinned, 48 * HOUR + 1);
   expect(findings(await ask(twinned, [id]))).toEqual(['refundable']);
@@ -76,8 +77,8 @@ it('P5.2 refund requests within 2 days of the purchase that paid, used packages 
 });
 
 it('P5.3 refunds on request alone, for what an investigation finds to be the platform', async () => {
-  const customer = await window.customer('retail');
-  const other = await platform.customer('shop');
+  const customer = await buyer(window, 'retail');
+  const other = await buyer(platform, 'shop');
   await ended(other, { receipt: { stat: 'UNDELIV' } });
   await ended(customer, { receipt: { stat: 'UNDELIV' } });
   const id = (await customer.esme()).receipts[0]?.id ?? '';
@@ -129,11 +130,11 @@ it('P5.3 nothing by itself, where others give a fault of the platform back at on
   await twin(
     { destination_addr: ABROAD, carrierStatus: OUR_FAULT },
     [
-      await window.customer('retail'),
+      await buyer(window, 'retail'),
       { status: 0, receipt: 'REJECTD', entries: ['charge -4.5'], balance: '95.5' },
     ],
     [
-      await platform.customer('shop'),
+      await buyer(platform, 'shop'),
       {
         ...{ status: 0, receipt: 'REJECTD', balance: '100' },
         entries: ['charge -0.25', 'refund +0.25'],
@@ -145,8 +146,8 @@ it('P5.3 nothing by itself, where others give a fault of the platform back at on
 it('P5.5 an approved refund is due within 7 business days of Karachi', async () => {
   const dues: string[] = [];
   for (const [customer, given] of [
-    [await window.customer('retail'), { carrierStatus: OUR_FAULT }],
-    [await platform.customer('shop'), { receipt: { stat: 'REJECTD' } }],
+    [await buyer(window, 'retail'), { carrierStatus: OUR_FAULT }],
+    [await buyer(platform, 'shop'), { receipt: { stat: 'REJECTD' } }],
   ] as const) {
     const { provider } = customer;
     const { id } = await ask(customer, [await ended(customer, given)]);
@@ -186,9 +187,9 @@ function dueInKarachi(days: number, holidays: readonly string[]): string {
   return new Date(day.getTime() - 5 * HOUR * 1000).toISOString();
 }
 
-it('P5.6 no refund for faults of carriers abroad', async () => {
+it('P5.6 no refund for faults of carriers abroad, where those of the country are looked into', async () => {
   const fault = { destination_addr: ABROAD, receipt: { stat: 'REJECTD' } };
-  const customer = await window.customer('retail');
+  const customer = await buyer(window, 'retail');
   const request = await ask(customer, [await ended(customer, fault)]);
   expect(findings(request)).toEqual(['faultNotRefunded']);
   expect(request.items[0]?.evidence).toMatchObject({ fault: 'carrier', state: 'REJECTD' });
@@ -197,8 +198,15 @@ it('P5.6 no refund for faults of carriers abroad', async () => {
   await expect(pay(window, request.id, 'bank')).rejects.toThrow('not-approved');
   expect(await customer.entries()).toEqual(['top_up +100', 'charge -4.5']);
   expect(await customer.balance()).toMatchObject({ credits: '95.5' });
+  // As once the country is open again (P5.1).
+  const home = await buyer(window, 'retail', { policy: 'open' });
+  const national = await ended(home, { ...fault, destination_addr: '923001234567' });
+  const { id } = await ask(home, [national]);
+  await decide(window, id, 'approve');
+  await pay(window, id, 'bank');
+  expect(await home.entries()).toEqual(['top_up +100', 'charge -0.9', 'refund +0.9']);
 
-  const twinned = await platform.customer('shop');
+  const twinned = await buyer(platform, 'shop');
   const other = await ask(twinned, [await ended(twinned, fault)]);
   expect(findings(other)).toEqual(['refundable']);
   await decide(platform, other.id, 'approve');
@@ -209,7 +217,7 @@ it('P5.6 no refund for faults of carriers abroad', async () => {
 
 it('P5.7 an invalid complaint is closed, and that is final', async () => {
   const complaint = { destination_addr: ABROAD, receipt: { stat: 'REJECTD' } };
-  const customer = await window.customer('retail');
+  const customer = await buyer(window, 'retail');
   const message = await ended(customer, complaint);
   const { id } = await ask(customer, [message]);
   const closed = await window.cli('refund', 'refuse', id, '--reason', 'the carrier said no');
@@ -232,7 +240,7 @@ it('P5.7 an invalid complaint is closed, and that is final', async () => {
   });
   expect(await customer.balance()).toMatchObject({ credits: '95.5' });
 
-  const twinned = await platform.customer('shop');
+  const twinned = await buyer(platform, 'shop');
   const valid = await ask(twinned, [await ended(twinned, complaint)]);
   await decide(platform, valid.id, 'approve');
   await expect(decide(platform, valid.id, 'refuse')).rejects.toThrow('already-decided');

@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Esme } from '../../gateway/esme.ts';
+import type { TestDaemon } from '../../support/daemon.ts';
+import { eventually } from '../../support/gateway.ts';
+import { ABROAD, buyer, knownPasswords } from './claims.ts';
+import { type Customer, Provider, twin } from './stage.ts';
+
+/** command_status of what is refused (docs/resources.md, the outside's table). */
+const SUSPENDED = 0x404;
+const CAP_REACHED = 0x40d;
+const THROTTLED = 0x58;
+
+let window: Provider;
+let second: TestDaemon;
+let platform: Provider;
+beforeAll(async () => {
+  [window, platform] = await Promise.all([
+    Provider.start('refund-window', knownPasswords),
+    Provider.start('messaging-platform'),
+  ]);
+  second = await window.beside();
+}, 60_000);
+afterAll(async () => {
+  await Promise.all([window?.close(), platform?.close()]);
+});
+
+const ORDER = { reason: 'not registered with the regulator', order: 'TDRA 12/2026' };
+
+it('P5.1 a country is suspended by the file, until the sender is registered there', async () => {
+  await twin(
+    { destination_addr: '923001234567' },
+    [await buyer(window, 'retail'), { status: SUSPENDED, entries: [], balance: '100' }],
+    [
+      await buyer(platform, 'shop'),
+      { status: 0, receipt: 'DELIVRD', entries: ['charge -0.25'], balance: '99.75' },
+    ],
+  );
+  const refused = { rule: 'pta-registration', action: 'refuse' };
+  expect(await window.daemon.metric('smppgate_policy_decisions_total', refused)).toBe(1);
+  expect(window.carrier().to('923001234567')).toEqual([]);
+});
+
+it('P5.1 an order stops what is queued, on every node, and terms say who pays', async () => {
+  const customers: Customer[] = [await buyer(window, 'retail'), await buyer(platform, 'shop')];
+  const ends = await Promise.all(customers.map(stopped));
+  const both = [SUSPENDED, SUSPENDED];
+  expect(ends).toEqual([
+    {
+      refused: both,
+      receipts: ['REJECTD', 'REJECTD'],
+      money: { top_up: 100, charge: -9, refund: 9 },
+      balance: '100',
+    },
+    // What its operators stop is not compensated.
+    {
+      refused: both,
+      receipts: ['REJECTD', 'REJECTD'],
+      money: { top_up: 100, charge: -0.5 },
+      balance: '99.5',
+    },
+  ]);
+  for (const provider of [window, platform]) await provider.reconciled();
+});
+
+/** Two messages to a carrier that is paused, each on a node where there are two; then the order. */
+async function stopped(customer: Customer): Promise<object> {
+  const { provider } = customer;
+  const nodes = provider === window ? [window.daemon, second] : [provider.daemon, provider.daemon];
+  const esmes: Esme[] = [];
+  for (const node of nodes) esmes.push(await provider.bind(customer.name, 'transceiver', node));
+  await provider.http('POST', '/v1/carriers/main/pause', {});
+  const ids: string[] = [];
+  for (const [n, esme] of esmes.entries())
+    ids.push(await esme.accepted({ destination_addr: `97150000000${n}` }));
+  const words = Object.entries(ORDER).flatMap(([key, value]) => [`--${key}`, value]);
+  const put = await provider.cli('suspensions', 'add', '--prefix', '971', ...words);
+  expect(put.code).toBe(0);
+  expect((await provider.cli('suspensions', 'list')).out).toContain(ORDER.order);
+  const receipts = await Promise.all(
+    ids.map((id) =>
+      eventually(() => {
+        const taken = esmes.flatMap((esme) => esme.receipts).find((one) => one.id === id);
+        if (taken === undefined) throw new Error(`no receipt of ${id}`);
+        return taken.state;
+      }, 30_000),
+    ),
+  );
+  const refused: number[] = [];
+  for (const esme of esmes)
+    refused.push((await esme.submit({ destination_addr: '971500000009' })).command_status);
+  await provider.http('POST', '/v1/carriers/main/resume', {});
+  expect(ids).toHaveLength(2);
+  expect(provider.carrier().submits.filter((one) => one.destination.startsWith('971'))).toEqual([]);
+  const removed = await provider.cli('suspensions', 'remove', '--prefix', '971', '--reason', 'ok');
+  expect(removed.code).toBe(0);
+  const { credits: balance } = await customer.balance();
+  const money: Record<string, number> = {};
+  // Messages of one batch share an entry.
+  for (const entry of await customer.entries()) {
+    const [kind = '', amount] = entry.split(' ');
+    money[kind] = (money[kind] ?? 0) + Number(amount);
+  }
+  await eventually(async () =>
+    expect((await customer.send({ destination_addr: ABROAD, receipt: null })).status).toBe(0),
+  );
+  return { refused, receipts, money, balance };
+}
+
+it('P5.1 an order holds from its beginning until its end', async () => {
+  const customer = await buyer(window, 'retail', { policy: 'open' });
+  const at = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
+  const send = async () =>
+    (await customer.send({ destination_addr: '9611234567', receipt: null })).status;
+  await window.http('PUT', '/v1/suspensions', { prefix: '961', ...ORDER, from: at(3_600) });
+  expect(await send()).toBe(0);
+  await window.http('PUT', '/v1/suspensions', { prefix: '961', ...ORDER, from: at(-3_600) });
+  await eventually(async () => expect(await send()).toBe(SUSPENDED));
+  await window.http('PUT', '/v1/suspensions', {
+    ...{ prefix: '961', ...ORDER, from: at(-3_600), until: at(-1) },
+  });
+  await eventually(async () => expect(await send()).toBe(0));
+});
+
+it('P5.8 a trial: small credit that was not bought, limits of its own, a carrier of its own', async () => {
+  const trial = window.own('trial');
+  const esme = await trial.esme();
+  const sandbox = window.carrier('sandbox');
+  const first = await Promise.all(
+    [1, 2, 3, 4, 5].map((n) => esme.submit({ destination_addr: `97150000010${n}` })),
+  );
+  const statuses = first.map(({ command_status }) => command_status);
+  // Two segments a second over two nodes, one each: the rest of a burst is refused, and not charged.
+  expect(statuses.filter((status) => status === THROTTLED).length).toBeGreaterThanOrEqual(1);
+  let accepted = statuses.filter((status) => status === 0).length;
+  expect(accepted).toBeGreaterThanOrEqual(1);
+  await eventually(async () => {
+    const { command_status } = await esme.submit({ destination_addr: '971500000199' });
+    if (command_status === 0) accepted++;
+    expect(command_status).toBe(CAP_REACHED);
+  });
+  expect(accepted).toBe(5);
+  await sandbox.taken(5);
+  expect(window.carrier('main').submits.filter((one) => one.pdu.source_addr === 'Trial')).toEqual(
+    [],
+  );
+  expect(await trial.balance()).toMatchObject({ credits: '22.5' });
+  expect((await trial.entries()).filter((entry) => entry.startsWith('top_up'))).toEqual([
+    'top_up +45',
+  ]);
+  await expect(trial.topUp('10', 'more')).rejects.toThrow('trial-account');
+  const back = { topUpReference: 'opening', reference: 'back', reason: 'not wanted' };
+  await expect(window.http('POST', '/v1/accounts/trial/purchase-refunds', back)).rejects.toThrow(
+    'trial-account',
+  );
+  expect((await window.cli('account', 'top-up', 'trial', '10', '--reference', 'x')).code).toBe(1);
+
+  // The twin: a customer of the platform buys more, and nothing stops him at the fifth.
+  const shop = await buyer(platform, 'shop', { credit: '45' });
+  for (let n = 1; n <= 6; n++)
+    expect(await shop.send({ destination_addr: `97150000010${n}`, receipt: null })).toMatchObject({
+      status: 0,
+      entries: ['charge -0.25'],
+    });
+  await shop.topUp('10', 'more');
+  expect(await shop.balance()).toMatchObject({ credits: '53.5' });
+  for (const provider of [window, platform]) await provider.reconciled();
+});
