@@ -89,7 +89,6 @@ async function stopped(customer: Customer): Promise<object> {
   for (const esme of esmes)
     refused.push((await esme.submit({ destination_addr: '971500000009' })).command_status);
   await provider.http('POST', '/v1/carriers/main/resume', {});
-  expect(ids).toHaveLength(2);
   expect(provider.carrier().submits.filter((one) => one.destination.startsWith('971'))).toEqual([]);
   const removed = await provider.cli('suspensions', 'remove', '--prefix', '971', '--reason', 'ok');
   expect(removed.code).toBe(0);
@@ -140,9 +139,8 @@ it('P5.8 a trial: small credit that was not bought, limits of its own, a carrier
   });
   expect(accepted).toBe(5);
   await sandbox.taken(5);
-  expect(window.carrier('main').submits.filter((one) => one.pdu.source_addr === 'Trial')).toEqual(
-    [],
-  );
+  const atMain = window.carrier('main').submits.map(({ destination }) => destination);
+  expect(atMain.filter((destination) => destination.startsWith('9715000001'))).toEqual([]);
   expect(await trial.balance()).toMatchObject({ credits: '22.5' });
   expect((await trial.entries()).filter((entry) => entry.startsWith('top_up'))).toEqual([
     'top_up +45',
