@@ -1,5 +1,5 @@
 import type { CatalogCarrier, QueueLane } from '../domain/catalog.ts';
-import type { MessageId } from '../domain/ids.ts';
+import { type MessageId, messageIdMs } from '../domain/ids.ts';
 import * as status from '../smpp/status.ts';
 import type { TakenLease } from '../store/lease.ts';
 import type { DispatchDeps, Link } from './dispatch-spec.ts';
@@ -205,6 +205,9 @@ export class Dispatcher {
       if (!link.send(sending.pdu, sending)) break;
       this.#leasedHead++;
       observer.segmentsSent(sending.message.owner, carrier, 1);
+      // What waited for a moderator says nothing of how quick we are.
+      if (sending.segment === 1 && sending.attempt === 1 && sending.message.held === undefined)
+        observer.messageSent(carrier, waitedSeconds(sending.message, nowMs));
     }
     // Half the array is spent: move the rest down, so that memory follows what is leased.
     if (this.#leasedHead * 2 >= this.#leased.length) {
@@ -418,4 +421,9 @@ export class Dispatcher {
 /** Whether a message that was read again is to be sent from here: not when it has ended, or was given a time of its own. */
 function isForQueue(message: Message): boolean {
   return message.ended === undefined && message.releaseAtMs === 0;
+}
+
+/** Since its accept, or since the time that it was to be sent at. */
+function waitedSeconds({ id, releaseAtMs }: Message, nowMs: number): number {
+  return Math.max(nowMs - Math.max(messageIdMs(id), releaseAtMs), 0) / 1_000;
 }

@@ -90,6 +90,8 @@ export interface GatewayObserver {
   ): void;
   /** Segments were written to a carrier. */
   segmentsSent(account: CatalogAccount, carrier: CatalogCarrier, segments: number): void;
+  /** A message was written to a carrier for the first time, `seconds` after its accept or after the time it waited for. */
+  messageSent(carrier: CatalogCarrier, seconds: number): void;
   /**
    * A carrier's receipt ended a segment that was open, `seconds` after its submit_sm_resp; undefined when it is not
    * known when that was. It is committed.

@@ -23,6 +23,8 @@ export interface Metrics {
   readonly upstreamSubmits: HotCounter;
   /** carrier. */
   readonly upstreamSeconds: HotHistogram;
+  /** carrier: from accept to the first submit_sm to it. */
+  readonly sentSeconds: HotHistogram;
   /** account, carrier. */
   readonly segments: HotCounter;
   /** side, peer. */
@@ -72,6 +74,8 @@ export interface Metrics {
 const SUBMIT_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** 1 s to two days: receipts take from a second to the validity plus grace. */
 const RECEIPT_BUCKETS = [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200, 172800];
+/** From a quick hop to a queue of a day. */
+const SENT_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800, 7200, 86400];
 /** Powers of two up to a lane's largest batch, 500. */
 const BATCH_SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 500];
 /** The sampling step of monitorEventLoopDelay; an idle loop shows exactly it, so it is taken off. */
@@ -213,7 +217,12 @@ function counters(registry: Registry): Counters {
 
 type Histograms = Pick<
   Metrics,
-  'submitSeconds' | 'upstreamSeconds' | 'receiptSeconds' | 'storeBatchSeconds' | 'storeBatchSize'
+  | 'submitSeconds'
+  | 'upstreamSeconds'
+  | 'sentSeconds'
+  | 'receiptSeconds'
+  | 'storeBatchSeconds'
+  | 'storeBatchSize'
 >;
 
 function histograms(registry: Registry): Histograms {
@@ -235,6 +244,12 @@ function histograms(registry: Registry): Histograms {
       'submit_sm to a carrier until its answer',
       ['carrier'],
       SUBMIT_BUCKETS,
+    ),
+    sentSeconds: histogram(
+      'sent_seconds',
+      'Accept (or the time a message was to wait for) until its first submit_sm to a carrier',
+      ['carrier'],
+      SENT_BUCKETS,
     ),
     receiptSeconds: histogram(
       'receipt_seconds',

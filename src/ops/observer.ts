@@ -80,6 +80,10 @@ export class MetricsObserver implements GatewayObserver {
     this.#metrics.segments.child(account.name, carrier.name).inc(segments);
   }
 
+  messageSent(carrier: CatalogCarrier, seconds: number): void {
+    this.#carrier(carrier.name).sentSeconds.observe(seconds);
+  }
+
   segmentReceipted(
     carrier: CatalogCarrier,
     destination: string,
@@ -188,6 +192,7 @@ export class MetricsObserver implements GatewayObserver {
       children = {
         accepted: this.#metrics.upstreamSubmits.child(name, this.#statusName(0)),
         seconds: this.#metrics.upstreamSeconds.child(name),
+        sentSeconds: this.#metrics.sentSeconds.child(name),
       };
       this.#carriers.set(name, children);
     }
@@ -202,4 +207,5 @@ interface AccountChildren {
 interface CarrierChildren {
   readonly accepted: CounterChild;
   readonly seconds: HistogramChild;
+  readonly sentSeconds: HistogramChild;
 }

@@ -31,6 +31,7 @@ describe('createMetrics', () => {
       submit_seconds: '',
       upstream_submits_total: 'carrier,status',
       upstream_seconds: 'carrier',
+      sent_seconds: 'carrier',
       segments_total: 'account,carrier',
       queue_messages: 'carrier,class',
       queue_oldest_seconds: 'carrier,class',

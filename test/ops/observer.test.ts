@@ -39,6 +39,7 @@ describe('MetricsObserver', () => {
     observer.upstreamAnswered(carrier, 0, 0.02, '966500000001');
     observer.upstreamAnswered(carrier, 0x58, 0.02, '966500000001');
     observer.segmentsSent(account, carrier, 3);
+    observer.messageSent(carrier, 2.5);
     observer.segmentReceipted(carrier, '966500000001', true, 2);
     observer.messageEnded(carrier, 'DELIVRD', 'none', 'receipt', 2);
     observer.messageEnded(carrier, 'REJECTD', 'carrier', 'carrierRefused', undefined);
@@ -60,6 +61,7 @@ describe('MetricsObserver', () => {
       'upstream_submits_total{carrier="sim",status="ESME_ROK"} 1',
       'upstream_submits_total{carrier="sim",status="ESME_RTHROTTLED"} 1',
       'upstream_seconds_count{carrier="sim"} 2',
+      'sent_seconds_sum{carrier="sim"} 2.5',
       'segments_total{account="acme",carrier="sim"} 3',
       'receipts_total{carrier="sim",state="DELIVRD",fault="none"} 1',
       'receipt_seconds_count{carrier="sim"} 1',

@@ -362,6 +362,7 @@ function recorder(reports: Report[]): GatewayObserver {
     submitAnswered: note('submitAnswered'),
     upstreamAnswered: note('upstreamAnswered'),
     segmentsSent: note('segmentsSent'),
+    messageSent: () => {},
     segmentReceipted: note('segmentReceipted'),
     messageEnded: note('messageEnded'),
     receiptUnmatched: note('receiptUnmatched'),
