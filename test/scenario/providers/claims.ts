@@ -1,5 +1,7 @@
 import { PASSWORD } from '../../gateway/resources.ts';
-import type { Customer, Given, Provider, ProviderFile } from './stage.ts';
+import type { Customer, Given } from './customer.ts';
+import type { ProviderFile } from './provider-file.ts';
+import type { Provider } from './stage.ts';
 
 /*
  * Refund requests as an operator makes them, over HTTP and by command.

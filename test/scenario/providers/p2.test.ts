@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../../support/gateway.ts';
 import { buyer, knownPasswords } from './claims.ts';
-import { Provider, twin } from './stage.ts';
+import { twin } from './customer.ts';
+import { Provider } from './stage.ts';
 
 /** command_status of what is refused (docs/resources.md, the outside's table). */
 const NO_CONSENT = 0x407;

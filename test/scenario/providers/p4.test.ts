@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TakenSubmit } from '../../gateway/scripted-carrier.ts';
 import { eventually } from '../../support/gateway.ts';
 import { knownPasswords } from './claims.ts';
-import { type Customer, Provider, type ProviderFile } from './stage.ts';
+import type { Customer } from './customer.ts';
+import type { ProviderFile } from './provider-file.ts';
+import { Provider } from './stage.ts';
 
 /** A carrier with room for one submit_sm, so that what waits is seen; the lanes are the provider's own. */
 function narrow(file: ProviderFile): void {

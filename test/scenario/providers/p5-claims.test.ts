@@ -17,7 +17,9 @@ import {
   type ShownRequest,
   show,
 } from './claims.ts';
-import { type Customer, Provider, readProvider } from './stage.ts';
+import type { Customer } from './customer.ts';
+import { readProvider } from './provider-file.ts';
+import { Provider } from './stage.ts';
 
 /** ESME_RINVDSTADR, of which the file says nothing: the carrier's fault. */
 const CARRIERS_FAULT = 0x0b;

@@ -3,7 +3,8 @@ import type { Esme } from '../../gateway/esme.ts';
 import type { TestDaemon } from '../../support/daemon.ts';
 import { eventually } from '../../support/gateway.ts';
 import { ABROAD, buyer, knownPasswords } from './claims.ts';
-import { type Customer, Provider, twin } from './stage.ts';
+import { type Customer, twin } from './customer.ts';
+import { Provider } from './stage.ts';
 
 /** command_status of what is refused (docs/resources.md, the outside's table). */
 const SUSPENDED = 0x404;

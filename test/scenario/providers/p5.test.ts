@@ -14,7 +14,9 @@ import {
   type ShownRequest,
   show,
 } from './claims.ts';
-import { Provider, readProvider, twin } from './stage.ts';
+import { twin } from './customer.ts';
+import { readProvider } from './provider-file.ts';
+import { Provider } from './stage.ts';
 
 const HOUR = 3_600;
 const { terms } = fileSchema.parse(readProvider('refund-window'));

@@ -1,17 +1,17 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import type { PduInput } from 'smpp';
 import { expect } from 'vitest';
-import { parse } from 'yaml';
 import { runCli } from '../../../src/ops/cli/program.ts';
-import { Esme, type TakenReceipt } from '../../gateway/esme.ts';
+import { Esme } from '../../gateway/esme.ts';
 import { PASSWORD } from '../../gateway/resources.ts';
-import { type ReceiptWords, ScriptedCarrier } from '../../gateway/scripted-carrier.ts';
+import { ScriptedCarrier } from '../../gateway/scripted-carrier.ts';
 import { ADMIN_TOKEN, TestDaemon } from '../../support/daemon.ts';
 import { eventually } from '../../support/gateway.ts';
 import { type GuardedFolder, guardedFolder } from '../../support/guard.ts';
 import { createDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { Customer } from './customer.ts';
+import { type ProviderFile, readProvider } from './provider-file.ts';
 
 /*
  * The stage of the rows of providers: the daemon with a provider's file of `config/providers`, applied by the command,
@@ -19,28 +19,12 @@ import { createDatabase, type TestDatabase } from '../../support/postgres.ts';
  * two providers, each with how it ends there.
  */
 
-const FOLDER = new URL('../../../config/providers/', import.meta.url);
-
-/** A provider's file as data: what a test exchanges of it is a wait, an hour, an address; never what its row is about. */
-export interface ProviderFile {
-  terms: Record<string, Record<string, unknown>>;
-  policies: Record<string, { rules: Record<string, unknown>[] }>;
-  accounts: (Record<string, unknown> & { name: string; binds: Record<string, unknown>[] })[];
-  carriers: (Record<string, unknown> & { name: string })[];
-  [kind: string]: unknown;
-}
-
-/** The file of a provider by its kind, as it stands in `config/providers`. */
-export function readProvider(kind: string): ProviderFile {
-  return parse(readFileSync(new URL(`${kind}.yaml`, FOLDER), 'utf8'));
-}
-
 /** Fields of an account that differ from those of the file's account that it is made like. */
 export interface Like {
-  /** Opening credit; default "100". */
+  /** Opening credit; default "100", or the least that the terms take. */
   readonly credit?: string;
   /** Fields of its one bind. */
-  readonly bind?: Readonly<Record<string, unknown>>;
+  readonly bind?: Readonly<Record<string, unknown>> | undefined;
   /** Senders that are registered for it; consents of these numbers (all classes). */
   readonly senders?: readonly string[];
   readonly consents?: readonly string[];
@@ -52,19 +36,30 @@ export class Provider {
   readonly carriers = new Map<string, ScriptedCarrier>();
   readonly kind: string;
   #daemon: TestDaemon | undefined;
-  readonly #file: ProviderFile;
+  /** As it was applied. */
+  readonly file: ProviderFile;
   readonly #folder: GuardedFolder = guardedFolder();
   readonly #database: TestDatabase;
   readonly #esmes: Esme[] = [];
   readonly #others: TestDaemon[] = [];
   #customers = 0;
+  /** Names of accounts that `customer` has not given out yet, by the account that they are like. */
+  readonly #spare = new Map<string, string[]>();
 
-  /** @param exchange changes single values of the file before it is applied */
-  static async start(kind: string, exchange: (file: ProviderFile) => void = () => {}) {
+  /**
+   * @param exchange changes single values of the file before it is applied
+   * @param spare so many accounts like one of the file are made with it, which is quicker than one by one
+   */
+  static async start(
+    kind: string,
+    exchange: (file: ProviderFile) => void = () => {},
+    spare: Readonly<Record<string, number>> = {},
+  ) {
     const file = readProvider(kind);
     exchange(file);
     const provider = new Provider(kind, file, await createDatabase());
     try {
+      for (const [like, count] of Object.entries(spare)) provider.#makeSpare(like, count);
       await provider.#up();
     } catch (error) {
       await provider.close();
@@ -75,7 +70,7 @@ export class Provider {
 
   private constructor(kind: string, file: ProviderFile, database: TestDatabase) {
     this.kind = kind;
-    this.#file = file;
+    this.file = file;
     this.#database = database;
   }
 
@@ -85,7 +80,7 @@ export class Provider {
   }
 
   /** The carrier of this name, or the file's first. */
-  carrier(name = this.#file.carriers[0]?.name): ScriptedCarrier {
+  carrier(name = this.file.carriers[0]?.name): ScriptedCarrier {
     const carrier = this.carriers.get(name ?? '');
     if (carrier === undefined) throw new Error(`no carrier ${name}`);
     return carrier;
@@ -93,19 +88,31 @@ export class Provider {
 
   /**
    * A new account like one of the file, with its tariff, terms, policy and class, one bind of the account's name, and an
-   * opening credit of 100, so that no test sees the money of another. It is not bound yet.
+   * opening credit of 100 (or the least that its terms take), so that no test sees the money of another. It is not bound yet.
    */
   async customer(like: string, { bind, senders, consents, ...fields }: Like = {}) {
-    const model = this.#file.accounts.find(({ name }) => name === like);
-    if (model === undefined) throw new Error(`${this.kind} has no account ${like}`);
-    const name = `${like.slice(0, 10)}-${++this.#customers}`;
-    const [modelBind] = model.binds;
-    const own = { ...modelBind, allowFrom: undefined, systemId: name, password: PASSWORD, ...bind };
-    const account = { ...model, credit: '100', ...fields, name, binds: [own] };
-    await this.http('POST', '/v1/accounts', account);
+    const ready = Object.keys(fields).length === 0 && bind === undefined;
+    let name = ready ? this.#spare.get(like)?.shift() : undefined;
+    if (name === undefined) {
+      const account = this.#accountLike(like, { bind, ...fields });
+      await this.http('POST', '/v1/accounts', account);
+      name = account.name;
+    }
     if (senders !== undefined) await this.registerSenders(name, senders);
     if (consents !== undefined) await this.giveConsents(name, consents);
     return new Customer(this, name);
+  }
+
+  /** An account of the file itself, by one of its system_ids. */
+  own(account: string, systemId = account): Customer {
+    return new Customer(this, account, systemId);
+  }
+
+  /** Applies the file again, changed as `exchange` says; the next change starts from what this one left. */
+  async change(exchange: (file: ProviderFile) => void): Promise<void> {
+    exchange(this.file);
+    const path = this.write(`${this.kind}.json`, JSON.stringify(this.file));
+    expect(await this.cli('apply', path)).toMatchObject({ code: 0 });
   }
 
   async registerSenders(account: string, senders: readonly string[]): Promise<void> {
@@ -117,11 +124,6 @@ export class Provider {
     const evidence = { textVersion: '1', source: 'order form', at: new Date().toISOString() };
     const consents = numbers.map((number) => ({ number, ...evidence }));
     await this.http('PUT', '/v1/consents', { account, consents });
-  }
-
-  /** An account of the file itself, whose passwords `exchange` made {@link PASSWORD}. */
-  own(name: string, systemId?: string): Customer {
-    return new Customer(this, name, systemId);
   }
 
   /** Another node on the same database, until the stage ends. */
@@ -205,132 +207,44 @@ export class Provider {
     await this.#folder.release();
   }
 
+  #makeSpare(like: string, count: number): void {
+    const accounts = Array.from({ length: count }, () => this.#accountLike(like));
+    this.#spare.set(
+      like,
+      accounts.map(({ name }) => name),
+    );
+    this.file.accounts.push(...accounts);
+  }
+
+  #accountLike(like: string, { bind, ...fields }: Like = {}): ProviderFile['accounts'][number] {
+    const model = this.file.accounts.find(({ name }) => name === like);
+    if (model === undefined) throw new Error(`${this.kind} has no account ${like}`);
+    const name = `${like.slice(0, 10)}-${++this.#customers}`;
+    const binds = [{ ...model.binds[0], password: PASSWORD, systemId: name, ...bind }];
+    const { topUpMinimum } = this.file.terms[String(model.terms)] ?? {};
+    const credit = Number(topUpMinimum ?? 0) > 100 ? topUpMinimum : '100';
+    return { ...model, credit, ...fields, name, binds };
+  }
+
   async #up(): Promise<void> {
-    for (const carrier of this.#file.carriers) {
+    for (const carrier of this.file.carriers) {
       const scripted = await ScriptedCarrier.listen();
       this.carriers.set(carrier.name, scripted);
       for (const address of ['hosts', 'tls', 'outbind']) delete carrier[address];
       Object.assign(carrier, { host: '127.0.0.1', port: scripted.port });
     }
+    for (const bind of this.file.accounts.flatMap(({ binds }) => binds)) {
+      delete bind.allowFrom;
+      bind.password = PASSWORD;
+    }
     this.#daemon = await TestDaemon.start({
       folder: this.#folder.path,
       databaseUrl: this.#database.url,
     });
-    const path = this.write(`${this.kind}.json`, JSON.stringify(this.#file));
-    expect(await this.cli('apply', path)).toMatchObject({ code: 0 });
+    await this.change(() => {});
     await eventually(() => {
       for (const carrier of this.carriers.values())
         expect(carrier.sessions.size).toBeGreaterThan(0);
     });
   }
-}
-
-/** What is sent, and what its carrier then says of it. */
-export interface Given extends PduInput {
-  /** Its receipt, DELIVRD by default; null: none comes. */
-  readonly receipt?: ReceiptWords | null;
-  /** command_status of the carrier's submit_sm_resp. */
-  readonly carrierStatus?: number;
-}
-
-/** How a submit ended: for its customer, and in his books. */
-export interface Ending {
-  readonly status: number;
-  /** The state that his receipt says. */
-  readonly receipt?: string;
-  /** New entries of his ledger, such as "charge -0.05", "reserve +0.05r". */
-  readonly entries: readonly string[];
-  /** `credits` of GET /v1/accounts/{name}/balance. */
-  readonly balance: string;
-}
-
-/** An account of a provider, bound when it first sends. */
-export class Customer {
-  readonly provider: Provider;
-  readonly name: string;
-  readonly #systemId: string;
-  #esme: Esme | undefined;
-
-  constructor(provider: Provider, name: string, systemId = name) {
-    this.provider = provider;
-    this.name = name;
-    this.#systemId = systemId;
-  }
-
-  /** Its session; a new one when the last was closed. */
-  async esme(): Promise<Esme> {
-    if (this.#esme === undefined || this.#esme.closed)
-      this.#esme = await this.provider.bind(this.#systemId);
-    return this.#esme;
-  }
-
-  /** Submits, lets the carrier that gets it answer, awaits the receipt, and looks what that did to the money. */
-  async send({ receipt = {}, carrierStatus = 0, ...fields }: Given): Promise<Ending> {
-    const before = (await this.entries()).length;
-    const esme = await this.esme();
-    const { provider } = this;
-    for (const carrier of provider.carriers.values())
-      carrier.onSubmit = (submit) => {
-        if (carrierStatus !== 0) return carrier.refuse(submit, carrierStatus);
-        carrier.accept(submit);
-        if (receipt !== null) void carrier.receipt(submit, receipt).catch(() => {});
-      };
-    const { command_status: status, message_id: id } = await esme.submit(fields);
-    let taken: TakenReceipt | undefined;
-    if (status === 0 && receipt !== null) taken = await esme.receiptOf(id ?? '');
-    return {
-      status,
-      ...(taken && { receipt: taken.state }),
-      entries: (await this.entries()).slice(before),
-      balance: (await this.balance()).credits,
-    };
-  }
-
-  balance(): Promise<{ credits: string; reserved: string; available: string; expiresAt: string }> {
-    return this.provider.http('GET', `/v1/accounts/${this.name}/balance`);
-  }
-
-  /** Its statement, an entry a line: kind, amount, and with `r` what it reserves or frees; without entries of nothing. */
-  async entries(): Promise<string[]> {
-    const { entries } = await this.provider.http<{ entries: StatementEntry[] }>(
-      'GET',
-      `/v1/accounts/${this.name}/statement?limit=1000`,
-    );
-    return entries
-      .map(({ kind, amount, reserved }) => [kind, ...signed(amount), ...signed(reserved, 'r')])
-      .filter((words) => words.length > 1)
-      .map((words) => words.join(' '));
-  }
-
-  topUp(credits: string, reference: string): Promise<object> {
-    const path = `/v1/accounts/${this.name}/top-ups`;
-    return this.provider.http('POST', path, { credits, reference });
-  }
-}
-
-interface StatementEntry {
-  readonly kind: string;
-  readonly amount: string;
-  readonly reserved: string;
-}
-
-function signed(amount: string, unit = ''): string[] {
-  if (amount === '0') return [];
-  return [`${amount.startsWith('-') ? '' : '+'}${amount}${unit}`];
-}
-
-/** Who sends, and how it must end for him. */
-export type Side = readonly [customer: Customer, ending: Ending];
-
-/**
- * The same input of two customers, each of another provider: it ends for each as said, and not for both alike.
- * Balances differ by prices anyway, so what must differ is the status, the receipt or the kinds of entries.
- */
-export async function twin(given: Given, ...sides: readonly [Side, Side]): Promise<void> {
-  const [one, other] = sides.map(([, { status, receipt, entries }]) =>
-    JSON.stringify([status, receipt, entries.map((entry) => entry.split(' ')[0])]),
-  );
-  expect(one).not.toBe(other);
-  for (const [customer, ending] of sides)
-    expect(await customer.send(given), `${customer.provider.kind}`).toEqual(ending);
 }
