@@ -85,8 +85,9 @@ export function newUnknownOutcomes(parts: GatewayParts): UnknownOutcomes {
     clocks: parts.clocks,
     store: unknownStore(pool, keeper.epoch, parts.loader, parts.orphans),
     carrierUp: (id) => parts.carriers.running.get(id)?.upSinceMs !== undefined,
-    resend: (job, from) => parts.resend(job, from),
-    mayGoElsewhere: (message, from) => parts.elsewhere(message, from) !== undefined,
+    resend: (job, from, attempts) => parts.resend(job, from, attempts),
+    mayGoElsewhere: ({ unknown, message }, attempts) =>
+      parts.resendable(message, unknown.segment, unknown.carrier, attempts) !== undefined,
     expire: (message, committed) => parts.endings.givenUp(message, committed),
     settleByOrphan: (sending, arrival) => parts.answers.settledByOrphan(sending, arrival),
   });

@@ -4,6 +4,7 @@ import type { Catalog } from '../domain/catalog.ts';
 import type { AccountId, CarrierId } from '../domain/ids.ts';
 import type { NumberLookup } from '../domain/networks.ts';
 import type { Taps } from '../session/tap.ts';
+import { type Attempt, answeredBy } from '../store/attempts.ts';
 import { ContentKeys } from '../store/content-keys.ts';
 import type { EpochProgress } from '../store/epoch.ts';
 import type { EpochKeeper } from '../store/epoch-keeper.ts';
@@ -353,14 +354,16 @@ export class GatewayParts {
   }
 
   /**
-   * Sends a submit_sm again whose outcome at `from` stayed unknown, by the route as it stands now. Segments of one
-   * message stay with one carrier, which puts them together, unless that is gone.
+   * Sends a submit_sm again whose outcome at `from` stayed unknown, by the route as it stands now: there or elsewhere,
+   * but never at a carrier that answered an earlier attempt (it refused that, or its receipt failed it). Segments of
+   * one message stay with one carrier, which puts them together, unless that is gone.
    */
-  resend(job: Job, from: CarrierId): void {
+  resend(job: Job, from: CarrierId, attempts: readonly Attempt[]): void {
     const { message } = job;
     fitParts(message, this.styleOf(from));
     const stays = message.parts !== undefined && this.carriers.isUsable(from);
-    message.carrier = (stays ? undefined : this.elsewhere(message, from)) ?? from;
+    const elsewhere = stays ? undefined : this.resendable(message, job.segment, from, attempts);
+    message.carrier = elsewhere ?? from;
     if (message.carrier !== from) {
       const nameOf = (id: CarrierId) => this.common.catalog().carriers.get(id)?.name ?? '-';
       this.common.observer.failover(nameOf(from), nameOf(message.carrier), 'unknown', 1);
@@ -373,10 +376,19 @@ export class GatewayParts {
     return this.common.catalog().carriers.get(carrier)?.longMessages;
   }
 
-  /** The same for what went to a carrier before: segments only go where long messages are sent the same way. */
-  elsewhere(message: Message, from: CarrierId): CarrierId | undefined {
+  /**
+   * The same for what was lost at a carrier: not one that answered before, and segments only where long messages are
+   * sent the same way.
+   */
+  resendable(
+    message: Message,
+    segment: number,
+    from: CarrierId,
+    attempts: readonly Attempt[],
+  ): CarrierId | undefined {
     const style = this.styleOf(from);
-    const without = new Set<CarrierId>();
+    const without = answeredBy(attempts, message.parts === undefined ? undefined : segment);
+    without.delete(from);
     for (;;) {
       const carrier = this.next(message, without);
       if (carrier === undefined || message.parts === undefined) return carrier;

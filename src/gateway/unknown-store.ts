@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { EpochId } from '../domain/ids.ts';
+import { attemptsOf } from '../store/attempts.ts';
 import { withClient } from '../store/pool.ts';
 import * as store from '../store/unknown.ts';
 import type { MessageLoader } from './loader.ts';
@@ -30,6 +31,7 @@ export function unknownStore(
     resolve: (keys, resolution) =>
       withClient(pool, (client) => store.resolveUnknown(client, keys, resolution)),
     load: (ids) => loader.load(ids),
+    attempts: (ids) => withClient(pool, (client) => attemptsOf(client, ids)),
     orphans: (carrier, sinceMs) => orphans.orphansOf(carrier, sinceMs),
     claim: (orphan) => orphans.claim(orphan),
     markMatched: (parked, message) => orphans.markMatched(parked, message),

@@ -1,5 +1,6 @@
 import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import type { CarrierId, MessageId } from '../domain/ids.ts';
+import type { Attempt } from '../store/attempts.ts';
 import type { UnknownOutcome, UnknownResolution } from '../store/unknown.ts';
 import type { ClockOffsets } from './clock-offsets.ts';
 import { fitParts } from './failover.ts';
@@ -17,7 +18,7 @@ const OPEN_MAX = 5_000;
 /** Resent by one statement: one batch of the carrier's lane. */
 const RESEND_PAGE = 500;
 /** An unknown outcome with its message. */
-interface Lost {
+export interface Lost {
   readonly unknown: UnknownOutcome;
   readonly message: Message;
 }
@@ -43,6 +44,7 @@ export interface UnknownStore {
     resolution: UnknownResolution,
   ): Promise<readonly { id: MessageId; segment: number; attempt: number }[]>;
   load(ids: readonly MessageId[]): Promise<Message[]>;
+  attempts(ids: readonly MessageId[]): Promise<ReadonlyMap<MessageId, readonly Attempt[]>>;
   orphans(carrier: CatalogCarrier, sinceMs: number): Promise<Orphan[]>;
   /** False: the orphan was weighed already. Else nobody but the caller weighs it. */
   claim(orphan: Orphan): boolean;
@@ -58,9 +60,9 @@ export interface UnknownDeps {
   readonly clocks: ClockOffsets;
   carrierUp(carrier: CarrierId): boolean;
   /** Sends it again, by the route as it now stands: where it was, or elsewhere. */
-  resend(job: Job, from: CarrierId): void;
-  /** Whether another carrier of its route could take it now. */
-  mayGoElsewhere(message: Message, from: CarrierId): boolean;
+  resend(job: Job, from: CarrierId, attempts: readonly Attempt[]): void;
+  /** Whether another carrier of its route, none that answered one of its attempts, could take it now. */
+  mayGoElsewhere(lost: Lost, attempts: readonly Attempt[]): boolean;
   /** Ends the message: the carrier's resource says `expire`. */
   expire(message: Message, committed: () => void): void;
   /** An orphan receipt is this submit_sm's: book its id and weigh it as if it had been matched. */
@@ -222,6 +224,7 @@ export class UnknownOutcomes {
     const forsaken = await this.#deps.store.forsaken(known, RESEND_PAGE);
     if (forsaken.length === 0) return;
     const loaded = await this.#deps.store.load(idsOf(forsaken));
+    const attempts = await this.#deps.store.attempts(idsOf(forsaken));
     const messages = new Map(loaded.map((message) => [message.id, message]));
     const again: Lost[] = [];
     const ended: UnknownOutcome[] = [];
@@ -231,7 +234,10 @@ export class UnknownOutcomes {
       if (this.#ending.has(keyOf(unknown))) continue;
       if (message === undefined || message.ended !== undefined) ended.push(unknown);
       else if (carrier?.onUnknownOutcome.then === 'expire') this.#expire(unknown, message);
-      else if (this.#mayResend(message) && this.#deps.mayGoElsewhere(message, unknown.carrier))
+      else if (
+        this.#mayResend(message) &&
+        this.#deps.mayGoElsewhere({ unknown, message }, attempts.get(message.id) ?? [])
+      )
         again.push({ unknown, message });
     }
     await this.#closed(ended, 'ended');
@@ -286,6 +292,7 @@ export class UnknownOutcomes {
 
   /** Before they are sent again they must stand as resent; a crash in between is covered by the floor. */
   async #resend(lost: readonly Lost[]): Promise<void> {
+    const attempts = await this.#deps.store.attempts(lost.map(({ message }) => message.id));
     const keys = await this.#closed(
       lost.map(({ unknown }) => unknown),
       'resent',
@@ -295,7 +302,8 @@ export class UnknownOutcomes {
       this.#note('unknownOutcomeResent', unknown);
       const { segment, attempt } = unknown;
       const next = attempt + 1;
-      this.#deps.resend({ message, segment, attempt: next, firstHere: next }, unknown.carrier);
+      const job = { message, segment, attempt: next, firstHere: next };
+      this.#deps.resend(job, unknown.carrier, attempts.get(message.id) ?? []);
     }
   }
 

@@ -133,6 +133,14 @@ export function standOf(attempts: readonly Attempt[]): Stand {
   return { held, failed };
 }
 
+/** The carriers that answered an attempt, whatever they said: of the whole message, or of one segment of it. */
+export function answeredBy(attempts: readonly Attempt[], segment?: number): Set<CarrierId> {
+  return triedCarriers(
+    attempts.filter(({ status }) => status !== undefined),
+    segment,
+  );
+}
+
 /** The carriers that were tried: of the whole message, or of one segment of it. */
 export function triedCarriers(attempts: readonly Attempt[], segment?: number): Set<CarrierId> {
   const tried = new Set<CarrierId>();

@@ -30,6 +30,11 @@ const CASES: Record<string, readonly object[]> = {
   receiptPlain: [{}, {}],
   receiptOne: [{ faults: NEXT }],
   loop: [{ faults: NEXT }, { faults: NEXT }],
+  lost: [{ faults: NEXT }, { binds: 1, onUnknownOutcome: { waitSeconds: 0.2, then: 'resend' } }],
+  lostReceipt: [
+    { faults: NEXT },
+    { binds: 1, onUnknownOutcome: { waitSeconds: 0.2, then: 'resend' } },
+  ],
   cancel: [{ faults: NEXT }, { windowMax: 1, binds: 1 }],
   replace: [{ faults: NEXT }, { windowMax: 1, binds: 1 }],
   long: [{ faults: NEXT }, { longMessages: 'payload' }],
@@ -137,10 +142,12 @@ describe.concurrent('a status that names the next carrier', () => {
     await two('next').receipt(submit);
     expect(await esme.receiptOf(id)).toMatchObject({ state: 'DELIVRD' });
     expect(await gateway.entries('next')).toEqual(['top_up +10', 'charge -0.1']);
-    expect(gateway.reports.filter(({ what }) => what === 'failover')).toContainEqual({
-      what: 'failover',
-      args: ['next-1', 'next-2', 'status', 1],
-    });
+    await eventually(() =>
+      expect(gateway.reports).toContainEqual({
+        what: 'failover',
+        args: ['next-1', 'next-2', 'status', 1],
+      }),
+    );
     await esme.close();
   });
 
@@ -230,6 +237,7 @@ describe.concurrent('a receipt that names the next carrier', () => {
     const id = await esme.accepted({ destination_addr: numberOf('receipt') });
     const [first] = await one('receipt').taken(1);
     if (first === undefined) throw new Error('taken');
+    await eventually(async () => expect(await answers(id)).toEqual(['receipt-1 s1 a1 0']));
     const words = { stat: 'UNDELIV', err: '69' };
     expect(await eventually(() => one('receipt').receipt(first, words))).toBe(0);
     // It was stored before that was answered.
@@ -291,6 +299,37 @@ describe.concurrent('a receipt that names the next carrier', () => {
     }
     await gateway.ended(id, { state: 'REJECTD', fault: 'carrier', refund: '0.1' });
     expect(of('loop').map(({ submits }) => submits.length)).toEqual([1, 1]);
+    await esme.close();
+  });
+});
+
+describe.concurrent('a message whose answer is lost at its next carrier', () => {
+  /** The second carrier cuts the session at its first submit_sm, and takes what comes after. */
+  function cutOnce(name: string): void {
+    two(name).onSubmit = (submit) => {
+      if (two(name).submits.length === 1) submit.session.destroy();
+      else two(name).accept(submit);
+    };
+  }
+
+  it.each([
+    { name: 'lost', how: 'refused it' },
+    { name: 'lostReceipt', how: 'failed it by its receipt' },
+  ])('is sent there again, and never at the one that $how', async ({ name }) => {
+    const esme = await bind(name);
+    cutOnce(name);
+    if (name === 'lost') one(name).onSubmit = (submit) => one(name).refuse(submit, SUBMITFAIL);
+    const id = await esme.accepted({ destination_addr: numberOf(name) });
+    const [first] = await one(name).taken(1);
+    if (first === undefined) throw new Error('taken');
+    if (name === 'lostReceipt')
+      await eventually(() => one(name).receipt(first, { stat: 'UNDELIV', err: '69' }));
+    const [, again] = await two(name).taken(2);
+    if (again === undefined) throw new Error('sent again');
+    await eventually(async () => expect((await answers(id)).at(-1)).toBe(`${name}-2 s1 a3 0`));
+    await two(name).receipt(again);
+    await gateway.ended(id, { state: 'DELIVRD' });
+    expect(of(name).map(({ submits }) => submits.length)).toEqual([1, 2]);
     await esme.close();
   });
 });

@@ -11,6 +11,8 @@ export interface TakenSubmit {
   readonly destination: string;
   /** The id under which it is accepted by default. */
   readonly id: string;
+  /** When it came, Unix ms. */
+  readonly atMs: number;
 }
 
 /** What of a receipt a test says; the rest follows from the submit. */
@@ -143,6 +145,7 @@ export class ScriptedCarrier {
       session,
       destination: pdu.destination_addr ?? '',
       id: String(1_000_000 + this.#next++),
+      atMs: Date.now(),
     };
     this.submits.push(submit);
     this.#unanswered.add(pdu);
