@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { selfSigned } from '../../src/bench/self-signed.ts';
 import type { CarrierBindStatus } from '../../src/session/carrier-bind.ts';
+import { freePort } from '../support/daemon.ts';
 import { eventually, TestGateway } from '../support/gateway.ts';
 import { Esme } from './esme.ts';
 import { RawCarrier } from './raw-carrier.ts';
@@ -73,15 +74,6 @@ async function bound(name: string, port?: number): Promise<void> {
   });
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 describe('addresses of a carrier', () => {
   it('are tried in order: past one that refuses, and back to it when it is there for the next bind', async () => {
     const [first, second] = [await carrier(), await carrier()];
@@ -100,20 +92,19 @@ describe('addresses of a carrier', () => {
   it('do not wait for one that accepts and says nothing', async () => {
     const [first, second] = [await carrier(), await carrier()];
     first.answers = false;
-    const from = performance.now();
     await apply({
       silent: {
         port: first.port,
         binds: 3,
-        connectSeconds: 5,
+        connectSeconds: 120,
         hosts: [{ host: '127.0.0.1', port: second.port }],
       },
     });
-    // The first bind tries it for 5 s; the others have gone on after one.
+    // The first bind tries it for two minutes; the others have gone on after a second.
     await eventually(() =>
       expect(bindsOf('silent').filter(({ state }) => state === 'bound')).toHaveLength(2),
     );
-    expect(performance.now() - from).toBeLessThan(4_000);
+    expect(bindsOf('silent').filter(({ state }) => state === 'bound')).toHaveLength(2);
     expect(second.sockets.size).toBe(2);
   });
 });
@@ -127,6 +118,9 @@ describe('two carriers with one host and system_id', () => {
     expect(shared.sockets.size).toBe(2);
     const [first] = shared.sockets;
     first?.destroy();
+    await eventually(() =>
+      expect([...shared.sockets].filter((one) => one !== first)).toHaveLength(2),
+    );
     await bound('one');
     await bound('other');
     await esme.accepted(to('one'));
@@ -135,7 +129,7 @@ describe('two carriers with one host and system_id', () => {
     await apply({ one: { port: shared.port, systemType: 'SMPP' } });
     await bound('one');
     await bound('other');
-    expect(shared.sockets.size).toBe(2);
+    await eventually(() => expect(shared.sockets.size).toBe(2));
   });
 });
 
@@ -220,10 +214,13 @@ describe('TLS towards a carrier', () => {
     await because('wrongName', 'ERR_TLS_CERT_ALTNAME_INVALID');
     await because('selfSigned', 'DEPTH_ZERO_SELF_SIGNED_CERT');
     await because('expired', 'CERT_HAS_EXPIRED');
-    const warned = gateway.reports.filter(
-      ({ what, args }) => what === 'note' && args[1] === 'carrierCertificateNotVerified',
+    const warned = () =>
+      gateway.reports.filter(
+        ({ what, args }) => what === 'note' && args[1] === 'carrierCertificateNotVerified',
+      );
+    await eventually(() =>
+      expect(warned().map(({ args }) => args[2])).toEqual([{ carrier: 'unverified' }]),
     );
-    expect(warned.map(({ args }) => args[2])).toEqual([{ carrier: 'unverified' }]);
   });
 
   it('shows our certificate to a carrier that asks for one, its key sealed in the store', async () => {
@@ -315,15 +312,16 @@ describe('a paused carrier', () => {
 describe('window and rate of a carrier', () => {
   it('hold, and a burst goes at once after a rest', async () => {
     const narrow = await carrier();
-    await apply({ narrow: { port: narrow.port, segmentsPerSecond: 5, burst: 10 } });
+    await apply({ narrow: { port: narrow.port, segmentsPerSecond: 1, burst: 10 } });
     await bound('narrow');
     const from = performance.now();
-    const sent = Array.from({ length: 20 }, (_, i) => esme.accepted(to('narrow', i)));
+    const sent = Array.from({ length: 12 }, (_, i) => esme.accepted(to('narrow', i)));
     await Promise.all(sent);
     await eventually(() => expect(narrow.count(SUBMIT_SM)).toBeGreaterThanOrEqual(10));
-    expect(performance.now() - from).toBeLessThan(1_900);
-    await eventually(() => expect(narrow.count(SUBMIT_SM)).toBe(20));
-    // Ten at once, and ten at five a second.
+    // Without the burst the tenth would go after nine seconds.
+    expect(performance.now() - from).toBeLessThan(8_900);
+    await eventually(() => expect(narrow.count(SUBMIT_SM)).toBe(12));
+    // Ten at once, and two at one a second.
     expect(performance.now() - from).toBeGreaterThan(1_900);
   });
 });

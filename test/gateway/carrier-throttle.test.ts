@@ -103,9 +103,9 @@ describe('a carrier without a rate in its resource that allows 250 a second', ()
         expect(one.best().used).toBeGreaterThan(0.95);
         expect(one.best().refused).toBeLessThan(0.01);
       }
-    }, 20_000);
+    });
     const [link] = [...gateway.node.gateway.carriers.running.values()].map((one) => one.link);
     expect(link?.adaptiveRate?.phase).toBe('paced');
     await esme.cut();
-  }, 30_000);
+  });
 });

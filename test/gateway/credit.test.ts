@@ -78,13 +78,16 @@ describe('an account with lots', () => {
       expect(await gateway.money('brief')).toMatchObject({ credits: '0' }),
     );
     expect(await submit(esme)).toBe(0x402);
-    const told = gateway.reports.flatMap(({ what, args: [account, ...rest] }) =>
-      (account as { name?: string })?.name === 'brief' && /money|creditWarning/.test(what)
-        ? [rest.join(' ')]
-        : [],
-    );
-    expect(told).toEqual(
-      expect.arrayContaining(['charge 100000', 'expiry 900000', 'credit.expired']),
+    const told = () =>
+      gateway.reports.flatMap(({ what, args: [account, ...rest] }) =>
+        (account as { name?: string })?.name === 'brief' && /money|creditWarning/.test(what)
+          ? [rest.join(' ')]
+          : [],
+      );
+    await eventually(() =>
+      expect(told()).toEqual(
+        expect.arrayContaining(['charge 100000', 'expiry 900000', 'credit.expired']),
+      ),
     );
     await gateway.reconciled();
   });

@@ -38,7 +38,7 @@ beforeAll(async () => {
 
 /** Keys of both carriers of a case. */
 const OWN: Partial<Record<Case, object>> = {
-  brief: { failoverAfterSeconds: 5 },
+  brief: { failoverAfterSeconds: 3_600 },
   load: { windowMax: 10, onUnknownOutcome: { waitSeconds: 0.1, then: 'resend' } },
   removed: { windowMax: 10, binds: 1, failoverAfterSeconds: 3_600 },
   forsaken: {
@@ -129,7 +129,8 @@ describe('a link that dies', () => {
     const diedAt = Date.now();
     await a.down();
     await b.taken(1);
-    expect(Date.now() - diedAt).toBeLessThan(1_000);
+    // Within 100 ms on a machine at rest; what waits for the first carrier waits for good.
+    expect(Date.now() - diedAt).toBeLessThan(15_000);
     await b.taken(880);
     a.onSubmit = (submit) => a.accept(submit);
     await a.up();
@@ -259,7 +260,9 @@ describe('a carrier that is not bound again for giveUpAfterSeconds', () => {
     await a.taken(3);
     await a.down();
     await b.taken(3);
-    expect(await unknownOf('forsaken')).toEqual(new Array(3).fill('resent'));
+    await eventually(async () =>
+      expect(await unknownOf('forsaken')).toEqual(new Array(3).fill('resent')),
+    );
     await esme.close();
   });
 });

@@ -112,8 +112,10 @@ describe('a message of a subscriber', () => {
   it.each(['12345', '966500002000', '96650000100'])(
     "to %s, which is nobody's, is refused for good and counted",
     async (to) => {
+      const before = gateway.reports.filter(({ what }) => what === 'inbound').length;
       expect(await send(to)).toBe(0x65); // ESME_RX_P_APPN
-      expect(gateway.reports.at(-1)).toMatchObject({ what: 'inbound', args: [{}, 'unrouted'] });
+      const told = gateway.reports.filter(({ what }) => what === 'inbound').slice(before);
+      expect(told).toMatchObject([{ args: [{}, 'unrouted'] }]);
     },
   );
 
@@ -318,9 +320,8 @@ describe('an alert_notification', () => {
         esme_addr: '966500001234',
         ms_availability_status: 0,
       });
-      const told = gateway.reports
-        .filter((one) => one.what === 'inbound')
-        .map((one) => one.args[1]);
-      expect(told.slice(-2)).toEqual(['alertDropped', 'alert']);
+      const told = () =>
+        gateway.reports.filter((one) => one.what === 'inbound').map((one) => one.args[1]);
+      await eventually(() => expect(told().slice(-2)).toEqual(['alertDropped', 'alert']));
     }));
 });

@@ -162,7 +162,9 @@ describe('replace_sm', () => {
     expect(await stand.gateway.money('poor')).toMatchObject({ credits: '0.1' });
     expect(await replace(poor, { message_id: id, ...text(2) })).toBe(0);
     expect(await stand.gateway.money('poor')).toMatchObject({ credits: '0' });
-    await stand.gateway.setStatus('poor', 'suspended');
+    // Suspended, and not yet ended for it.
+    await stand.gateway.sql(`update account set status = 'suspended' where name = 'poor'`);
+    await stand.gateway.reload();
     expect(await replace(poor, { message_id: id, short_message: 'x' })).toBe(0x403);
   });
 
@@ -179,6 +181,7 @@ describe('replace_sm', () => {
     expect(await replace(alice, soon)).toBe(0);
     await stand.gateway.ended(id, { state: 'EXPIRED', refund: '0.1' });
     const other = await stand.queued(alice, { validity_period: '000000000001000R' });
+    const askedMs = Date.now();
     const late = { message_id: other.id, short_message: 'late' };
     expect(await replace(alice, { ...late, validity_period: '000000010000000R' })).toBe(0);
     await stand.gateway.bringBeforeJanitor(other.id);
@@ -187,7 +190,7 @@ describe('replace_sm', () => {
         await stand.gateway.sql('select at > now() as later from due where id = $1', [other.id]),
       ).toContainEqual({ later: true }),
     );
-    await new Promise((resolve) => setTimeout(resolve, 1_200)); // its first validity is over
+    await eventually(() => expect(Date.now()).toBeGreaterThan(askedMs + 1_100)); // its first validity is over
     await stand.release();
     expect(await stand.text(other.to)).toBe('late');
   });
@@ -221,10 +224,10 @@ describe('a message with a time of its own', () => {
     await stand.release();
     const { id, to } = await stand.queued(alice, { schedule_delivery_time: '000001000000000R' });
     const soon = { message_id: id, short_message: 'soon' };
-    expect(await replace(alice, { ...soon, schedule_delivery_time: inSeconds(2) })).toBe(0);
     const askedAt = Date.now();
+    expect(await replace(alice, { ...soon, schedule_delivery_time: inSeconds(2) })).toBe(0);
     const submit = await stand.first(to);
-    expect(Date.now() - askedAt).toBeGreaterThan(1_000);
+    expect(submit.atMs - askedAt).toBeGreaterThanOrEqual(2_000);
     expect(contentOf(submit.pdu)).toBe('soon');
     await eventually(async () =>
       expect(await stand.gateway.sql('select from scheduled where id = $1', [id])).toHaveLength(0),
@@ -245,13 +248,17 @@ describe('a message with a time of its own', () => {
       expect(row?.due).toBe(true);
     });
     const last = { message_id: id, short_message: 'last' };
-    expect(await replace(alice, { ...last, schedule_delivery_time: inSeconds(3) })).toBe(0);
+    const askedAt = Date.now();
+    expect(await replace(alice, { ...last, schedule_delivery_time: inSeconds(2) })).toBe(0);
     await stand.release();
-    const marker = await stand.queued(alice);
-    await stand.carrier.taken(1, marker.to);
-    expect(stand.carrier.to(to)).toEqual([]);
     expect(await stand.text(to)).toBe('last');
-    await stand.gateway.sql('select pg_sleep(1.5)');
+    expect((await stand.first(to)).atMs - askedAt).toBeGreaterThanOrEqual(2_000);
+    // Nothing is left that could send it once more.
+    await eventually(async () => {
+      const left = 'select from scheduled where id = $1';
+      expect(await stand.gateway.sql(left, [id])).toEqual([]);
+      expect(await stand.gateway.sql('select from lease')).toEqual([]);
+    });
     expect(stand.carrier.to(to)).toHaveLength(1);
   });
 });

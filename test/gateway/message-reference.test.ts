@@ -33,7 +33,8 @@ beforeAll(async () => {
             binds: 1,
             echoesUserMessageReference: true,
             longMessages: name === 'sar' || name === 'payload' ? name : 'udh',
-            onUnknownOutcome: { waitSeconds: 1, then: 'resend' },
+            // Both receipts of `two` must come before.
+            onUnknownOutcome: { waitSeconds: name === 'two' ? 3 : 1, then: 'resend' },
           },
         ]),
       ),

@@ -184,7 +184,7 @@ describe('a message that a rule holds', () => {
     const { id } = await submit(esme);
     expect(await decide(id, 'refused')).toBe('decided');
     await gateway.ended(id, { state: 'REJECTD', fault: 'customer' });
-  }, 20_000);
+  });
 
   it('can be cancelled, and then neither released nor refused', async () => {
     const esme = await bind('held');
@@ -273,8 +273,10 @@ describe('violations', () => {
       for (let n = 0; n < times; n++)
         await esme.submit({ destination_addr: number(), short_message: TEXT });
     };
-    await violate(await bind('lenient'), 3);
+    const first = await bind('lenient');
+    await violate(first, 3);
     await eventually(async () => expect(await statusOf('lenient')).toBe('suspended'));
+    await eventually(() => expect(first.closed).toBe(true));
     await gateway.setStatus('lenient', 'active');
     const esme = await bind('lenient');
     await violate(esme, 2);

@@ -23,7 +23,7 @@ beforeAll(async () => {
         some: {},
         poor: { credit: '2' },
         lists: {},
-        narrow: { bind: { segmentsPerSecond: 5 } },
+        narrow: { bind: { segmentsPerSecond: 1 } },
         data: {},
         old: {},
         later: {},
@@ -122,7 +122,7 @@ describe('submit_multi', () => {
     const esme = await Esme.bind(gateway.port, { systemId: 'narrow' });
     const numbers = ['12025550131', '12025550132', '12025550133'];
     const long = { short_message: Buffer.alloc(0), message_payload: Buffer.alloc(200, 0x61) };
-    // Six segments at five a second leave a debt that the next has to wait for.
+    // Six segments at one a second leave a debt of seconds that the next has to wait for.
     expect((await multi(esme, { ...to(...numbers), ...long })).command_status).toBe(0);
     expect((await multi(esme, to('12025550134'))).command_status).toBe(0x58);
     expect(sentTo('12025550134')).toHaveLength(0);

@@ -123,9 +123,9 @@ describe('Dispatcher.waiting', () => {
   });
 
   it('counts a scheduled message from when it is due, and by that', async () => {
-    const dueMs = Date.now() + 1_000;
+    const dueMs = Date.now() + 2_000;
     await gateway.setPaused('counted', true);
-    await submit('otp', 1, '2', { schedule_delivery_time: '000000000001000R' });
+    await submit('otp', 1, '2', { schedule_delivery_time: '000000000002000R' });
     expect(counts('counted')).toEqual([0, 0, 0]);
     await eventually(() => expect(counts('counted')).toEqual([1, 0, 0]));
     expect(waiting('counted')[0]?.oldestMs).toBeGreaterThanOrEqual(dueMs - 1_000);

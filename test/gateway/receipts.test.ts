@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Orphans } from '../../src/gateway/orphans.ts';
 import { eventually, TestGateway } from '../support/gateway.ts';
 import { Esme } from './esme.ts';
 import { resources } from './resources.ts';
@@ -185,6 +186,8 @@ describe('a receipt that comes before its submit_sm_resp', () => {
 
   it('is weighed at once when both come together, over two sessions', async () => {
     const { plain } = carriers;
+    // Nothing is left to the sweep: each is found by one of the looks that follow a commit.
+    const sweep = vi.spyOn(Orphans.prototype, 'sweep').mockResolvedValue();
     plain.onSubmit = (submit) => {
       const other = [...plain.sessions].find((one) => one !== submit.session);
       if (other === undefined) throw new Error('two sessions');
@@ -198,12 +201,7 @@ describe('a receipt that comes before its submit_sm_resp', () => {
       ),
     );
     await Promise.all(ids.map((id) => esme.receiptOf(id)));
-    // None had to wait for the sweep, which begins a second later.
-    expect(
-      await gateway.sql('select tries from parked_receipt where matched = any ($1) and tries > 0', [
-        ids,
-      ]),
-    ).toEqual([]);
+    sweep.mockRestore();
     plain.onSubmit = (next) => plain.accept(next);
   });
 });
@@ -216,7 +214,7 @@ describe('a receipt that fits nothing', () => {
     expect(await carriers.plain.receipt(submit, { destination: '12025559999' })).toBe(0);
     const kept = (await parked()).slice(before.kept);
     expect(kept).toMatchObject([{ matched: null, reason: 'unknownId' }, { matched: null }]);
-    expect(unmatched('unknownId')).toBeGreaterThan(before.counted);
+    await eventually(() => expect(unmatched('unknownId')).toBeGreaterThan(before.counted));
   });
 
   it('of another number counts where the profile says that numbers do not matter', async () => {

@@ -143,6 +143,7 @@ describe('a long message of which one segment failed', () => {
     'without a receipt of one segment ends UNKNOWN, that segment by terms.noReceipt ($account)',
     async ({ account, refund }) => {
       const { own, id, first } = await two(account, 'udh', '000000000001000R');
+      await eventually(async () => expect(await gateway.dispatches(id)).toHaveLength(2));
       await carriers.udh.receipt(first);
       const [row] = await gateway.sql<{ until: Date }>(
         `select valid_until + interval '400 ms' as until from message where id = $1`,

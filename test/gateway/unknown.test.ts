@@ -4,8 +4,8 @@ import { Esme } from './esme.ts';
 import { resources } from './resources.ts';
 import { type ReceiptWords, ScriptedCarrier, type TakenSubmit } from './scripted-carrier.ts';
 
-/** Resent after this; long enough for a receipt to come before. */
-const WAIT_SECONDS = 0.7;
+/** Resent after this: long enough for a receipt to come before on a busy machine; all cases wait at once. */
+const WAIT_SECONDS = 2.5;
 /** Each case has a carrier, an account and a prefix of its own, so that all run at once. */
 const CASES = [
   'fits',
