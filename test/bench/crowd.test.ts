@@ -1,12 +1,13 @@
 import type { Pdu, Server, Session } from 'smpp';
 import smpp from 'smpp';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { Flood } from '../../src/bench/flood.ts';
 import { IdleBinds } from '../../src/bench/idle-binds.ts';
 import { Receiver } from '../../src/bench/receiver.ts';
 import { benchAccounts } from '../../src/bench/resources.ts';
 import { selfSigned } from '../../src/bench/self-signed.ts';
 import { bindsOf } from '../../src/bench/stand.ts';
+import { eventually } from '../support/gateway.ts';
 
 const closers: (() => unknown)[] = [];
 
@@ -58,7 +59,7 @@ describe('IdleBinds', () => {
       });
     });
     const idle = idleBinds({ host, port }, 12);
-    await vi.waitFor(() => expect(idle.state(false).bound).toBe(12));
+    await eventually(() => expect(idle.state(false).bound).toBe(12));
     const result = await idle.ask({ seconds: 0.5, everyMs: 200 });
     expect(result.unanswered).toBe(0);
     expect(result.p99Ms).toBeGreaterThan(0);
@@ -77,12 +78,10 @@ describe('IdleBinds', () => {
       });
     });
     const idle = idleBinds(target, 3);
-    await vi.waitFor(() => expect(idle.state(false).bound).toBe(3), { timeout: 5000 });
+    await eventually(() => expect(idle.state(false).bound).toBe(3));
     expect(idle.state(true)).toMatchObject({ failures: { '0x8': 2 }, lost: 0 });
     for (const session of [...target.sessions]) session.destroy();
-    await vi.waitFor(() => expect(idle.state(false)).toMatchObject({ bound: 3, lost: 3 }), {
-      timeout: 5000,
-    });
+    await eventually(() => expect(idle.state(false)).toMatchObject({ bound: 3, lost: 3 }));
     // The first step of a client's patience.
     expect(idle.state(false).lastBoundMs).toBeGreaterThan(900);
   });
@@ -114,10 +113,10 @@ describe('Flood', () => {
     closers.push(() => flood.close());
     await flood.connect();
     flood.start();
-    await vi.waitFor(() => expect(submits).toBeGreaterThanOrEqual(500), { timeout: 5000 });
+    await eventually(() => expect(submits).toBeGreaterThanOrEqual(500));
     flood.stop();
     const counts = { submitted: 0, refused: 0, accepted: 0 };
-    await vi.waitFor(() => {
+    await eventually(() => {
       const { submitted, answers, closed } = flood.counts();
       expect(closed).toBe(0);
       counts.submitted += submitted;
@@ -145,7 +144,7 @@ describe('Receiver', () => {
     const receiver = new Receiver({ ...target, binds: binds(1), receipts: 2 });
     closers.push(() => receiver.close());
     await receiver.connect();
-    await vi.waitFor(() => expect(answers).toHaveLength(3));
+    await eventually(() => expect(answers).toHaveLength(3));
     expect(receiver.counts()).toMatchObject({ received: 2, repeated: 1 });
   });
 
@@ -164,6 +163,6 @@ describe('Receiver', () => {
     };
     await expect(made(selfSigned('smppgate bench').cert)).rejects.toThrow();
     await made(material.cert);
-    await vi.waitFor(() => expect(isBound).toBe(true));
+    await eventually(() => expect(isBound).toBe(true));
   });
 });

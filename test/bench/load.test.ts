@@ -56,7 +56,7 @@ async function run(port: number, options: Partial<LoadRun> = {}, binds = 3) {
     messages: 500,
     ratePerSecond: 0,
     awaitReceipts: true,
-    patienceMs: 5000,
+    patienceMs: 30_000,
   };
   return load.run({ ...defaults, ...options });
 }

@@ -6,7 +6,7 @@ import { type OwnRedis, ownRedis } from '../support/redis.ts';
 
 /** A tenth or less of the real ones, so that a loss is seen and mended within a test. */
 const TIMINGS: LinkTimings = { commandMs: 250, beatMs: 40, nodeTtlMs: 400, retryMaxMs: 100 };
-const POLL = { timeout: 10_000, interval: 10 };
+const POLL = { timeout: 40_000, interval: 10 };
 
 let redis: OwnRedis;
 const nodes: Node[] = [];

@@ -144,9 +144,9 @@ describe('compileCatalog', () => {
       },
       bindIds: new Map([[`s${id}`, id]]),
     }));
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(compileCatalog({ ...stored, accounts }).binds.size).toBe(10_000);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(process.cpuUsage(start).user).toBeLessThan(4_000_000);
   });
 });
 

@@ -80,5 +80,5 @@ describe('a PostgreSQL that is killed under traffic', () => {
     expect(sent.length).toBe(stored?.messages);
     expect(new Set(sent).size).toBe(sent.length);
     await gateway.reconciled();
-  }, 60_000);
+  });
 });

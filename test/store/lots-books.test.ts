@@ -153,10 +153,10 @@ describe('the books of accounts with and without lots', () => {
         await new Promise((resolve) => setTimeout(resolve, 50));
       });
     await Promise.all([accept(), accept(), settle(), settle(), buy(), expire(), kill(), look()]);
-    expect(snapshots).toBeGreaterThan(10);
+    expect(snapshots).toBeGreaterThan(3);
     expect(accepted).toBeGreaterThan(100);
     expect(killed).toBeGreaterThan(0);
     expect(failures.filter((text) => !/terminat|not queryable/i.test(text))).toEqual([]);
     expect(await reconcile(pool)).toMatchObject({ ok: true, mismatches: [] });
-  }, 30_000);
+  });
 });
