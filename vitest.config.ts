@@ -22,7 +22,7 @@ export default defineConfig({
     // Two files at a time: the target machine has two cores, and the servers need them as well.
     maxWorkers: 2,
     // Of one file: those that run at once wait for processes most of their time.
-    maxConcurrency: 3,
+    maxConcurrency: 10,
     // A test takes milliseconds; a real server that has to be made or recover takes seconds, and a
     // busy machine many times that. Longer than what a test waits for in one step (40 s, 100 s for a
     // process), so that it ends with the reason and not with the time.

@@ -35,12 +35,14 @@ afterAll(async () => {
   await guard.release();
 });
 
+let starts = 0;
+
 /** Starts one that must fail with one line on stderr and nothing else; gives the line. */
 async function refusal(
   code: 1 | 2,
   spec: Partial<DaemonSpec> & { readonly name?: string },
 ): Promise<string> {
-  const folder = join(guard.path, spec.name ?? 'bad');
+  const folder = join(guard.path, spec.name ?? `bad${starts++}`);
   const failed: FailedStart = await failedStart({ folder, databaseUrl: database.url, ...spec });
   const said = failed.stdout + failed.stderr;
   expect(failed.stderr.trimEnd().split('\n'), said).toHaveLength(1);
@@ -59,7 +61,7 @@ async function occupied(): Promise<{ server: Server; port: number }> {
   return { server, port: address.port };
 }
 
-describe('wrong settings', () => {
+describe.concurrent('wrong settings', () => {
   it('end it with code 2 and name the key', async () => {
     expect(await refusal(2, { env: { SMPP_PORT: '70000' } })).toMatch(/\bsmpp\.port\b/);
     expect(await refusal(2, { env: { HTTP_PORT: 'eighty' } })).toMatch(/\bhttp\.port\b/);
@@ -87,7 +89,7 @@ describe('wrong settings', () => {
   });
 });
 
-describe('a start that cannot be', () => {
+describe.concurrent('a start that cannot be', () => {
   it('says which port is taken', async () => {
     const { server, port } = await occupied();
     try {
@@ -101,7 +103,7 @@ describe('a start that cannot be', () => {
       server.close();
       await once(server, 'close');
     }
-  }, 30_000);
+  });
 
   it('says which file of smpp.tls cannot be used', async () => {
     const pem = join(guard.path, 'not.pem');
@@ -112,7 +114,7 @@ describe('a start that cannot be', () => {
     expect(await refusal(1, { env: { ...env, SMPP_TLS_KEY: absent } })).toMatch(
       /smpp\.tls\.key cannot be read.*absent\.pem/,
     );
-  }, 30_000);
+  });
 
   it('says that the data folder cannot be written', async () => {
     const inTheWay = join(guard.path, 'file-in-the-way');
@@ -151,10 +153,10 @@ describe('a start that cannot be', () => {
     expect(
       await refusal(1, { env: { RESOURCES_FILE: join(guard.path, 'absent.yaml') } }),
     ).toContain('absent.yaml');
-  }, 30_000);
+  });
 });
 
-describe('a PostgreSQL that cannot be used', () => {
+describe.concurrent('a PostgreSQL that cannot be used', () => {
   let postgres: OwnPostgres;
 
   beforeAll(async () => {
@@ -177,7 +179,7 @@ describe('a PostgreSQL that cannot be used', () => {
     });
     const wrong = postgres.url.replace('postgres@', `gate:${SECRET}@`);
     expect(await refusal(1, { databaseUrl: wrong })).toMatch(/refuses the user "gate".*password/);
-  }, 30_000);
+  });
 
   it('is refused with fsync off', async () => {
     await withClient(postgres.url, async (client) => {
@@ -185,5 +187,5 @@ describe('a PostgreSQL that cannot be used', () => {
       await client.query('select pg_reload_conf()');
     });
     expect(await refusal(1, { databaseUrl: postgres.url })).toMatch(/fsync is off.*set fsync = on/);
-  }, 30_000);
+  });
 });

@@ -72,6 +72,15 @@ async function acceptedPerSecond(account: string, forMs: number): Promise<number
   return Math.round(rate);
 }
 
+/**
+ * Without a common limit it would be three times the rate of both; a process that is held up for a second takes up to
+ * a burst more after it.
+ */
+function expectShared(perSecond: number): void {
+  expect(perSecond).toBeGreaterThan(RATE * 0.5);
+  expect(perSecond).toBeLessThan(RATE * 1.6);
+}
+
 /** Binds so often, one after the other; the customers that were let in. */
 async function bind(daemon: TestDaemon, times: number): Promise<SimulatedCustomer[]> {
   const inside: SimulatedCustomer[] = [];
@@ -101,14 +110,13 @@ describe('two nodes on one database', () => {
     expect(await stage.value('select count(distinct epoch) from message')).toBe('1');
     // The carrier sends receipts over the binds of both.
     expect(await stage.value('select count(distinct epoch) from outcome')).toBe('2');
-  }, 30_000);
+  });
 
   it('share the rate of a system_id through Redis', async () => {
     const perSecond = await acceptedPerSecond('rated', 3_000);
     figures('rate over two nodes', { limit: RATE, perSecond });
-    expect(perSecond).toBeGreaterThan(RATE * 0.7);
-    expect(perSecond).toBeLessThan(RATE * 1.2);
-  }, 30_000);
+    expectShared(perSecond);
+  });
 
   it('share the limit on binds through Redis', async () => {
     const onA = await bind(a, 3);
@@ -121,7 +129,7 @@ describe('two nodes on one database', () => {
       return one !== undefined;
     });
     await Promise.all([...onA, ...onB].map((customer) => customer.stop()));
-  }, 30_000);
+  });
 
   it('change no message and no credit when Redis is killed, keep to a share each, and share again when it is back', async () => {
     const loads = [a, b].map((daemon, i) =>
@@ -141,17 +149,14 @@ describe('two nodes on one database', () => {
     expect(inside.map((customers) => customers.length)).toEqual([2, 2]);
     await Promise.all(inside.flat().map((customer) => customer.stop()));
     await redis.start();
-    await Promise.all([a.logged('redisUp', 10_000, 2), b.logged('redisUp', 10_000, 2)]);
+    await Promise.all([a.logged('redisUp', undefined, 2), b.logged('redisUp', undefined, 2)]);
     const up = await acceptedPerSecond('rated', 2_000);
     figures('rate without Redis, and with it again', { limit: RATE, down, up });
-    for (const perSecond of [down, up]) {
-      expect(perSecond).toBeGreaterThan(RATE * 0.6);
-      expect(perSecond).toBeLessThan(RATE * 1.25);
-    }
+    for (const perSecond of [down, up]) expectShared(perSecond);
     const summaries = await Promise.all(loads.map((load) => load.drain()));
     expect(summaries.map((summary) => summary.refused)).toEqual([{}, {}]);
     expect(summaries.map((summary) => summary.unanswered)).toEqual([0, 0]);
-  }, 45_000);
+  });
 
   it('have lost, doubled and mischarged nothing by all that', async () => {
     await stage.settled();
@@ -162,5 +167,5 @@ describe('two nodes on one database', () => {
     expect(await stage.value('select count(distinct (id >> 12) & 1023) from message')).toBe('2');
     for (const node of [a, b])
       expect(await node.get('/v1/reconciliation')).toMatchObject({ ok: true, mismatches: [] });
-  }, 30_000);
+  });
 });

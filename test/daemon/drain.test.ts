@@ -1,102 +1,93 @@
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { descendants, isAlive, postmasterOf, type TestDaemon, until } from '../support/daemon.ts';
-import { figures, Stage } from './stage.ts';
+import { figures, type Stage, stagedAlone } from './stage.ts';
 
 /** interface.md: after Ctrl-C or SIGTERM what is in flight is finished within this. */
 const DRAIN_MS = 20_000;
 
-let stage: Stage;
-let dataDir: string;
-
-beforeEach(async () => {
-  stage = await Stage.open();
-  dataDir = join(stage.folder, 'one', 'data');
-});
-
-afterEach(async () => {
-  await stage.close();
-});
-
-function start(ownGroup = false): Promise<TestDaemon> {
+function start(stage: Stage, ownGroup = false): Promise<TestDaemon> {
   return stage.startDaemon({ name: 'one', resources: stage.resources(), ownGroup });
 }
 
-function database(): { pid: number; url: string } {
-  const postmaster = postmasterOf(dataDir);
+function database(stage: Stage): { pid: number; url: string } {
+  const postmaster = postmasterOf(join(stage.folder, 'one', 'data'));
   if (postmaster === undefined) throw new Error('there is no postmaster');
   return postmaster;
 }
 
-describe('the orderly end', () => {
+describe.concurrent('the orderly end', () => {
   it.each(['SIGTERM', 'Ctrl-C'])(
     'drains under load at %s: exit code 0, nothing in doubt, no process left',
-    async (how) => {
-      const carrier = await stage.startCarrier({ receipts: { delayMs: 100, delaySpreadMs: 300 } });
-      carrier.setBehaviour({ answerDelayMs: 50 });
-      const daemon = await start(true);
-      const { pid } = database();
-      const sender = stage.startCustomer(daemon.smppPort, 'acme', {
-        messages: 100_000,
-        ratePerSecond: 1_000,
-        binds: 2,
-        windowMax: 100,
-      });
-      await until('it is under load', () => sender.summary().accepted > 1_000);
-      const family = [daemon.pid, pid, ...descendants(daemon.pid), ...descendants(pid)];
-      const ended = await (how === 'Ctrl-C' ? daemon.interrupt() : daemon.stop());
-      expect({ code: ended.code, signal: ended.signal }).toEqual({ code: 0, signal: null });
-      expect(ended.tookMs).toBeLessThan(DRAIN_MS);
-      expect(family.filter(isAlive)).toEqual([]);
-      const { accepted, unanswered } = sender.summary();
-      await sender.stop();
-      // The next life finds what was queued, and nothing that it has to ask itself about.
-      const next = await start();
-      expect(await stage.value('select count(*) from unknown_outcome', [], database().url)).toBe(
-        '0',
-      );
-      stage.startCustomer(next.smppPort, 'acme', { bindAs: 'receiver' });
-      await stage.settled(15_000, database().url);
-      const verdict = await stage.verdict([], database().url);
-      figures(`${how} under load`, {
-        tookMs: Math.round(ended.tookMs),
-        accepted,
-        unanswered,
-        stored: verdict.counts.stored,
-      });
-      expect(verdict.faults).toEqual([]);
-      expect(verdict.counts).toMatchObject({ unknownOutcomes: 0, listedRepeats: 0 });
-      // Whoever was charged was told so, though his session was unbound.
-      expect(verdict.counts.answeredPositively).toBe(verdict.counts.stored);
-      await next.stop();
-    },
-    60_000,
+    (how) =>
+      stagedAlone(async (stage) => {
+        const carrier = await stage.startCarrier({
+          receipts: { delayMs: 100, delaySpreadMs: 300 },
+        });
+        carrier.setBehaviour({ answerDelayMs: 50 });
+        const daemon = await start(stage, true);
+        const { pid } = database(stage);
+        const sender = stage.startCustomer(daemon.smppPort, 'acme', {
+          messages: 100_000,
+          ratePerSecond: 1_000,
+          binds: 2,
+          windowMax: 100,
+        });
+        await until('it is under load', () => sender.summary().accepted > 1_000);
+        const family = [daemon.pid, pid, ...descendants(daemon.pid), ...descendants(pid)];
+        const ended = await (how === 'Ctrl-C' ? daemon.interrupt() : daemon.stop());
+        expect({ code: ended.code, signal: ended.signal }).toEqual({ code: 0, signal: null });
+        expect(ended.tookMs).toBeLessThan(DRAIN_MS);
+        expect(family.filter(isAlive)).toEqual([]);
+        const { accepted, unanswered } = sender.summary();
+        await sender.stop();
+        // The next life finds what was queued, and nothing that it has to ask itself about.
+        const next = await start(stage);
+        expect(
+          await stage.value('select count(*) from unknown_outcome', [], database(stage).url),
+        ).toBe('0');
+        stage.startCustomer(next.smppPort, 'acme', { bindAs: 'receiver' });
+        await stage.settled(undefined, database(stage).url);
+        const verdict = await stage.verdict([], database(stage).url);
+        figures(`${how} under load`, {
+          tookMs: Math.round(ended.tookMs),
+          accepted,
+          unanswered,
+          stored: verdict.counts.stored,
+        });
+        expect(verdict.faults).toEqual([]);
+        expect(verdict.counts).toMatchObject({ unknownOutcomes: 0, listedRepeats: 0 });
+        // Whoever was charged was told so, though his session was unbound.
+        expect(verdict.counts.answeredPositively).toBe(verdict.counts.stored);
+        await next.stop();
+      }),
   );
 
-  it('stops within the limit also while the carrier never answers, and lists what is in doubt', async () => {
-    const carrier = await stage.startCarrier({ behaviour: { silent: true } });
-    const daemon = await start(true);
-    const sender = stage.startCustomer(daemon.smppPort, 'acme', {
-      messages: 300,
-      windowMax: 100,
-      receiptWaitMs: 0,
-    });
-    await until('the windows are full', () => carrier.stats().submits === 200);
-    await until('all is accepted', () => sender.summary().accepted === 300);
-    const ended = await daemon.interrupt();
-    expect(ended.code).toBe(0);
-    expect(ended.tookMs).toBeLessThan(DRAIN_MS);
-    carrier.setBehaviour({});
-    const next = await start();
-    stage.startCustomer(next.smppPort, 'acme', { bindAs: 'receiver' });
-    await stage.settled(15_000, database().url);
-    const verdict = await stage.verdict([], database().url);
-    expect(verdict.faults).toEqual([]);
-    expect(verdict.counts).toMatchObject({
-      unknownOutcomes: 200,
-      listedRepeats: 200,
-      seenByCarrier: 500,
-    });
-    await next.stop();
-  }, 60_000);
+  it('stops within the limit also while the carrier never answers, and lists what is in doubt', () =>
+    stagedAlone(async (stage) => {
+      const carrier = await stage.startCarrier({ behaviour: { silent: true } });
+      const daemon = await start(stage, true);
+      const sender = stage.startCustomer(daemon.smppPort, 'acme', {
+        messages: 300,
+        windowMax: 100,
+        receiptWaitMs: 0,
+      });
+      await until('the windows are full', () => carrier.stats().submits === 200);
+      await until('all is accepted', () => sender.summary().accepted === 300);
+      const ended = await daemon.interrupt();
+      expect(ended.code).toBe(0);
+      expect(ended.tookMs).toBeLessThan(DRAIN_MS);
+      carrier.setBehaviour({});
+      const next = await start(stage);
+      stage.startCustomer(next.smppPort, 'acme', { bindAs: 'receiver' });
+      await stage.settled(undefined, database(stage).url);
+      const verdict = await stage.verdict([], database(stage).url);
+      expect(verdict.faults).toEqual([]);
+      expect(verdict.counts).toMatchObject({
+        unknownOutcomes: 200,
+        listedRepeats: 200,
+        seenByCarrier: 500,
+      });
+      await next.stop();
+    }));
 });

@@ -7,7 +7,7 @@ import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { figures, PASSWORD, Stage } from './stage.ts';
 
 /** Longest wait for an answer of the daemon. */
-const ANSWER_MS = 10_000;
+const ANSWER_MS = 40_000;
 
 /** An answer or request of the daemon, kept. */
 export type Kept = Omit<SeenPdu, 'octets'> & { readonly hex: string };

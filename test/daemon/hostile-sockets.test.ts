@@ -102,8 +102,8 @@ describe('peers that do not read', () => {
     expect(left).toBeGreaterThan(0);
     expect(rssMb() - rssBefore).toBeLessThan(64 * (OUTBOUND_MAX >> 20));
     peer.wire.socket.resume();
-    await until('all is answered', () => answered === asked, 30_000);
-  }, 40_000);
+    await until('all is answered', () => answered === asked, 100_000);
+  });
 
   it('take neither receipts nor answers, and all of both when they read on', async () => {
     const peer = await arena.bound();
@@ -114,13 +114,13 @@ describe('peers that do not read', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     peer.wire.socket.resume();
-    await peer.untilAnswers(1 + submits, 20_000);
+    await peer.untilAnswers(1 + submits, 60_000);
     const accepted = peer.answers.filter(
       ({ id, status }) => id === SUBMIT_SM + RESPONSE && status === 0,
     ).length;
     // Its receipts, and those of the test before, which went to nobody.
-    await peer.untilRequests(accepted, 20_000);
-  }, 40_000);
+    await peer.untilRequests(accepted, 60_000);
+  });
 
   it('and half-open ones: the machine of the other side is gone, and nothing tells us', async () => {
     // No FIN, no answer, no octet: what a dead machine looks like while its receipts come.
@@ -153,7 +153,7 @@ describe('a thousand binds a second from one address, and wrong passwords', () =
       );
       for (const [n, peer] of round.entries())
         peer.send(bindDraft('bind_transceiver', guesses[n % 3] ?? '', `guess${n}`, 0x34));
-      await Promise.all(round.map((peer) => peer.untilEnded(SESSION_INIT_MS + 5_000)));
+      await Promise.all(round.map((peer) => peer.untilEnded(SESSION_INIT_MS + 30_000)));
       answers.push(...round.flatMap((peer) => peer.answers.map(({ status }) => status)));
       sent += round.length;
       await Promise.all(round.map((peer) => peer.cut()));
@@ -166,29 +166,29 @@ describe('a thousand binds a second from one address, and wrong passwords', () =
     expect(await peer.ask(submitDraft(2))).toMatchObject({ status: 0 });
     const lines = arena.daemon.log('bindRefused').length;
     expect(lines).toBeLessThan(200);
-  }, 40_000);
+  });
 });
 
 describe('a slow-loris', () => {
   it('is closed after the session init time, however many octets come', async () => {
     const answers: number[] = [];
     for (const loris of lorises) loris.onPdu = ({ status }) => answers.push(status);
-    const left = lorisesBeganAt + SESSION_INIT_MS + 5_000 - performance.now();
-    await Promise.all(lorises.map((loris) => loris.until(() => false, Math.max(left, 0))));
-    expect(lorises.every(({ isOver }) => isOver)).toBe(true);
+    await until('all are over', () => lorises.every(({ isOver }) => isOver));
+    // Not before their time.
+    expect(performance.now() - lorisesBeganAt).toBeGreaterThanOrEqual(SESSION_INIT_MS);
     expect(answers).toEqual([]);
     for (const loris of lorises) loris.socket.end();
     await until(
       'they are counted',
       async () => (await arena.protocolErrors('sessionInitTimeout')) === lorises.length,
     );
-  }, 30_000);
+  });
 });
 
 describe('all of it', () => {
   it('has cost the good customer nothing', async () => {
     await arena.expectUnharmed();
-  }, 40_000);
+  });
 });
 
 /** Each octet in a write of its own. */

@@ -273,5 +273,5 @@ describe('addresses that data_sm may have and no message can', () => {
 describe('all of it', () => {
   it('has cost the good customer nothing', async () => {
     await arena.expectUnharmed();
-  }, 40_000);
+  });
 });

@@ -1,10 +1,9 @@
 import type { PduInput } from 'smpp';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Esme, payload } from '../gateway/esme.ts';
 import { contentOf, ScriptedCarrier } from '../gateway/scripted-carrier.ts';
 import type { TestDaemon } from '../support/daemon.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
-import { figures, Stage } from './stage.ts';
+import { figures, type Stage, staged } from './stage.ts';
 
 /** Messages queued before the kill; of each one thing is asked while the daemon is killed. */
 const MESSAGES = 300;
@@ -14,25 +13,30 @@ const DELETED = 4;
 const OLD = 'old';
 const NEW = 'n'.repeat(200);
 
-let database: TestDatabase;
-let stage: Stage;
-let carrier: ScriptedCarrier;
-
-beforeEach(async () => {
-  database = await createDatabase();
-  stage = await Stage.open(database.url);
-  carrier = await ScriptedCarrier.listen();
+/** A stage with a carrier that delivers what it takes. */
+async function played(
+  test: (stage: Stage, carrier: ScriptedCarrier, resources: object) => Promise<void>,
+): Promise<void> {
+  const carrier = await ScriptedCarrier.listen();
   carrier.onSubmit = (submit) => {
     carrier.accept(submit);
     setTimeout(() => void carrier.receipt(submit).catch(() => {}), 5);
   };
-});
-
-afterEach(async () => {
-  await stage.close();
-  await carrier.down();
-  await database.drop();
-});
+  try {
+    await staged((stage) =>
+      test(
+        stage,
+        carrier,
+        stage.resources({
+          bind: { windowMax: 1_000 },
+          carrier: { port: carrier.port, host: '127.0.0.1' },
+        }),
+      ),
+    );
+  } finally {
+    await carrier.down();
+  }
+}
 
 /** Queues messages while the carrier is away, then asks to replace or cancel each; the daemon dies meanwhile. */
 async function killedHalfWay(daemon: TestDaemon): Promise<Map<string, Asked>> {
@@ -77,7 +81,11 @@ interface Asked {
 }
 
 /** What went out for each message is what its answer said; without an answer it is one or the other, whole. */
-async function judge(asked: ReadonlyMap<string, Asked>): Promise<void> {
+async function judge(
+  stage: Stage,
+  carrier: ScriptedCarrier,
+  asked: ReadonlyMap<string, Asked>,
+): Promise<void> {
   const counts = { cancelled: 0, replaced: 0, unanswered: 0 };
   const { rows } = await stage.sql((client) =>
     client.query<{ id: string; state: number }>('select id::text, state from outcome'),
@@ -108,37 +116,33 @@ async function judge(asked: ReadonlyMap<string, Asked>): Promise<void> {
   expect(counts.unanswered).toBeGreaterThan(0);
 }
 
-describe('kill -9 while messages are cancelled and replaced', () => {
-  const spec = () =>
-    stage.resources({
-      bind: { windowMax: 1_000 },
-      carrier: { port: carrier.port, host: '127.0.0.1' },
-    });
+describe.concurrent('kill -9 while messages are cancelled and replaced', () => {
+  it('keeps what was answered after a restart: the new version alone is sent, the cancelled one never', () =>
+    played(async (stage, carrier, resources) => {
+      await carrier.down();
+      const first = await stage.startDaemon({ name: 'one', resources });
+      const asked = await killedHalfWay(first);
+      await carrier.up();
+      const second = await stage.startDaemon({ name: 'one', resources });
+      const receiver = await Esme.bind(second.smppPort, { systemId: 'acme', as: 'receiver' });
+      await stage.settled();
+      await judge(stage, carrier, asked);
+      expect(await second.get('/v1/reconciliation')).toMatchObject({ ok: true, mismatches: [] });
+      await receiver.close();
+    }));
 
-  it('keeps what was answered after a restart: the new version alone is sent, the cancelled one never', async () => {
-    await carrier.down();
-    const first = await stage.startDaemon({ name: 'one', resources: spec() });
-    const asked = await killedHalfWay(first);
-    await carrier.up();
-    const second = await stage.startDaemon({ name: 'one', resources: spec() });
-    const receiver = await Esme.bind(second.smppPort, { systemId: 'acme', as: 'receiver' });
-    await stage.settled();
-    await judge(asked);
-    expect(await second.get('/v1/reconciliation')).toMatchObject({ ok: true, mismatches: [] });
-    await receiver.close();
-  }, 45_000);
-
-  it('keeps it as well where another node adopts the dead one', async () => {
-    await carrier.down();
-    const a = await stage.startDaemon({ resources: spec() });
-    const b = await stage.startDaemon({ resources: spec() });
-    const asked = await killedHalfWay(a);
-    const receiver = await Esme.bind(b.smppPort, { systemId: 'acme', as: 'receiver' });
-    await b.logged('nodeRecovered', 15_000);
-    await carrier.up();
-    await stage.settled();
-    await judge(asked);
-    expect(await b.get('/v1/reconciliation')).toMatchObject({ ok: true, mismatches: [] });
-    await receiver.close();
-  }, 45_000);
+  it('keeps it as well where another node adopts the dead one', () =>
+    played(async (stage, carrier, resources) => {
+      await carrier.down();
+      const a = await stage.startDaemon({ resources });
+      const b = await stage.startDaemon({ resources });
+      const asked = await killedHalfWay(a);
+      const receiver = await Esme.bind(b.smppPort, { systemId: 'acme', as: 'receiver' });
+      await b.logged('nodeRecovered');
+      await carrier.up();
+      await stage.settled();
+      await judge(stage, carrier, asked);
+      expect(await b.get('/v1/reconciliation')).toMatchObject({ ok: true, mismatches: [] });
+      await receiver.close();
+    }));
 });

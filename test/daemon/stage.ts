@@ -14,8 +14,9 @@ import type {
   SimulatedCustomer,
   SimulatedCustomerOptions,
 } from '../../src/simulator/customer-options.ts';
-import { type DaemonSpec, freePort, killDaemons, TestDaemon, until } from '../support/daemon.ts';
+import { type DaemonSpec, freePort, TestDaemon, until } from '../support/daemon.ts';
 import { type GuardedFolder, guardedFolder } from '../support/guard.ts';
+import { createDatabase } from '../support/postgres.ts';
 
 /** Price of a segment and opening credit of every account on a stage, in micro-credits. */
 export const UNIT_PRICE = 50_000n;
@@ -153,8 +154,8 @@ export class Stage {
       systemId: account,
       password: PASSWORD,
       log,
-      receiptWaitMs: 20_000,
-      answerTimeoutMs: 10_000,
+      receiptWaitMs: 60_000,
+      answerTimeoutMs: 30_000,
       ...options,
     });
     this.#customers.push(customer);
@@ -186,7 +187,7 @@ export class Stage {
   }
 
   /** Waits until every stored message has its final state and its receipt was taken, and nothing is in doubt. */
-  async settled(timeoutMs = 25_000, url = this.databaseUrl): Promise<void> {
+  async settled(timeoutMs = 100_000, url = this.databaseUrl): Promise<void> {
     let left = '';
     await this.sql(async (client) => {
       await until(
@@ -225,12 +226,35 @@ export class Stage {
   /** Ends customers, daemons (kill -9) and carrier, and removes the folder. */
   async close(): Promise<void> {
     await Promise.all(this.#customers.map((customer) => customer.stop().catch(() => {})));
-    await killDaemons();
+    await Promise.all(this.#daemons.map((daemon) => daemon.kill()));
     // DAEMON_LOGS=1 shows what they said.
     if (process.env.DAEMON_LOGS)
       for (const daemon of this.#daemons) console.error(daemon.stdout, daemon.stderr);
     await this.carrier?.close();
     await this.#guard.release();
+  }
+}
+
+/** Runs a test on a stage and a database of its own: most of its time is waiting, so that several run at once. */
+export async function staged(test: (stage: Stage) => Promise<void>): Promise<void> {
+  const database = await createDatabase();
+  try {
+    await onStage(await Stage.open(database.url), test);
+  } finally {
+    await database.drop();
+  }
+}
+
+/** The same with the embedded PostgreSQL of its daemons. */
+export async function stagedAlone(test: (stage: Stage) => Promise<void>): Promise<void> {
+  await onStage(await Stage.open(), test);
+}
+
+async function onStage(stage: Stage, test: (stage: Stage) => Promise<void>): Promise<void> {
+  try {
+    await test(stage);
+  } finally {
+    await stage.close();
   }
 }
 

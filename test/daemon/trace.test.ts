@@ -217,7 +217,7 @@ describe('smppgate trace', () => {
         'sim',
         '--record',
         '--seconds',
-        '60',
+        '600',
         '--reason',
         'why it rejects',
         '--json',

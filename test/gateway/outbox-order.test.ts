@@ -68,7 +68,7 @@ function waiting(account: string): Promise<object[]> {
   );
 }
 
-describe('deliveries to one recipient', () => {
+describe.concurrent('deliveries to one recipient', () => {
   it('keep their order over several binds, through temporary errors and a lost session', async () => {
     const binds = await Promise.all(
       [1, 2, 3].map(() => Esme.bind(gateway.port, { systemId: 'many' })),
@@ -122,21 +122,7 @@ describe('deliveries to one recipient', () => {
   });
 });
 
-describe('what a node had claimed when it died', () => {
-  it('is returned by the one that adopts it', async () => {
-    expect(await send('mixed', '966555000210', 'claimed')).toBe(0);
-    // As a node leaves it that is killed with the message at its customer.
-    await gateway.sql('update outbox_waiting set epoch = (select max(epoch) from node_epoch)');
-    await gateway.drain();
-    await gateway.up();
-    const esme = await Esme.bind(gateway.port, { systemId: 'mixed' });
-    await eventually(() => expect(esme.messages.map((pdu) => textOf(pdu))).toEqual(['claimed']));
-    await esme.close();
-    await eventually(() => expect(carrier.sessions.size).toBe(2));
-  });
-});
-
-describe('the replay of what waited', () => {
+describe.concurrent('the replay of what waited', () => {
   it('keeps to its pace, and what is new does not wait for it', async () => {
     const total = 4 * PACE;
     for (let at = 0; at < total; at += 400) {
@@ -173,7 +159,7 @@ describe('the replay of what waited', () => {
   });
 });
 
-describe('what a customer does not take in time', () => {
+describe.concurrent('what a customer does not take in time', () => {
   it('is not delivered any more, taken off the list and counted', async () => {
     expect(await send('forgetful', '966555000300', 'stale')).toBe(0);
     await new Promise((resolve) => setTimeout(resolve, 2_500)); // its time is over
@@ -197,5 +183,19 @@ describe('what a customer does not take in time', () => {
     expect(await gateway.sql('select blob from inbound where status = -1')).toEqual([
       { blob: null },
     ]);
+  });
+});
+
+describe('what a node had claimed when it died', () => {
+  it('is returned by the one that adopts it', async () => {
+    expect(await send('mixed', '966555000210', 'claimed')).toBe(0);
+    // As a node leaves it that is killed with the message at its customer.
+    await gateway.sql('update outbox_waiting set epoch = (select max(epoch) from node_epoch)');
+    await gateway.drain();
+    await gateway.up();
+    const esme = await Esme.bind(gateway.port, { systemId: 'mixed' });
+    await eventually(() => expect(esme.messages.map((pdu) => textOf(pdu))).toEqual(['claimed']));
+    await esme.close();
+    await eventually(() => expect(carrier.sessions.size).toBe(2));
   });
 });
