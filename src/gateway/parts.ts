@@ -377,8 +377,8 @@ export class GatewayParts {
   }
 
   /**
-   * The same for what was lost at a carrier: not one that answered before, and segments only where long messages are
-   * sent the same way.
+   * A usable carrier for what was lost at `from`, which may be that again: none other that answered before, and for
+   * segments one that sends long messages the same way.
    */
   resendable(
     message: Message,
