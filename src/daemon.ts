@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
 import { type Config, isDemoAllowed, withDemoHosts } from './config.ts';
@@ -10,6 +9,7 @@ import { CatalogSource } from './gateway/catalog-source.ts';
 import { GatewayNode, opened } from './gateway/node.ts';
 import { QualityBook } from './gateway/quality.ts';
 import { ensureAdminToken } from './ops/admin-token.ts';
+import { addressText, announceDemo, type HttpDoor } from './ops/announce.ts';
 import { applyText, faultText } from './ops/apply.ts';
 import { CarrierFiles } from './ops/books/carrier-files.ts';
 import { Counter } from './ops/books/counter.ts';
@@ -21,8 +21,6 @@ import {
   hasDemoObjects,
   holdsDemo,
   keepDemoPassword,
-  printHowToGoOn,
-  showSample,
   withDemoPort,
 } from './ops/demo.ts';
 import { buildHttpServer } from './ops/http/server.ts';
@@ -49,7 +47,6 @@ const DRAIN_MS = 10_000;
 /** After a lost epoch or a failed start of a node: the pause before the next life. */
 const RESTART_MS = 1_000;
 const VERSION = '0.1.0';
-const LOOPBACK = /^(localhost|127\.|::1$)/;
 
 /**
  * Runs the daemon until SIGTERM, SIGINT or POST /v1/drain has drained it. Starts the parts in this order and stops
@@ -295,14 +292,7 @@ class Daemon {
     });
   }
 
-  async #startHttp(
-    runtime: LiveRuntime,
-    stops: (() => unknown)[],
-  ): Promise<{
-    readonly address: string;
-    readonly token: string;
-    readonly tokenPath: string | undefined;
-  }> {
+  async #startHttp(runtime: LiveRuntime, stops: (() => unknown)[]): Promise<HttpDoor> {
     const { http, admin, metrics, dataDir } = this.#config;
     const { token, path } = ensureAdminToken(dataDir, admin.token);
     this.#metrics.attach(runtime, storedGauges(this.#pool));
@@ -357,11 +347,7 @@ class Daemon {
   async #announce(
     catalog: Catalog,
     runtime: LiveRuntime,
-    http: {
-      readonly address: string;
-      readonly token: string;
-      readonly tokenPath: string | undefined;
-    },
+    http: HttpDoor,
     firstDemoStart: boolean,
   ): Promise<void> {
     const [listener, tlsListener] = this.#node?.listeners ?? [];
@@ -375,23 +361,15 @@ class Daemon {
     });
     if (!this.#doors.isCertificateValid)
       this.#log.warn('the certificate is not valid now', { ...this.#doors.certificate });
-    if (!hasDemoObjects(catalog)) return;
-    const print = (line: string): void => void process.stdout.write(`${line}\n`);
-    if (!LOOPBACK.test(this.#config.smpp.host))
-      this.#log.warn('demo objects exist beside a listener that is not loopback', {
-        smpp: addressText(smpp),
+    if (hasDemoObjects(catalog))
+      await announceDemo({
+        smpp,
+        smppHost: this.#config.smpp.host,
+        http,
+        dataDir: this.#config.dataDir,
+        log: this.#log,
+        sendSample: firstDemoStart ? sendSample : undefined,
       });
-    const { dataDir } = this.#config;
-    if (firstDemoStart) {
-      const target = { host: '127.0.0.1', port: smpp.port };
-      await showSample({
-        sendSample: (password) => sendSample({ ...target, password }),
-        get: (path) => getJson(`${http.address}${path}`, http.token),
-        print,
-        dataDir,
-      }).catch((error) => this.#log.warn('the sample message failed', { reason: String(error) }));
-    }
-    printHowToGoOn(print, { smpp: addressText(smpp), ...http, dataDir });
   }
 
   async #apply(
@@ -447,13 +425,4 @@ function readText(path: string): string {
       `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
-}
-
-async function getJson(url: string, token: string): Promise<unknown> {
-  const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
-  return response.json();
-}
-
-function addressText({ address, port, family }: AddressInfo): string {
-  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
 }
