@@ -4,7 +4,7 @@ import type { CarrierBindStatus } from '../session/carrier-bind.ts';
 import { CarrierLink, type CarrierLinkHandler } from '../session/carrier-link.ts';
 import type { OutbindResult } from '../session/outbind-listener.ts';
 import type { Session } from '../session/session.ts';
-import { type InFlight, type SessionEndReason, sessionOptions } from '../session/session-types.ts';
+import { type InFlight, sessionOptions } from '../session/session-types.ts';
 import type { PduTap, Taps } from '../session/tap.ts';
 import type { RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
@@ -15,6 +15,7 @@ import { DeadLinks } from './dead-links.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { DispatchDeps, Link } from './dispatch-spec.ts';
 import type { InboundPath } from './inbound.ts';
+import { LinkLog } from './link-log.ts';
 import type { Message } from './message.ts';
 import type { FailoverReason } from './observer.ts';
 import type { ProbeRequest } from './probe-plan.ts';
@@ -66,6 +67,7 @@ export class Carriers implements CarrierLinkHandler {
   readonly #deps: CarriersDeps;
   readonly #running = new Map<CarrierId, RunningCarrier>();
   readonly #leaving = new Set<Promise<void>>();
+  readonly #log: LinkLog;
   readonly #rerouting: Reroute;
   readonly #deadLinks: DeadLinks;
   /** Whether messages were ever moved: then one need not wait where it was first queued. */
@@ -76,6 +78,7 @@ export class Carriers implements CarrierLinkHandler {
 
   constructor(deps: CarriersDeps) {
     this.#deps = deps;
+    this.#log = new LinkLog(deps);
     this.#rerouting = new Reroute({
       dispatcherOf: (id) => this.#running.get(id)?.dispatcher,
       styleOf: (id) => this.#running.get(id)?.carrier.longMessages,
@@ -269,11 +272,7 @@ export class Carriers implements CarrierLinkHandler {
     if (running.link !== link) return;
     running.upSinceMs = undefined;
     running.downSinceMs = this.#deps.now();
-    this.#deps.observer.note('warn', 'carrierDown', {
-      carrier: running.carrier.name,
-      reason: reason.kind,
-      detail: reason.detail,
-    });
+    this.#log.down(running.carrier, reason);
     this.#deps.onDown(running.carrier);
   }
 
@@ -290,33 +289,15 @@ export class Carriers implements CarrierLinkHandler {
   }
 
   onBindChange(link: CarrierLink, bind: CarrierBindStatus): void {
-    if (bind.state !== 'bound' && bind.reason === undefined) return;
-    this.#deps.observer.note('info', 'carrierBind', {
-      carrier: runningOf(link).carrier.name,
-      bind: bind.command,
-      state: bind.state,
-      reason: bind.reason?.kind ?? '',
-      detail: bind.reason?.detail ?? '',
-    });
+    this.#log.bindChange(runningOf(link).carrier, bind);
   }
 
   onOutbind(link: CarrierLink, result: OutbindResult, address: string): void {
-    const { carrier } = runningOf(link);
-    const { observer, bindBook } = this.#deps;
-    observer.bindEvent(
-      'carrier',
-      carrier.name,
-      result === 'accepted' ? 'outbind' : 'outbindRefused',
-    );
-    if (result === 'accepted') return;
-    bindBook.refused('carrier', carrier.name, address, `outbind ${result}`);
-    observer.note('warn', 'outbindRefused', { carrier: carrier.name, address, result });
+    this.#log.outbind(runningOf(link).carrier, result, address);
   }
 
   onOutbindUnavailable(link: CarrierLink, code: string): void {
-    const { name, connection } = runningOf(link).carrier;
-    const port = connection.outbind?.port ?? 0;
-    this.#deps.observer.note('error', 'outbindPortUnavailable', { carrier: name, port, code });
+    this.#log.outbindUnavailable(runningOf(link).carrier, code);
   }
 
   /** Where what goes to a carrier waits. */
@@ -332,23 +313,6 @@ export class Carriers implements CarrierLinkHandler {
       const fields = { from: nameOf(from), to: nameOf(to), reason, count, stayed };
       this.#deps.observer.failover(fields.from, fields.to, reason, count);
       this.#deps.observer.note('warn', 'failedOver', fields);
-    }
-  }
-
-  #onSessionBound(name: string, session: Session): void {
-    this.#deps.bindBook.bound('carrier', name, session);
-    this.#deps.observer.bindEvent('carrier', name, 'bound');
-  }
-
-  #onSessionEnded(name: string, session: Session, reason: SessionEndReason): void {
-    const { bindBook, observer } = this.#deps;
-    if (bindBook.ended(session, reason) !== undefined) {
-      const orderly = reason.kind === 'unbound' || reason.kind === 'peerUnbound';
-      observer.bindEvent('carrier', name, orderly ? 'unbound' : 'lost');
-    } else if (reason.kind === 'bindRejected') {
-      const why = status.statusName(reason.status ?? 0);
-      bindBook.refused('carrier', name, session.peerAddress, why);
-      observer.bindEvent('carrier', name, 'refusedByCarrier');
     }
   }
 
@@ -376,8 +340,8 @@ export class Carriers implements CarrierLinkHandler {
       peerWindowMax: PEER_WINDOW,
       maxPduOctets: this.#deps.maxPduOctets,
       observer: protocolWatch(this.#deps.observer, 'carrier', {
-        bound: (session) => this.#onSessionBound(carrier.name, session),
-        ended: (session, reason) => this.#onSessionEnded(carrier.name, session, reason),
+        bound: (session) => this.#log.bound(carrier.name, session),
+        ended: (session, reason) => this.#log.ended(carrier.name, session, reason),
       }),
       tap,
     });

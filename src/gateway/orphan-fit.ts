@@ -1,9 +1,9 @@
 import type { CatalogCarrier } from '../domain/catalog.ts';
 import type { ReceiptFields } from '../smpp/receipt-text.ts';
 import type { UnknownOutcome } from '../store/unknown.ts';
+import type { Arrival } from './arrival.ts';
 import type { Message } from './message.ts';
 import { referenceOf } from './message-reference.ts';
-import type { Arrival } from './receipt.ts';
 import { sentSource } from './upstream-quirks.ts';
 
 /** A receipt's submit date may be this far from the write: carriers state minutes, and queue (docs: invariant 5). */

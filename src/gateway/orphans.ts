@@ -16,8 +16,9 @@ import {
 } from '../store/parked.ts';
 import { withClient } from '../store/pool.ts';
 import type { Sealing } from '../store/sealing.ts';
+import type { Arrival } from './arrival.ts';
 import type { GatewayObserver, UnmatchedReason } from './observer.ts';
-import type { Arrival, ReceiptPath } from './receipt.ts';
+import type { ReceiptPath } from './receipt.ts';
 import { type Finding, familyOf, type ReceiptSearch } from './receipt-search.ts';
 import type { Sending } from './sending.ts';
 import type { Orphan } from './unknown.ts';

@@ -4,8 +4,8 @@ import type { CarrierId } from '../domain/ids.ts';
 import { listParked, type ParkedRow, readParked } from '../store/parked-list.ts';
 import { withClient } from '../store/pool.ts';
 import type { Sealing } from '../store/sealing.ts';
+import type { Arrival } from './arrival.ts';
 import { openParked } from './orphans.ts';
-import type { Arrival } from './receipt.ts';
 import type { ReceiptExplainer, ReceiptExplanation } from './receipt-explain.ts';
 
 /** A parked receipt, opened; `arrival` is undefined when its carrier is no more. */

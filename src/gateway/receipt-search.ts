@@ -7,13 +7,13 @@ import { markGivenUp } from '../store/attempts.ts';
 import { type DispatchCandidate, findDispatch } from '../store/find-dispatch.ts';
 import { withClient } from '../store/pool.ts';
 import type { Sealing } from '../store/sealing.ts';
+import type { Arrival } from './arrival.ts';
 import type { Correlation } from './correlation.ts';
 import { destinationFit } from './destination-fit.ts';
 import type { IdLearning, IdSource } from './id-learning.ts';
 import { NO_LEASE } from './lease-book.ts';
 import type { MessageLoader } from './loader.ts';
 import { referenceOf } from './message-reference.ts';
-import type { Arrival } from './receipt.ts';
 import { type Candidate, type Choice, chooseCandidate } from './receipt-choice.ts';
 import type { Sending } from './sending.ts';
 

@@ -2,6 +2,7 @@ import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import type { CarrierId, MessageId } from '../domain/ids.ts';
 import type { Attempt } from '../store/attempts.ts';
 import type { UnknownOutcome, UnknownResolution } from '../store/unknown.ts';
+import type { Arrival } from './arrival.ts';
 import type { ClockOffsets } from './clock-offsets.ts';
 import { fitParts } from './failover.ts';
 import { type LeaseBook, NO_LEASE } from './lease-book.ts';
@@ -9,7 +10,6 @@ import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import { orphanFits, tail } from './orphan-fit.ts';
 import { smaller } from './queue.ts';
-import type { Arrival } from './receipt.ts';
 import { familyOf } from './receipt-search.ts';
 import type { Job, Sending } from './sending.ts';
 

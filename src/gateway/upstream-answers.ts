@@ -1,10 +1,11 @@
 import type { Catalog } from '../domain/catalog.ts';
 import type { FailedAttempt } from '../store/attempts.ts';
+import type { Arrival } from './arrival.ts';
 import type { FailedSend, Failover } from './failover.ts';
 import { NO_LEASE } from './lease-book.ts';
 import type { Message } from './message.ts';
 import type { Orphans } from './orphans.ts';
-import type { Arrival, ReceiptPath } from './receipt.ts';
+import type { ReceiptPath } from './receipt.ts';
 import type { Sending } from './sending.ts';
 import { refusedPart } from './settlement.ts';
 

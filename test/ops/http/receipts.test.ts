@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { carrierId } from '../../../src/domain/ids.ts';
-import type { Arrival } from '../../../src/gateway/receipt.ts';
+import type { Arrival } from '../../../src/gateway/arrival.ts';
 import { runCli } from '../../../src/ops/cli/program.ts';
 import { type OpsBench, startOps } from '../ops-bench.ts';
 
