@@ -52,17 +52,22 @@ export class CarrierFiles {
     const path = join(folder, `${day}.csv`);
     const temporary = `${path}.part`;
     const file = await open(temporary, 'w', 0o600);
+    let pieces = 0;
     try {
       await withClient(this.#deps.pool, async (client) => {
-        for await (const piece of carrierReport(client, this.#deps.catalog(), carrier, day))
+        for await (const piece of carrierReport(client, this.#deps.catalog(), carrier, day)) {
           await file.write(piece);
+          pieces++;
+        }
       });
       await file.sync();
     } finally {
       await file.close();
     }
     await rename(temporary, path);
-    this.#deps.log.info('carrier report written', { carrier: name, day });
+    // Of a day without traffic there is nothing to say: the file has its heading alone.
+    const level = pieces > 1 ? 'info' : 'debug';
+    this.#deps.log[level]('carrier report written', { carrier: name, day });
   }
 
   async #prune(folder: string, before: string): Promise<void> {
