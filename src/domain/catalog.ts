@@ -12,6 +12,7 @@ import type { StatusFor } from './refusal.ts';
 import type { RouteTable } from './routing.ts';
 import type { CompiledTariff } from './tariff.ts';
 import type { CompiledTerms } from './terms.ts';
+import type { ClassBy } from './traffic-class.ts';
 import type { TrafficPrefixes } from './traffic-prefix.ts';
 
 /** The configuration that the gateway reads: compiled from the stored resources, immutable, replaced as a whole. */
@@ -33,6 +34,8 @@ export interface Catalog {
   readonly networks: Networks;
   /** The traffic classes of binds that have one of their own; the others have their account's. */
   readonly bindClasses: ReadonlyMap<BindId, string>;
+  /** Of each traffic class. */
+  readonly lanes: ReadonlyMap<string, QueueLane>;
   /** Whose what subscribers send is. */
   readonly inbound: InboundTable;
 }
@@ -87,7 +90,12 @@ export interface CatalogAccount {
   readonly tariff: CompiledTariff;
   readonly terms: CompiledTerms;
   readonly policy: CompiledPolicy;
+  /** Of its messages, unless their system_id or they themselves say another: traffic-class.ts. */
   readonly trafficClass: string;
+  /** Undefined: its messages say nothing of their class. */
+  readonly classBy: ClassBy | undefined;
+  /** The classes that it may send; undefined: all. */
+  readonly classes: ReadonlySet<string> | undefined;
   readonly lane: QueueLane;
   readonly validityDefaultMs: number;
   readonly validityMaxMs: number;

@@ -36,6 +36,7 @@ import {
 } from './tariff.ts';
 import type { TariffSpec } from './tariff-schema.ts';
 import type { CompiledTerms } from './terms.ts';
+import { compileClassBy } from './traffic-class.ts';
 import { compileTrafficPrefixes } from './traffic-prefix.ts';
 import { type CompiledWords, NO_WORDS } from './words/compile-words.ts';
 
@@ -91,6 +92,7 @@ export function compileCatalog(stored: StoredResources, words: CompiledWords = N
     version: stored.version,
     binds,
     bindClasses,
+    lanes: parts.lanes,
     accounts,
     accountsByName,
     carriers,
@@ -158,6 +160,8 @@ function accountOf(stored: StoredAccount, parts: AccountParts): CatalogAccount {
     terms: found(parts.terms, spec.terms, used),
     policy: found(parts.policies, spec.policy, used),
     trafficClass: spec.trafficClass,
+    classBy: spec.classBy && compileClassBy(spec.classBy),
+    classes: spec.classes && new Set(spec.classes),
     lane: found(parts.lanes, spec.trafficClass, used),
     validityDefaultMs: Math.round(spec.validityDefaultHours * HOUR_MS),
     validityMaxMs: Math.round(spec.validityMaxHours * HOUR_MS),

@@ -109,6 +109,7 @@ type FileData = z.output<typeof fileSchema>;
 /** Keys whose numbers are meant as text: money, digits with leading zeros, names, secrets. */
 const TEXT_KEYS: ReadonlySet<string | number> = new Set([
   'credit',
+  'credits',
   'topUpMinimum',
   'prefix',
   'network',
@@ -145,6 +146,9 @@ const TEXT_LISTS: ReadonlySet<string | number | undefined> = new Set([
   'certificates',
   'allowed',
   'prefixes',
+  'notPrefixes',
+  'open',
+  'allowedPrefixes',
 ]);
 
 function keepsSource(path: DataPath): boolean {

@@ -1,3 +1,4 @@
+import { classesOf } from './resource-schema.ts';
 import { BUILT_IN_CLASSES, BUILT_IN_POLICIES, type ResourceFile } from './resources.ts';
 import type { DataPath } from './yaml-document.ts';
 
@@ -34,11 +35,10 @@ export function referenceErrors(set: ResourceFile, complete: boolean): Reference
     refer('tariffs', account.tariff, ['accounts', name, 'tariff']);
     refer('terms', account.terms, ['accounts', name, 'terms']);
     refer('policies', account.policy, ['accounts', name, 'policy']);
-    refer('classes', account.trafficClass, ['accounts', name, 'trafficClass']);
-    for (const [index, { trafficClass }] of account.binds.entries()) {
-      const path = ['accounts', name, 'binds', index, 'trafficClass'];
-      if (trafficClass !== undefined) refer('classes', trafficClass, path);
-    }
+    for (const named of classesOf(account))
+      refer('classes', named.name, ['accounts', name, ...named.path]);
+    for (const [index, allowed] of account.classes?.entries() ?? [])
+      refer('classes', allowed, ['accounts', name, 'classes', index]);
   }
   for (const [name, { cost }] of set.carriers ?? [])
     if (cost !== undefined) refer('tariffs', cost, ['carriers', name, 'cost']);

@@ -25,6 +25,7 @@ import {
   whole,
 } from './schema-parts.ts';
 import { pricesSchema, tariffSchema } from './tariff-schema.ts';
+import { type ClassBySpec, classBySchema } from './traffic-class-schema.ts';
 import { warningsSchema, webhookSchema } from './webhook-schema.ts';
 import { wordListSchema } from './word-list-schema.ts';
 
@@ -44,6 +45,7 @@ const CERTIFICATES_MAX = 100; // of one system_id: each of its machines, and its
 const KEEP_HOURS = 72; // over a long weekend
 const REPLAY = 1000; // receipts a second of what waited
 const REPLAY_MAX = 10_000;
+const CLASSES_MAX = 100; // providers have four to ten
 const CLAUSES_MAX = 100; // four fault classes, each for several parts of the world
 const COUNTRIES_MAX = 300; // all that there are
 const PREFIXES_MAX = 1000; // every calling code several times
@@ -160,6 +162,8 @@ export const accountSchema = z
     terms: name,
     policy: name.default('open'),
     trafficClass: name.default('transactional'),
+    classBy: classBySchema.optional(),
+    classes: z.array(name).min(1, 'must name a class').max(CLASSES_MAX).optional(),
     credit: money.optional(),
     validityDefaultHours: hours.default(48),
     validityMaxHours: hours.default(168),
@@ -210,6 +214,12 @@ export const accountSchema = z
     path: ['validityDefaultHours'],
     error: 'must not be over validityMaxHours',
   })
+  .superRefine((account, ctx) => {
+    // What its messages say of themselves may be another: that is refused when it comes.
+    for (const { name: asked, path } of classesOf({ ...account, classBy: undefined }))
+      if (account.classes?.includes(asked) === false)
+        ctx.addIssue({ code: 'custom', path, message: 'must be one of its classes' });
+  })
   .refine((account) => !account.trial || account.creditLine === '0', {
     path: ['creditLine'],
     error: 'must be 0 for a trial account: it has its opening credit only',
@@ -228,6 +238,24 @@ export const fileSchema = z.strictObject({
   routes: z.array(routeSchema).optional(),
   inbound: z.array(inboundSchema).optional(),
 });
+
+/** Every class that an account's messages can be of, and where it stands. */
+export function classesOf(account: {
+  readonly trafficClass: string;
+  readonly binds: readonly { readonly trafficClass?: string | undefined }[];
+  readonly classBy?: ClassBySpec | undefined;
+}): { name: string; path: (string | number)[] }[] {
+  const { trafficClass, binds, classBy } = account;
+  const named = [{ name: trafficClass, path: ['trafficClass'] as (string | number)[] }];
+  for (const [index, bind] of binds.entries())
+    if (bind.trafficClass !== undefined)
+      named.push({ name: bind.trafficClass, path: ['binds', index, 'trafficClass'] });
+  for (const [value, of] of Object.entries(classBy?.tlv?.values ?? {}))
+    named.push({ name: of, path: ['classBy', 'tlv', 'values', value] });
+  for (const [sender, of] of Object.entries(classBy?.senders ?? {}))
+    named.push({ name: of, path: ['classBy', 'senders', sender] });
+  return named;
+}
 
 function hasFormer(bind: {
   readonly formerPassword?: string | undefined;

@@ -1,4 +1,4 @@
-import type { Catalog, CatalogAccount, CatalogBind } from '../domain/catalog.ts';
+import type { Catalog, CatalogAccount, CatalogBind, QueueLane } from '../domain/catalog.ts';
 import type { CarrierId } from '../domain/ids.ts';
 import type { Credits } from '../domain/money.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
@@ -6,6 +6,7 @@ import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 import { checkSender } from '../domain/sender-id.ts';
 import { senderKindOf } from '../domain/sender-kind.ts';
 import type { PricedTraffic } from '../domain/tariff.ts';
+import { trafficClassOf } from '../domain/traffic-class.ts';
 import { toGsm7 } from '../smpp/default-alphabet.ts';
 import { textOf } from '../smpp/message.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
@@ -38,6 +39,8 @@ export interface Judged {
   readonly text: string;
   readonly segments: number;
   readonly carrier: CarrierId;
+  readonly trafficClass: string;
+  readonly lane: QueueLane;
   readonly unitPrice: bigint;
   readonly validUntilMs: number;
   /** Unix ms before which it is not sent; 0: at once. */
@@ -110,17 +113,26 @@ export class Judge {
 
     const suspended = this.#suspended(destination.msisdn, nowMs);
     if (suspended !== undefined) return { refusal: suspended };
+    const trafficClass = this.#classOf(bind, pdu);
+    if (account.classes?.has(trafficClass) === false)
+      return refuse('classRefused', `traffic of class ${trafficClass} is not allowed`);
     const text = textOf(pdu, DEFAULT_ALPHABET);
-    const verdict = this.#policy.judge(account, bind.id, pdu, destination.msisdn, text, nowMs);
+    const verdict = this.#policy.judge(account, trafficClass, pdu, destination.msisdn, text, nowMs);
     if (verdict.refused !== undefined)
       return { refusal: verdict.refused.refusal, answer: verdict.refused.status };
     const deferred = deferredTimes(pdu, account, times, verdict.notBeforeMs, nowMs);
     if (deferred === undefined)
       return refuse('outsideHours', 'the hours for such messages begin when its validity is over');
-    const unitPrice = this.#priceOf(bind, destination.msisdn, pdu.source_addr, nowMs);
+    const unitPrice = this.#priceOf(
+      account,
+      trafficClass,
+      destination.msisdn,
+      pdu.source_addr,
+      nowMs,
+    );
     if (unitPrice === undefined) return refuse('noRoute', 'no price for this number');
     const { msisdn } = destination;
-    const routable = { destination: msisdn, echo: pdu, owner: account, bind: bind.id, unitPrice };
+    const routable = { destination: msisdn, echo: pdu, owner: account, trafficClass, unitPrice };
     const carrier = this.#deps.router.choose(routable);
     if (typeof carrier === 'object') return refuse('noRoute', carrier.noRoute);
     const segments = segmentsOf(pdu, DEFAULT_ALPHABET);
@@ -132,11 +144,23 @@ export class Judge {
       text,
       segments,
       carrier: fitting,
+      trafficClass,
+      lane: this.#laneOf(bind, trafficClass),
       unitPrice,
       validUntilMs,
       releaseAtMs,
       held: heldBy(verdict),
     };
+  }
+
+  #classOf({ account, id }: CatalogBind, { source_addr, tlvs }: SubmitSm): string {
+    return trafficClassOf(this.#deps.catalog(), account, id, source_addr, tlvs);
+  }
+
+  #laneOf({ account, lane }: CatalogBind, trafficClass: string): QueueLane {
+    return account.classBy === undefined
+      ? lane
+      : (this.#deps.catalog().lanes.get(trafficClass) ?? lane);
   }
 
   #suspended(msisdn: string, nowMs: number): Refusal | undefined {
@@ -170,17 +194,16 @@ export class Judge {
 
   /** Of a segment; most tariffs know prefixes only, which is one walk over the digits. */
   #priceOf(
-    { account, id }: CatalogBind,
+    { tariff }: CatalogAccount,
+    trafficClass: string,
     msisdn: string,
     sender: string,
     nowMs: number,
   ): Credits | undefined {
-    const { tariff } = account;
     if (!tariff.isConditional) return tariff.priceFor(msisdn);
     const traffic = this.#traffic;
-    const { bindClasses } = this.#deps.catalog();
     traffic.network = tariff.usesNetworks ? this.#deps.router.networkOf(msisdn) : undefined;
-    traffic.trafficClass = bindClasses.get(id) ?? account.trafficClass;
+    traffic.trafficClass = trafficClass;
     traffic.sender = senderKindOf(sender);
     traffic.atMs = nowMs;
     return tariff.priceFor(msisdn, traffic);

@@ -3,6 +3,7 @@ import type { Catalog, QueueLane } from '../domain/catalog.ts';
 import type { MessageId } from '../domain/ids.ts';
 import { times } from '../domain/money.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
+import { trafficClassOf } from '../domain/traffic-class.ts';
 import { decodePdu } from '../smpp/codec.ts';
 import { textOf } from '../smpp/message.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
@@ -99,6 +100,13 @@ export class MessageLoader {
       bind,
       customerId,
       carrier,
+      trafficClass: trafficClassOf(
+        this.#deps.catalog(),
+        owner,
+        bind,
+        submit?.source_addr ?? '',
+        submit?.tlvs,
+      ),
       lane: stored.lane as QueueLane,
       segments,
       unitPrice,

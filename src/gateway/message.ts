@@ -24,6 +24,8 @@ export interface Message {
   /** The message_id the customer sees; null: the internal id in decimal. */
   readonly customerId: string | null;
   carrier: CarrierId;
+  /** Of the submit_sm as it was accepted; where its content is gone its system_id's. */
+  readonly trafficClass: string;
   readonly lane: QueueLane;
   readonly segments: number;
   readonly unitPrice: Credits;

@@ -1,5 +1,4 @@
-import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
-import type { BindId } from '../domain/ids.ts';
+import type { CatalogAccount } from '../domain/catalog.ts';
 import { PASS, type PolicyVerdict } from '../domain/policy.ts';
 import type { PolicyFacts } from '../domain/policy-rule.ts';
 import { partOf } from '../smpp/message.ts';
@@ -11,7 +10,6 @@ import { PartTexts } from './part-texts.ts';
 import type { Violations } from './violations.ts';
 
 export interface PolicyStepDeps {
-  catalog(): Pick<Catalog, 'bindClasses'>;
   readonly observer: GatewayObserver;
   readonly facts: PolicyFacts;
   readonly violations: Pick<Violations, 'add'>;
@@ -44,19 +42,18 @@ export class PolicyStep {
   /**
    * Counts what each rule found; an account without rules costs nothing. A part of a long message is judged together
    * with those that came before it.
-   * @param bind whose traffic class it is, where it has one
    * @param text the whole text, decoded
    */
   judge(
     account: CatalogAccount,
-    bind: BindId,
+    trafficClass: string,
     pdu: SubmitSm,
     destination: string,
     text: string,
     nowMs: number,
   ): PolicyVerdict {
     if (account.policy.isOpen) return PASS;
-    const { observer, facts, violations, catalog } = this.#deps;
+    const { observer, facts, violations } = this.#deps;
     const part = partOf(pdu);
     const among =
       part === undefined || part.total < 2
@@ -68,7 +65,7 @@ export class PolicyStep {
       destination,
       accountId: account.id,
       account: account.name,
-      trafficClass: catalog().bindClasses.get(bind) ?? account.trafficClass,
+      trafficClass,
       segments: part?.total ?? segmentsOf(pdu, DEFAULT_ALPHABET),
       isWhole: among === undefined || among.missing === 0,
       tlvs: pdu.tlvs,

@@ -184,7 +184,7 @@ export class Replacer {
     const text = textOf(submit, DEFAULT_ALPHABET);
     const verdict = this.#policy.judge(
       account,
-      copy.bind,
+      copy.trafficClass,
       submit,
       copy.destination,
       text,

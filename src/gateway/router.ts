@@ -1,6 +1,6 @@
 import { CarrierChoice, type WeighedCandidate } from '../domain/carrier-choice.ts';
 import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
-import type { AccountId, BindId, CarrierId } from '../domain/ids.ts';
+import type { AccountId, CarrierId } from '../domain/ids.ts';
 import type { Credits } from '../domain/money.ts';
 import type { NumberLookup } from '../domain/networks.ts';
 import type { Route, RouteMatch, RouteQuery } from '../domain/routing.ts';
@@ -12,8 +12,7 @@ export interface Routable {
   /** The sender as the customer gave it. */
   readonly echo: { readonly source_addr: string };
   readonly owner: CatalogAccount;
-  /** Its traffic class counts, where it has one of its own. */
-  readonly bind: BindId;
+  readonly trafficClass: string;
   /** The price of a segment. */
   readonly unitPrice: Credits;
 }
@@ -130,16 +129,14 @@ export class Router {
     return { network, matches, route, candidates, refused, waits: taken?.verdict === 'notUp' };
   }
 
-  #routeOf({ destination, echo, owner, bind, unitPrice }: Routable): Route | undefined {
-    const { routes, bindClasses } = this.#deps.catalog();
+  #routeOf({ destination, echo, owner, trafficClass, unitPrice }: Routable): Route | undefined {
+    const { routes } = this.#deps.catalog();
     const query = this.#query;
     query.msisdn = destination;
     query.network = routes.usesNetworks ? this.networkOf(destination) : undefined;
     query.account = owner.id;
     query.sender = senderOf(echo.source_addr);
-    query.trafficClass = routes.usesClasses
-      ? (bindClasses.get(bind) ?? owner.trafficClass)
-      : owner.trafficClass;
+    query.trafficClass = trafficClass;
     query.atMs = this.#deps.now();
     query.unitPrice = unitPrice;
     return routes.find(query);

@@ -258,7 +258,8 @@ export class SubmitPath {
       bind: bind.id,
       customerId: typeof reply === 'string' ? alias : reply.share(id, alias),
       carrier: judged.carrier,
-      lane: laneOf(bind, pdu.priority_flag),
+      trafficClass: judged.trafficClass,
+      lane: laneOf(judged.lane, pdu.priority_flag),
       segments: judged.segments,
       unitPrice,
       price: times(unitPrice, judged.segments),
@@ -274,7 +275,7 @@ export class SubmitPath {
       content: this.#deps.keys.seal(key, id, 0, encodeOne(pdu, this.#writer)),
       group:
         refused === undefined
-          ? this.#deps.groups.idOf(account, bind.id, pdu.source_addr, judged.destination)
+          ? this.#deps.groups.idOf(account, judged.trafficClass, pdu.source_addr, judged.destination)
           : 0,
       releaseAtMs: judged.releaseAtMs,
       held: judged.held,
@@ -336,6 +337,8 @@ export class SubmitPath {
       text: '',
       segments: segmentsOf(pdu, DEFAULT_ALPHABET),
       carrier: NO_CARRIER,
+      trafficClass: bind.account.trafficClass,
+      lane: bind.lane,
       unitPrice: 0n,
       validUntilMs: receivedAtMs + bind.account.validityDefaultMs,
       releaseAtMs: 0,
@@ -392,8 +395,8 @@ const NOT_REPLACED = 'the earlier message could not be replaced';
 const ALIAS_BELOW_VERSION = 0x34;
 
 /** priority_flag above 0 (SMPP 3.4 §5.2.14) goes one lane faster than its traffic class. */
-function laneOf(bind: CatalogBind, priority: number): QueueLane {
-  return priority > 0 && bind.lane > 0 ? ((bind.lane - 1) as QueueLane) : bind.lane;
+function laneOf(lane: QueueLane, priority: number): QueueLane {
+  return priority > 0 && lane > 0 ? ((lane - 1) as QueueLane) : lane;
 }
 
 function refusalOfVerdict(verdict: Exclude<AcceptVerdict, typeof REPEATED>): Refusal | undefined {

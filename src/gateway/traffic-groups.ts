@@ -1,6 +1,5 @@
 import type { Pool } from 'pg';
 import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
-import type { BindId } from '../domain/ids.ts';
 import { shownSender, type TrafficGroup, UNKNOWN } from '../domain/traffic-group.ts';
 import { withClient } from '../store/pool.ts';
 import { GroupIds } from '../store/traffic-groups.ts';
@@ -30,9 +29,8 @@ export class TrafficGroups {
   }
 
   /** 0: not known yet. @param sender as the customer gave it */
-  idOf(account: CatalogAccount, bind: BindId, sender: string, msisdn: string): number {
-    const { bindClasses, pricePrefixes } = this.#deps.catalog();
-    const trafficClass = bindClasses.get(bind) ?? account.trafficClass;
+  idOf(account: CatalogAccount, trafficClass: string, sender: string, msisdn: string): number {
+    const { pricePrefixes } = this.#deps.catalog();
     const prefix = pricePrefixes.of(msisdn) || UNKNOWN;
     const network = this.#deps.networkOf(msisdn) ?? '';
     const shown = shownSender(sender);

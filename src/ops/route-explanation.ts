@@ -21,7 +21,8 @@ export function explainRoute(
   const { destination, account: name, sender, atMs } = question;
   const account = name === undefined ? undefined : catalog.accountsByName.get(name);
   if (name !== undefined && account === undefined) return { noSuchAccount: name };
-  const trafficClass = question.trafficClass ?? account?.trafficClass ?? '';
+  const named = account?.classBy?.of(question.sender, undefined);
+  const trafficClass = question.trafficClass ?? named ?? account?.trafficClass ?? '';
   const unitPrice = account?.tariff.priceFor(destination, {
     network: router.networkOf(destination),
     trafficClass,

@@ -41,6 +41,7 @@ export function messageOf(owner: CatalogAccount, fields: Partial<Message> = {}):
     bind: bindId(1),
     customerId: null,
     carrier: carrierId(1),
+    trafficClass: owner.trafficClass,
     lane: 1,
     segments,
     unitPrice,

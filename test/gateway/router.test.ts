@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Catalog } from '../../src/domain/catalog.ts';
 import { compileCatalog } from '../../src/domain/compile-catalog.ts';
-import { bindId, carrierId } from '../../src/domain/ids.ts';
+import { carrierId } from '../../src/domain/ids.ts';
 import { routeName } from '../../src/domain/route-name.ts';
 import { routeSchema } from '../../src/domain/route-schema.ts';
+import { trafficClassOf } from '../../src/domain/traffic-class.ts';
 import { Router, type RouterDeps } from '../../src/gateway/router.ts';
 import { explainRoute } from '../../src/ops/route-explanation.ts';
 import { applied, parsed, rowsOf } from '../domain/resource-samples.ts';
@@ -63,7 +64,9 @@ function messageOf(catalog: Catalog, systemId: string, destination: string, sour
   const bind = catalog.binds.get(systemId);
   const unitPrice = bind?.account.tariff.priceFor(destination);
   if (bind === undefined || unitPrice === undefined) throw new Error('a bind and a price');
-  return { destination, echo: { source_addr }, owner: bind.account, bind: bind.id, unitPrice };
+  const { id, account: owner } = bind;
+  const trafficClass = trafficClassOf(catalog, owner, id, source_addr, undefined);
+  return { destination, echo: { source_addr }, owner, trafficClass, unitPrice };
 }
 
 const to = (name: string, more: object = {}) => ({ name, ...more });
@@ -84,9 +87,6 @@ describe('choose', () => {
     const chosen = (systemId: string) =>
       router.choose(messageOf(catalog, systemId, '966500000001'));
     expect(['a1', 'a1-otp', 'a2', 'a2-otp'].map(chosen)).toEqual([1, 2, 3, 2]);
-    // A bind that is there no more has left its account's class.
-    const gone = { ...messageOf(catalog, 'a2-otp', '966500000001'), bind: bindId(999) };
-    expect(router.choose(gone)).toBe(3);
   });
 
   it('takes a numeric sender with "+" for the same without', async () => {

@@ -1,6 +1,7 @@
 import type { Catalog } from '../../domain/catalog.ts';
 import { accountId, bindId } from '../../domain/ids.ts';
 import { normaliseDestination } from '../../domain/msisdn.ts';
+import { trafficClassOf } from '../../domain/traffic-class.ts';
 import { shownSender, type TrafficGroup, UNKNOWN } from '../../domain/traffic-group.ts';
 import { decodePdu } from '../../smpp/codec.ts';
 import type { SubmitSm } from '../../smpp/pdu.ts';
@@ -32,11 +33,13 @@ export class Traits {
 
   #groupOf(message: UngroupedMessage, catalog: Catalog): TrafficGroup {
     const { account } = message;
-    const trafficClass =
-      catalog.bindClasses.get(bindId(message.bind)) ??
-      catalog.accounts.get(accountId(account))?.trafficClass ??
-      UNKNOWN;
     const submit = this.#open(message);
+    const owner = catalog.accounts.get(accountId(account));
+    const bind = bindId(message.bind);
+    const trafficClass =
+      owner === undefined
+        ? (catalog.bindClasses.get(bind) ?? UNKNOWN)
+        : trafficClassOf(catalog, owner, bind, submit?.source_addr ?? '', submit?.tlvs);
     if (submit === undefined)
       return { account, class: trafficClass, sender: UNKNOWN, prefix: UNKNOWN, network: '' };
     const msisdn = msisdnOf(submit);

@@ -6,7 +6,8 @@ import { compilePolicy, type PolicyVerdict } from '../../domain/policy.ts';
 import type { PolicyFacts, PolicyInput } from '../../domain/policy-rule.ts';
 import { defaultStatus } from '../../domain/refusal.ts';
 import { parseResources } from '../../domain/resource-file.ts';
-import type { ResourceFile } from '../../domain/resources.ts';
+import type { AccountSpec, ResourceFile } from '../../domain/resources.ts';
+import { compileClassBy } from '../../domain/traffic-class.ts';
 import { compileWords } from '../../domain/words/compile-words.ts';
 import { smallestDataCoding } from '../../smpp/data-coding.ts';
 import { encodeGsm7 } from '../../smpp/gsm7.ts';
@@ -108,13 +109,19 @@ async function judge(
     destination: destination.msisdn,
     accountId: accountId(1),
     account: options.account ?? '',
-    trafficClass: options.class ?? account?.trafficClass ?? 'transactional',
+    trafficClass: options.class ?? classOf(account, options.from),
     segments: segmentsOf(options.text),
     isWhole: true,
     tlvs: undefined,
     atMs,
   };
   return compilePolicy(name, 0, spec, { words }).judge(input, NOTHING_KNOWN);
+}
+
+/** What a system_id's own class or a TLV would say is not known here: --class says it. */
+function classOf(account: AccountSpec | undefined, sender: string): string {
+  const named = account?.classBy && compileClassBy(account.classBy).of(sender, undefined);
+  return named ?? account?.trafficClass ?? 'transactional';
 }
 
 /** As short as an SMS of the text can be. */
