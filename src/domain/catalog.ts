@@ -85,6 +85,10 @@ export interface CatalogAccount {
   readonly status: AccountStatus;
   /** It may have no sessions: a suspension that ended them, such as a violation's. */
   readonly bindsDropped: boolean;
+  /** Unix ms. */
+  readonly madeMs: number;
+  /** Whether a number is of its allowedPrefixes or allowedCountries; undefined: it has none. */
+  readonly allows: ((destination: string) => boolean) | undefined;
   /** Made by the demo. */
   readonly demo: boolean;
   readonly tariff: CompiledTariff;

@@ -14,7 +14,9 @@ import { type AccountId, accountId, type BindId, bindId, type CarrierId } from '
 import { compileInbound, type InboundSpec, type InboundTable } from './inbound.ts';
 import { type Credits, parseCredits } from './money.ts';
 import { compileNetworks } from './networks.ts';
+import { countryOf } from './number-country.ts';
 import { compilePolicy } from './policy.ts';
+import { PrefixTable } from './prefix-table.ts';
 import {
   type BindSpec,
   BUILT_IN_CLASSES,
@@ -155,6 +157,8 @@ function accountOf(stored: StoredAccount, parts: AccountParts): CatalogAccount {
     name: stored.name,
     status: stored.status,
     bindsDropped: stored.bindsDropped,
+    madeMs: stored.createdAtMs,
+    allows: allowsOf(spec),
     demo: stored.demo,
     tariff: pricesOf(spec, found(parts.tariffs, spec.tariff, used)),
     terms: found(parts.terms, spec.terms, used),
@@ -176,6 +180,18 @@ function accountOf(stored: StoredAccount, parts: AccountParts): CatalogAccount {
     warnings: warningsOf(spec.warnings),
     webhook: webhookOf(spec.webhook),
   };
+}
+
+/** What closedPrefixes opens to it. */
+function allowsOf({
+  allowedPrefixes,
+  allowedCountries,
+}: StoredAccount['spec']): CatalogAccount['allows'] {
+  if (allowedPrefixes.length === 0 && allowedCountries.length === 0) return undefined;
+  const prefixes = new PrefixTable(allowedPrefixes.map((prefix) => [prefix, true]));
+  const countries = new Set(allowedCountries);
+  return (destination) =>
+    prefixes.longest(destination) === true || countries.has(countryOf(destination) ?? '');
 }
 
 function warningsOf(spec: StoredAccount['spec']['warnings']): CreditWarnings | undefined {

@@ -21,10 +21,16 @@ export interface PolicyInput {
   /** Names of the account and of the traffic class. */
   readonly account: string;
   readonly trafficClass: string;
+  /** When the account was made, unix ms; 0: long ago. */
+  readonly accountMadeMs?: number;
+  /** Whether a number is of those that the account was allowed; undefined: it was not allowed any. */
+  readonly allows?: ((destination: string) => boolean) | undefined;
   /** False: parts of it are still to come, and `text` is what there is of it. */
   readonly isWhole: boolean;
   /** Of the whole message. */
   readonly segments: number;
+  /** Quotas that are used up for it: see {@link Quota}. Undefined: none is. */
+  readonly over?: ReadonlySet<Quota> | undefined;
   readonly tlvs: readonly TlvInput[] | undefined;
   /** Unix ms. */
   readonly atMs: number;
@@ -73,7 +79,42 @@ export interface Finding {
 }
 
 /** One compiled rule: what it finds in a message, or undefined. */
-export type RuleCheck = (input: PolicyInput, facts: PolicyFacts) => Finding | undefined;
+export interface RuleCheck {
+  (input: PolicyInput, facts: PolicyFacts): Finding | undefined;
+  /** What is taken for a message before it is judged; what is not left stands in its `over` then. */
+  readonly quota?: Quota;
+}
+
+/**
+ * So much of something in a time, for each key of an account, over all nodes. The time begins with the first message that
+ * counts; only those that are accepted do.
+ */
+export interface Quota {
+  /** Which rule counts, what and for how long: what is counted under another name begins anew. */
+  readonly rule: string;
+  readonly limit: number;
+  readonly withinSeconds: number;
+  keyOf(message: QuotaMessage): string;
+  /** 0: it does not count. */
+  amountOf(message: QuotaMessage): number;
+}
+
+/** What of a message is counted. */
+export interface QuotaMessage
+  extends Pick<PolicyInput, 'account' | 'destination' | 'sender' | 'trafficClass'> {
+  /** 1; 0 of a replacement, whose message counted before. */
+  readonly messages: number;
+  /** What it costs, or costs more, in micro-credits. */
+  readonly price: bigint;
+}
+
+/** A rule that finds what is over a quota. */
+export function quotaCheck(quota: Quota, found: Finding): RuleCheck {
+  return Object.assign(
+    (input: PolicyInput) => (input.over?.has(quota) === true ? found : undefined),
+    { quota },
+  );
+}
 
 /** What can be done about a finding. */
 export type RuleAction = 'refuse' | 'hold' | 'defer' | 'rewrite' | 'flag' | 'suspend';

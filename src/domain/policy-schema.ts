@@ -63,6 +63,7 @@ export const ruleSchema = z
     classes: RULE_KINDS.classes.schema.optional(),
     duplicates: RULE_KINDS.duplicates.schema.optional(),
     caps: RULE_KINDS.caps.schema.optional(),
+    spend: RULE_KINDS.spend.schema.optional(),
     closedPrefixes: RULE_KINDS.closedPrefixes.schema.optional(),
     words: RULE_KINDS.words.schema.optional(),
     links: RULE_KINDS.links.schema.optional(),

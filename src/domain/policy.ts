@@ -4,6 +4,8 @@ import type {
   Finding,
   PolicyFacts,
   PolicyInput,
+  Quota,
+  QuotaMessage,
   RuleAction,
   RuleCheck,
   RuleContext,
@@ -56,6 +58,10 @@ export interface CompiledPolicy {
   readonly optOutWords: OptOutWords | undefined;
   /** It has no rules. */
   readonly isOpen: boolean;
+  /** Some rule counts under a quota. */
+  readonly hasQuotas: boolean;
+  /** The quotas that count a message: of the rules that apply to it as it came. */
+  quotasOf(message: QuotaMessage): readonly Quota[];
   /**
    * Tries the rules in order. The first that refuses or suspends decides and ends it; holding, deferring, rewriting
    * and flagging go on with the next rule, which sees what was rewritten.
@@ -82,12 +88,18 @@ export function compilePolicy(
   spec: PolicySpec,
   context: RuleContext = { words: NO_WORDS },
 ): CompiledPolicy {
-  const rules = spec.rules.map((rule) => compileRule(rule, context));
+  const seen = new Map<string, number>();
+  const rules = spec.rules.map((rule) => compileRule(rule, context, seen));
   return {
     name,
     version,
     optOutWords: optOutWordsOf(spec),
     isOpen: rules.length === 0,
+    hasQuotas: rules.some(({ check }) => check.quota !== undefined),
+    quotasOf: (message) =>
+      rules.flatMap(({ applies, check: { quota } }) =>
+        quota !== undefined && applies?.(message) !== false ? quota : [],
+      ),
     judge(input, facts) {
       let judging: Judging | undefined;
       for (const rule of rules) {
@@ -111,7 +123,7 @@ interface CompiledRule {
   readonly status: number | undefined;
   readonly violation: boolean;
   /** Undefined: to every message. */
-  readonly applies: ((input: PolicyInput) => boolean) | undefined;
+  readonly applies: ((input: Conditional) => boolean) | undefined;
   readonly check: RuleCheck;
 }
 
@@ -163,11 +175,19 @@ class Judging implements PolicyVerdict {
   }
 }
 
-function compileRule(spec: RuleSpec, context: RuleContext): CompiledRule {
+/** @param seen how many rules of a kind and name there were before: each remembers and counts by itself */
+function compileRule(
+  spec: RuleSpec,
+  context: RuleContext,
+  seen: Map<string, number>,
+): CompiledRule {
   const [kind] = kindsIn(spec);
   if (kind === undefined) throw new Error('a stored rule has its kind');
   const { name = kind, mode, reason, status, violation } = spec;
   const [usual = 'refuse'] = RULE_KINDS[kind].actions;
+  const nth = (seen.get(`${kind} ${name}`) ?? 0) + 1;
+  seen.set(`${kind} ${name}`, nth);
+  const ownName = nth === 1 ? name : `${name} ${nth}`;
   return {
     name,
     action: mode === 'monitor' ? 'monitor' : (spec.action ?? usual),
@@ -175,11 +195,14 @@ function compileRule(spec: RuleSpec, context: RuleContext): CompiledRule {
     status,
     violation,
     applies: spec.when === undefined ? undefined : compileWhen(spec.when),
-    check: RULE_KINDS[kind].compile(spec[kind], name, context),
+    check: RULE_KINDS[kind].compile(spec[kind], ownName, context),
   };
 }
 
-function compileWhen(when: WhenSpec): (input: PolicyInput) => boolean {
+/** What conditions look at. */
+type Conditional = Pick<PolicyInput, 'account' | 'trafficClass' | 'sender' | 'destination'>;
+
+function compileWhen(when: WhenSpec): (input: Conditional) => boolean {
   const accounts = when.accounts && new Set(when.accounts);
   const classes = when.classes && new Set(when.classes);
   const exact = new Set(when.senders?.filter((sender) => !sender.endsWith('*')));

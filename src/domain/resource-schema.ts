@@ -164,6 +164,8 @@ export const accountSchema = z
     trafficClass: name.default('transactional'),
     classBy: classBySchema.optional(),
     classes: z.array(name).min(1, 'must name a class').max(CLASSES_MAX).optional(),
+    allowedPrefixes: z.array(prefix).max(PREFIXES_MAX).default([]),
+    allowedCountries: z.array(country).max(COUNTRIES_MAX).default([]),
     credit: money.optional(),
     validityDefaultHours: hours.default(48),
     validityMaxHours: hours.default(168),

@@ -74,6 +74,7 @@ export interface StoredAccount extends StoredResource<AccountSpec> {
   /** A suspension that ended its sessions. */
   readonly bindsDropped: boolean;
   readonly demo: boolean;
+  readonly createdAtMs: number;
   /** Row ids by system_id. */
   readonly bindIds: ReadonlyMap<string, number>;
 }

@@ -41,6 +41,7 @@ export function newSubmitPath(parts: GatewayParts): SubmitPath {
     brake: parts.brake,
     enqueue: (messages) => parts.carriers.enqueue(messages),
     violations: parts.violations,
+    quotas: parts.quotas,
     heldStored: (account, held) => parts.violations.stored(account.id, held),
     rejectByReceipt: (message) => parts.endings.rejected(message),
     replaceIfPresent: (account, msisdn, next) =>
@@ -54,6 +55,7 @@ export function newReplacer(parts: GatewayParts): Replacer {
     ...parts.common,
     facts: factsOf(parts),
     violations: parts.violations,
+    quotas: parts.quotas,
     heldStored: (account, held) => parts.violations.stored(account.id, held),
     lookups: parts.lookups,
     keys: parts.keys,

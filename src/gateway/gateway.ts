@@ -181,6 +181,7 @@ export class Gateway {
     this.#timers = [];
     this.#parts.corrections.close();
     await this.#parts.violations.close();
+    await this.#parts.quotas.close();
     await this.#parts.janitor.close();
     await this.bindBook.flush();
     await this.#parts.expiry.close();
@@ -216,6 +217,7 @@ export class Gateway {
     void this.#parts.janitor.tick();
     void this.#parts.held.tick();
     void this.#parts.violations.tick();
+    this.#parts.quotas.tick();
     this.bindBook.tick();
     this.#parts.backpressure.check();
   }

@@ -14,6 +14,7 @@ import {
 } from '../store/partitions.ts';
 import { withClient } from '../store/pool.ts';
 import { queuedOfAccount } from '../store/queued-of-account.ts';
+import { pruneQuotas } from '../store/quotas.ts';
 import { completedMessages, firstSegmentEnds } from '../store/segment-receipts.ts';
 import { pruneSubmitKeys } from '../store/submit-keys.ts';
 import { CreditKeeper } from './credit-keeper.ts';
@@ -34,7 +35,7 @@ const BATCHES_KEPT_MS = 3_600_000;
 const PRUNE_EVERY_MS = 60_000;
 /** A carrier of one receipt has not answered all segments yet: looked at again after this. */
 const ONE_RECEIPT_AGAIN_MS = 5_000;
-/** Keys of submits forgotten in one statement. */
+/** Keys of submits, and quotas whose time is over, forgotten in one statement. */
 const KEYS_PAGE = 5_000;
 
 /** What is known of a message's segments before its time is over. */
@@ -153,6 +154,7 @@ export class Janitor {
     }
     for (const number of await unfinishedPartitions(client)) await finishPartition(client, number);
     while ((await pruneSubmitKeys(client, KEYS_PAGE)) === KEYS_PAGE && performance.now() < until);
+    while ((await pruneQuotas(client, KEYS_PAGE)) === KEYS_PAGE && performance.now() < until);
     if (dbNowMs - this.#prunedMs > PRUNE_EVERY_MS) {
       this.#prunedMs = dbNowMs;
       await pruneBatches(client, dbNowMs - BATCHES_KEPT_MS);

@@ -1,6 +1,6 @@
 import type { Catalog, CatalogAccount, CatalogBind, QueueLane } from '../domain/catalog.ts';
 import type { CarrierId } from '../domain/ids.ts';
-import type { Credits } from '../domain/money.ts';
+import { type Credits, times, ZERO } from '../domain/money.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
 import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 import { checkSender } from '../domain/sender-id.ts';
@@ -15,6 +15,7 @@ import * as status from '../smpp/status.ts';
 import { DEFAULT_ALPHABET } from './message.ts';
 import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import type { QueuedCounts } from './queued-counts.ts';
+import type { NoTicket, Ticket } from './quotas.ts';
 import type { RateLimits } from './rates.ts';
 import type { Routable, Router } from './router.ts';
 import type { SuspensionList } from './suspension-list.ts';
@@ -97,8 +98,43 @@ export class Judge {
       : refuse('throttled', 'over the rate');
   }
 
-  /** What concerns one destination: numbers, times, policy, price and route. */
-  judge(bind: CatalogBind, pdu: SubmitSm, nowMs: number): Judged | Problem {
+  /**
+   * Takes what rules with a quota (caps, spending) count of a message, before it is judged. Whoever does not see it
+   * accepted gives it back. undefined, at no cost, where there are none.
+   */
+  take(
+    bind: CatalogBind,
+    pdu: SubmitSm,
+    nowMs: number,
+  ): Ticket | Promise<Ticket | NoTicket> | undefined {
+    const { account } = bind;
+    if (!account.policy.hasQuotas) return undefined;
+    const { destination_addr, dest_addr_ton, dest_addr_npi, source_addr: sender } = pdu;
+    const destination = normaliseDestination(destination_addr, dest_addr_ton, dest_addr_npi);
+    if ('malformed' in destination) return undefined; // refused by judge
+    const { msisdn } = destination;
+    const trafficClass = this.#classOf(bind, pdu);
+    const unitPrice = this.#priceOf(account, trafficClass, msisdn, sender, nowMs) ?? ZERO;
+    return this.#policy.take(account, {
+      account: account.name,
+      destination: msisdn,
+      sender,
+      trafficClass,
+      messages: 1,
+      price: times(unitPrice, segmentsOf(pdu, DEFAULT_ALPHABET)),
+    });
+  }
+
+  /**
+   * What concerns one destination: numbers, times, policy, price and route.
+   * @param ticket of `take`
+   */
+  judge(
+    bind: CatalogBind,
+    pdu: SubmitSm,
+    nowMs: number,
+    ticket: Ticket | undefined,
+  ): Judged | Problem {
     const { account } = bind;
     const destination = normaliseDestination(
       pdu.destination_addr,
@@ -108,8 +144,8 @@ export class Judge {
     if ('malformed' in destination) return refuse('noRoute', destination.malformed);
     const sender = checkSender(pdu.source_addr, pdu.source_addr_ton, pdu.source_addr_npi);
     if ('malformed' in sender) return refuse('senderRefused', sender.malformed);
-    const times = submitTimes(pdu, account, nowMs);
-    if ('status' in times) return times;
+    const asked = submitTimes(pdu, account, nowMs);
+    if ('status' in asked) return asked;
 
     const suspended = this.#suspended(destination.msisdn, nowMs);
     if (suspended !== undefined) return { refusal: suspended };
@@ -117,10 +153,18 @@ export class Judge {
     if (account.classes?.has(trafficClass) === false)
       return refuse('classRefused', `traffic of class ${trafficClass} is not allowed`);
     const text = textOf(pdu, DEFAULT_ALPHABET);
-    const verdict = this.#policy.judge(account, trafficClass, pdu, destination.msisdn, text, nowMs);
+    const verdict = this.#policy.judge(
+      account,
+      trafficClass,
+      pdu,
+      destination.msisdn,
+      text,
+      nowMs,
+      ticket,
+    );
     if (verdict.refused !== undefined)
       return { refusal: verdict.refused.refusal, answer: verdict.refused.status };
-    const deferred = deferredTimes(pdu, account, times, verdict.notBeforeMs, nowMs);
+    const deferred = deferredTimes(pdu, account, asked, verdict.notBeforeMs, nowMs);
     if (deferred === undefined)
       return refuse('outsideHours', 'the hours for such messages begin when its validity is over');
     const unitPrice = this.#priceOf(

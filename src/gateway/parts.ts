@@ -64,6 +64,7 @@ import { Orphans } from './orphans.ts';
 import type { Outbox } from './outbox.ts';
 import { ParkedReceipts } from './parked-receipts.ts';
 import { QueuedCounts } from './queued-counts.ts';
+import { Quotas } from './quotas.ts';
 import type { BindLimits, RateLimits } from './rates.ts';
 import type { ReceiptPath } from './receipt.ts';
 import { ReceiptExplainer } from './receipt-explain.ts';
@@ -141,6 +142,7 @@ export class GatewayParts {
   readonly replacer: Replacer;
   readonly manage: Manage;
   readonly violations: Violations;
+  readonly quotas: Quotas;
   readonly held: HeldMessages;
   readonly submit: SubmitPath;
   readonly receipts: ReceiptPath;
@@ -225,6 +227,11 @@ export class GatewayParts {
     this.violations = new Violations({
       ...this.common,
       endQueuedOf: (account) => this.endQueuedOf(account),
+    });
+    this.quotas = new Quotas({
+      ...this.common,
+      monotonic: () => performance.now(),
+      hash: (text) => sealing.numberHash(text),
     });
     this.held = new HeldMessages({
       ...this.common,

@@ -16,6 +16,7 @@ import type { Lookups } from './lookups.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import { namesSender, sameSender } from './own-message.ts';
 import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
+import type { Ticket } from './quotas.ts';
 import { validUntil } from './validity.ts';
 
 /** A message that is replaced again and again meanwhile is tried so often. */
@@ -48,6 +49,8 @@ export interface NextVersion {
   readonly releaseAtMs: number | undefined;
   /** A rule wants a moderator to see it. */
   readonly held: Held | undefined;
+  /** What rules with a quota counted of the difference. */
+  readonly ticket?: Ticket | undefined;
 }
 
 /** How a replacement came out: done, refused by a status or a reason, or too late. */
@@ -150,14 +153,15 @@ export class Replacer {
   async #replace(
     account: CatalogAccount,
     message: Message,
-    nextOf: (copy: Message) => NextVersion | Exclude<Outcome, string>,
+    nextOf: (copy: Message) => NextVersion | Promise<NextVersion | Exclude<Outcome, string>>,
   ): Promise<Outcome> {
     let copy: Message | undefined = message;
     for (let tries = 0; copy !== undefined && tries < TRIES; tries++) {
       if (copy.ended !== undefined || copy.submit === undefined) return 'tooLate';
-      const next = nextOf(copy);
+      const next = await nextOf(copy);
       if (!('submit' in next)) return next;
       const verdict = await this.#store(account, copy, next);
+      if (verdict !== 0) next.ticket?.giveBack();
       const outcome = outcomeOf(verdict);
       if (outcome === 'replaced') this.#countMoney(copy, next.segments);
       if (outcome === 'replaced' && next.held !== undefined)
@@ -169,11 +173,11 @@ export class Replacer {
   }
 
   /** Judges a replace_sm as a submit_sm of the whole message is: with its own data_coding, at its own unit price. */
-  #nextVersion(
+  async #nextVersion(
     account: CatalogAccount,
     copy: Message,
     pdu: PduOf<'replace_sm'>,
-  ): NextVersion | Exclude<Outcome, string> {
+  ): Promise<NextVersion | Exclude<Outcome, string>> {
     if (account.status !== 'active') return { refused: 'accountSuspended' };
     const times = this.#nextTimes(account, copy, pdu);
     if ('status' in times) return times;
@@ -181,6 +185,9 @@ export class Replacer {
     const malformed =
       toGsm7(submit, account.defaultAlphabet) ?? malformedMessage(submit, DEFAULT_ALPHABET);
     if (malformed !== undefined) return { status: malformed.commandStatus };
+    const segments = segmentsOf(submit, DEFAULT_ALPHABET);
+    const ticket = await this.#take(account, copy, segments);
+    if (typeof ticket === 'string') return { refused: ticket };
     const text = textOf(submit, DEFAULT_ALPHABET);
     const verdict = this.#policy.judge(
       account,
@@ -189,15 +196,30 @@ export class Replacer {
       copy.destination,
       text,
       this.#deps.now(),
+      ticket,
     );
     const { refused, notBeforeMs } = verdict;
+    if (refused !== undefined || notBeforeMs >= times.validUntilMs) ticket?.giveBack();
     if (refused !== undefined) return { refused: refused.refusal.key };
     // Deferred it keeps its own time, if that is later.
     const releaseAtMs = times.releaseAtMs ?? copy.releaseAtMs;
     if (notBeforeMs >= times.validUntilMs) return { refused: 'outsideHours' };
     const deferred = notBeforeMs > releaseAtMs && { releaseAtMs: notBeforeMs };
-    const segments = segmentsOf(submit, DEFAULT_ALPHABET);
-    return { submit, segments, held: heldBy(verdict), ...times, ...deferred };
+    return { submit, segments, ticket, held: heldBy(verdict), ...times, ...deferred };
+  }
+
+  /** What it costs more counts under the quotas of its account; the message itself counted when it was accepted. */
+  #take(account: CatalogAccount, copy: Message, segments: number) {
+    const more = subtract(times(copy.unitPrice, segments), copy.price);
+    if (more <= 0n || !account.policy.hasQuotas) return undefined;
+    return this.#policy.take(account, {
+      account: account.name,
+      destination: copy.destination,
+      sender: copy.echo.source_addr,
+      trafficClass: copy.trafficClass,
+      messages: 0,
+      price: more,
+    });
   }
 
   /** Both counted from now; an empty one leaves what there is (SMPP 3.4 §4.10.1). A schedule that has passed is none. */

@@ -15,6 +15,7 @@ import type { Aliases } from './aliases.ts';
 import { Judge, type JudgeDeps, type Judged, type Problem } from './judge.ts';
 import { customerIdOf, DEFAULT_ALPHABET, echoOf, type Message, NOTHING } from './message.ts';
 import type { Held } from './policy-step.ts';
+import type { Ticket } from './quotas.ts';
 import type { NextVersion } from './replace.ts';
 import {
   type Asking,
@@ -39,6 +40,8 @@ export interface Submission extends Asking {
   readonly message: Message;
   /** Accepted all the same, to end REJECTD by a receipt (`refusals: receipt`). */
   readonly refused: Refusal | undefined;
+  /** What rules with a quota counted of it; undefined: nothing. */
+  readonly ticket: Ticket | undefined;
 }
 
 /** One destination of a request on its way through the steps. */
@@ -124,7 +127,7 @@ export class SubmitPath {
       one.short_message = first.short_message;
       one.tlvs = first.tlvs;
       const request = { session, bind, pdu: one, sequenceNumber, reply, receivedAtMs };
-      this.#take(request, problem ?? this.#judge.judge(bind, one, receivedAtMs));
+      this.#judgeAndTake(request, problem);
     }
   }
 
@@ -140,31 +143,57 @@ export class SubmitPath {
     const sequenceNumber = pdu.sequence_number;
     const request = { session, bind, pdu, sequenceNumber, reply, receivedAtMs };
     const problem = this.#judge.admit(bind, pdu, 1, receivedAtMs);
-    const judged = problem ?? this.#judge.judge(bind, pdu, receivedAtMs);
-    if ('destination' in judged) ownOctets(pdu);
-    this.#take(request, judged);
+    this.#judgeAndTake(request, problem);
   }
 
-  #take(request: Request, judged: Judged | Problem): void {
+  /** Judged at once, or where rules count it and the store has to be asked first, after that. */
+  #judgeAndTake(request: Request, problem: Problem | undefined): void {
+    if (problem !== undefined) return this.#take(request, problem, undefined);
+    const { bind, pdu, receivedAtMs } = request;
+    const ticket = this.#judge.take(bind, pdu, receivedAtMs);
+    if (ticket === undefined || 'over' in ticket) return this.#takeWith(request, ticket);
+    ownOctets(pdu);
+    void ticket.then((taken) =>
+      typeof taken === 'string'
+        ? this.#refuse(request, taken, taken === 'throttled' ? TOO_MANY_ASKED : NOT_STORED)
+        : this.#takeWith(request, taken),
+    );
+  }
+
+  #takeWith(request: Request, ticket: Ticket | undefined): void {
+    const { bind, pdu, receivedAtMs } = request;
+    const judged = this.#judge.judge(bind, pdu, receivedAtMs, ticket);
+    if ('destination' in judged) ownOctets(pdu);
+    else ticket?.giveBack();
+    this.#take(request, judged, ticket);
+  }
+
+  #take(request: Request, judged: Judged | Problem, ticket: Ticket | undefined): void {
     if (!('destination' in judged)) this.#answerProblem(request, judged);
-    else if (request.pdu.replace_if_present_flag === 0) this.#seal(request, judged, undefined);
-    else this.#replaceOrSeal(request, judged);
+    else if (request.pdu.replace_if_present_flag === 0)
+      this.#seal(request, judged, undefined, ticket);
+    else this.#replaceOrSeal(request, judged, ticket);
   }
 
   /** replace_if_present_flag: the earlier message goes on in its place, if one is still queued; else it is a new one. */
-  #replaceOrSeal(request: Request, judged: Judged): void {
+  #replaceOrSeal(request: Request, judged: Judged, ticket: Ticket | undefined): void {
     const { bind, pdu } = request;
-    if (pdu.replace_if_present_flag !== REPLACE)
+    if (pdu.replace_if_present_flag !== REPLACE) {
+      ticket?.giveBack();
       return this.#answerProblem(request, { status: status.ESME_RINVREPFLAG });
+    }
     const { segments, validUntilMs, releaseAtMs, held } = judged;
     const next = { submit: pdu, segments, validUntilMs, releaseAtMs, held };
     this.#deps.replaceIfPresent(bind.account, judged.destination, next).then(
       (earlier) => {
-        if (earlier === undefined) return this.#seal(request, judged, undefined);
-        if ('refused' in earlier) return this.#refuse(request, earlier.refused, NOT_REPLACED);
-        this.#answers.accepted(request, bind.account, customerIdOf(earlier));
+        if (earlier === undefined) return this.#seal(request, judged, undefined, ticket);
+        // A replacement counts as a message of its own, so that no text is paid for past a cap.
+        if (!('refused' in earlier))
+          return this.#answers.accepted(request, bind.account, customerIdOf(earlier));
+        ticket?.giveBack();
+        this.#refuse(request, earlier.refused, NOT_REPLACED);
       },
-      () => this.#refuse(request, 'storeUnavailable', NOT_STORED),
+      () => this.#unstored(request, ticket),
     );
   }
 
@@ -185,6 +214,7 @@ export class SubmitPath {
       const { message } = submission;
       message.content = NOTHING;
       message.destinationHash = NOTHING;
+      if (verdict !== ACCEPTED) submission.ticket?.giveBack();
       if (verdict === REPEATED) {
         repeated ??= [];
         repeated.push(submission);
@@ -211,6 +241,7 @@ export class SubmitPath {
   /** The batch certainly did not commit: nothing is charged, the customer may send again. */
   onNotCommitted(submissions: readonly Submission[]): void {
     for (const submission of submissions) {
+      submission.ticket?.giveBack();
       const { echo, owner } = submission.message;
       this.#answers.refused(submission, echo, owner, 'storeUnavailable', NOT_STORED);
     }
@@ -232,7 +263,12 @@ export class SubmitPath {
   }
 
   /** Builds the message, encrypts its submit_sm under the key of its account and day, hands it to the accept lane. */
-  #seal(request: Request, judged: Judged, refused: Refusal | undefined): void {
+  #seal(
+    request: Request,
+    judged: Judged,
+    refused: Refusal | undefined,
+    ticket: Ticket | undefined,
+  ): void {
     const { session, bind, pdu, sequenceNumber, reply, receivedAtMs } = request;
     const { account } = bind;
     const key = this.#deps.keys.get(account.id, receivedAtMs);
@@ -243,13 +279,14 @@ export class SubmitPath {
         request,
         judged,
         refused,
+        ticket,
       );
     const needsAlias = session.interfaceVersion < ALIAS_BELOW_VERSION;
     const alias = needsAlias ? this.#deps.aliases.take(account.id) : null;
     if (alias === undefined)
-      return this.#again(this.#deps.aliases.ensure(account.id), request, judged, refused);
+      return this.#again(this.#deps.aliases.ensure(account.id), request, judged, refused, ticket);
     const id = this.#nextId(receivedAtMs);
-    if (id === undefined) return this.#refuse(request, 'storeUnavailable', NOT_STORED);
+    if (id === undefined) return this.#unstored(request, ticket);
     const unitPrice = refused === undefined ? (judged.unitPrice as Message['unitPrice']) : ZERO;
     const { dedupe } = account;
     const message: Message = {
@@ -288,7 +325,15 @@ export class SubmitPath {
       parts: undefined,
       ended: undefined,
     };
-    this.#deps.accept.push({ message, session, sequenceNumber, reply, receivedAtMs, refused });
+    this.#deps.accept.push({
+      message,
+      session,
+      sequenceNumber,
+      reply,
+      receivedAtMs,
+      refused,
+      ticket,
+    });
     if (this.#deps.accept.depth() >= ACCEPT_DEPTH_MAX && !this.#held.has(session)) {
       this.#held.add(session);
       session.pauseReading(STORE_BEHIND);
@@ -301,10 +346,11 @@ export class SubmitPath {
     request: Request,
     judged: Judged,
     refused: Refusal | undefined,
+    ticket: Ticket | undefined,
   ): void {
     ready.then(
-      () => this.#seal(request, judged, refused),
-      () => this.#refuse(request, 'storeUnavailable', NOT_STORED),
+      () => this.#seal(request, judged, refused, ticket),
+      () => this.#unstored(request, ticket),
     );
   }
 
@@ -344,7 +390,12 @@ export class SubmitPath {
       releaseAtMs: 0,
       held: undefined,
     };
-    this.#seal(request, judged, refusal);
+    this.#seal(request, judged, refusal, undefined);
+  }
+
+  #unstored(request: Request, ticket: Ticket | undefined): void {
+    ticket?.giveBack();
+    this.#refuse(request, 'storeUnavailable', NOT_STORED);
   }
 
   /** Refused before it was a message. */
@@ -387,8 +438,12 @@ const REFUSED_BY_RECEIPT: ReadonlySet<RefusalKey> = new Set<RefusalKey>([
   'noRoute',
 ]);
 
+/** Verdict of accept: charged and stored. */
+const ACCEPTED = 0;
 /** Verdict of accept: `dedupe` knows it. */
 const REPEATED = 4;
+/** Why a message is refused whose rules would have to ask the store. */
+const TOO_MANY_ASKED = 'too many messages wait for what rules count';
 /** Why a submit_sm with replace_if_present_flag is refused: the earlier message stands as it was. */
 const NOT_REPLACED = 'the earlier message could not be replaced';
 /** Binds below it have message_ids of 8 hexadecimal digits (SMPP 3.3 §6.2.4.2). */

@@ -174,32 +174,36 @@ async function readAccounts(client: Queryable, name?: string): Promise<StoredAcc
     status: AccountStatus;
     binds_dropped: boolean;
     demo: boolean;
+    created_ms: number;
     binds: { id: number; systemId: string; passwordHash: string; spec: object }[];
   }>(
-    `select a.id, a.name, a.version, a.spec, a.status, a.binds_dropped, a.demo, coalesce(b.binds, '[]') as binds
+    `select a.id, a.name, a.version, a.spec, a.status, a.binds_dropped, a.demo, unix_ms(a.created_at)::float8 as created_ms, coalesce(b.binds, '[]') as binds
      from account a left join (select account, jsonb_agg(jsonb_build_object('id', id, 'systemId', system_id,
          'passwordHash', password_hash, 'spec', spec) order by id) as binds from bind group by account) b
        on b.account = a.id
      where $1::text is null or a.name = $1 order by a.id`,
     [name ?? null],
   );
-  return accounts.rows.map(({ id, name, version, spec, status, binds_dropped, demo, binds }) => ({
-    id,
-    name,
-    version,
-    status,
-    bindsDropped: binds_dropped,
-    demo,
-    bindIds: new Map(binds.map((bind) => [bind.systemId, bind.id])),
-    spec: readStoredSpec('accounts', {
-      ...spec,
-      binds: binds.map(({ systemId, passwordHash, spec: rest }) => ({
-        ...rest,
-        systemId,
-        passwordHash,
-      })),
+  return accounts.rows.map(
+    ({ id, name, version, spec, status, binds_dropped, demo, created_ms, binds }) => ({
+      id,
+      name,
+      version,
+      status,
+      bindsDropped: binds_dropped,
+      demo,
+      createdAtMs: created_ms,
+      bindIds: new Map(binds.map((bind) => [bind.systemId, bind.id])),
+      spec: readStoredSpec('accounts', {
+        ...spec,
+        binds: binds.map(({ systemId, passwordHash, spec: rest }) => ({
+          ...rest,
+          systemId,
+          passwordHash,
+        })),
+      }),
     }),
-  }));
+  );
 }
 
 async function readCarriers(client: ClientBase): Promise<StoredCarrier[]> {

@@ -121,6 +121,7 @@ export function rowsOf(set: ResourceSet): StoredResources {
       ...row,
       status: 'active',
       bindsDropped: false,
+      createdAtMs: 0,
       demo: false,
       bindIds: new Map(
         row.spec.binds.map(({ systemId }, index) => [systemId, row.id * 100 + index]),

@@ -176,6 +176,15 @@ export class TestGateway {
     this.#catalog = undefined;
   }
 
+  /** The end of a node that has lost its epoch: at once, nothing is waited for; the database stays. */
+  async abandon(): Promise<void> {
+    const node = this.#node;
+    this.#node = undefined;
+    await node?.abandon();
+    await this.#catalog?.close();
+    this.#catalog = undefined;
+  }
+
   /** Ends everything. */
   async close(): Promise<void> {
     try {

@@ -12,6 +12,7 @@ import { optOut } from './opt-out.ts';
 import { recipientPattern } from './recipient-pattern.ts';
 import { requiredTlvs } from './required-tlvs.ts';
 import { senderRegistered } from './sender-registered.ts';
+import { spend } from './spend.ts';
 import { suspendedDestinations } from './suspended-destinations.ts';
 import { template } from './template.ts';
 import { words } from './words.ts';
@@ -31,6 +32,7 @@ export const RULE_KINDS = {
   classes,
   duplicates,
   caps,
+  spend,
   closedPrefixes,
   words,
   links,
