@@ -106,6 +106,19 @@ export const termsSchema = z.strictObject({
   lateFaultException: z.boolean().optional(),
   refundDueBusinessDays: whole(0, DUE_DAYS_MAX).default(7),
   businessDays: businessDays.prefault({}),
+  onTermination: z
+    .strictObject({
+      balance: z.enum(['keep', 'forfeit']).optional(),
+      content: z.enum(['erase', 'keep']).default('erase'),
+    })
+    .default({ content: 'erase' }),
+  dormancy: z
+    .strictObject({
+      noticeAfterDays: whole(1, DAYS_MAX),
+      thenAfterDays: whole(1, DAYS_MAX),
+      then: z.enum(['suspend', 'terminate']).default('suspend'),
+    })
+    .optional(),
   onViolation: z
     .strictObject({
       suspendAfter: whole(1, COUNT_MAX).default(3),

@@ -34,6 +34,19 @@ export interface CompiledTerms {
   /** An approved refund request is paid within so many business days. */
   readonly refundDueBusinessDays: number;
   readonly businessDays: BusinessCalendar;
+  /** What becomes of an account that is terminated: its credit (undefined: as onViolation says) and its content. */
+  readonly onTermination: {
+    readonly balance?: 'keep' | 'forfeit' | undefined;
+    readonly content: 'erase' | 'keep';
+  };
+  /** Undefined: an account may lie unused for as long as it likes. */
+  readonly dormancy?:
+    | {
+        readonly noticeAfterDays: number;
+        readonly thenAfterDays: number;
+        readonly then: 'suspend' | 'terminate';
+      }
+    | undefined;
   readonly onViolation: { readonly suspendAfter: number; readonly forfeitBalance: boolean };
 }
 

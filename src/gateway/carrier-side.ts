@@ -202,6 +202,7 @@ export function newJanitor(parts: GatewayParts): Janitor {
     ...parts.common,
     connect: () => connect('janitor'),
     load: (ids) => parts.loader.load(ids),
+    stop: (message) => parts.stop(message),
     endUnsent: (message) => parts.endings.neverSent(message),
     endWithoutReceipt: (message) => parts.endings.withoutReceipt(message),
     endBySegments: (message) => parts.endings.bySegments(message),

@@ -107,6 +107,8 @@ export class Gateway {
 
   /** The catalog was replaced. */
   onCatalog(): void {
+    const { accounts } = this.#parts.options.catalog();
+    this.#parts.keys.forgetOf((account) => accounts.get(account)?.status === 'terminated');
     this.customers.onCatalog();
     this.carriers.onCatalog();
   }

@@ -17,6 +17,7 @@ import { queuedOfAccount } from '../store/queued-of-account.ts';
 import { pruneQuotas } from '../store/quotas.ts';
 import { completedMessages, firstSegmentEnds } from '../store/segment-receipts.ts';
 import { pruneSubmitKeys } from '../store/submit-keys.ts';
+import { AccountKeeper } from './account-keeper.ts';
 import { CreditKeeper } from './credit-keeper.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
@@ -58,19 +59,22 @@ export interface JanitorDeps {
   endBySegments(message: Message): void;
   endByKnownSegments(message: Message): void;
   endByOneReceipt(message: Message): void;
+  /** Ends a message that no carrier has, in whatever version it is: its account was stopped. */
+  stop(message: Message): void;
   /** Ends what is queued for suspended destinations. */
   readonly suspensions: Pick<SuspensionSweep, 'turn'>;
 }
 
 /**
  * The jobs that one node does for all: ends messages whose time is over, takes expired
- * credit from the books and warns of it, refunds what outages made fail, cuts and prepares partitions, forgets
+ * credit from the books and warns of it, closes terminated accounts and looks after unused ones, refunds what outages made fail, cuts and prepares partitions, forgets
  * old batches. The leader is who holds the leader's lock; it is tried for each second.
  */
 export class Janitor {
   readonly #deps: JanitorDeps;
   readonly #credit: CreditKeeper;
   readonly #outages: OutageKeeper;
+  readonly #accounts: AccountKeeper;
   #client: Client | undefined;
   #leads = false;
   #working: Promise<void> | undefined;
@@ -80,6 +84,10 @@ export class Janitor {
     this.#deps = deps;
     this.#credit = new CreditKeeper(deps);
     this.#outages = new OutageKeeper(deps);
+    this.#accounts = new AccountKeeper({
+      ...deps,
+      endQueuedOf: (account) => this.endQueuedOf(account, deps.stop),
+    });
   }
 
   /** Once a second. */
@@ -148,6 +156,7 @@ export class Janitor {
     await this.#credit.work(dbNowMs, until);
     await this.#deps.suspensions.turn(client);
     await this.#outages.work(dbNowMs, until);
+    await this.#accounts.work(dbNowMs);
     if (await needsCut(client)) {
       const number = await cutPartition(client, { now: () => performance.now(), sleep });
       if (number !== undefined) this.#deps.observer.note('info', 'partitionCut', { number });

@@ -2,7 +2,7 @@ import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
 import type { EndCause } from '../domain/message-state.ts';
 import type { RefusalKey } from '../domain/refusal.ts';
 import type { UnknownResolution } from '../store/unknown.ts';
-import type { CreditEvent } from '../store/webhook-events.ts';
+import type { AccountEvent, CreditEvent } from '../store/webhook-events.ts';
 import type { ProtocolError } from './protocol-errors.ts';
 
 /** How a submit_sm was answered: the `result` label of `smppgate_submits_total`. */
@@ -126,6 +126,8 @@ export interface GatewayObserver {
   money(account: CatalogAccount, kind: MoneyKind, microCredits: bigint): void;
   /** An account was told of its credit, or would be if it had a webhook. */
   creditWarning(account: CatalogAccount, event: CreditEvent): void;
+  /** An account was told of itself or its traffic, or would be if it had a webhook. */
+  accountNotice(account: CatalogAccount, event: AccountEvent): void;
   /** A carrier sent a mobile-originated message, a notification or an alert. */
   inbound(carrier: CatalogCarrier, result: InboundResult): void;
   /** A customer left these for longer than they are kept. */

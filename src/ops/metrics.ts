@@ -50,6 +50,8 @@ export interface Metrics {
   readonly credits: HotCounter;
   /** account, event: warnings before credit expires and when it is low. */
   readonly creditWarnings: HotCounter;
+  /** account, event: that it lies unused or was stopped for it, that its traffic is unusual or usual again. */
+  readonly accountNotices: HotCounter;
   /** account, result (delivered failed givenUp): requests to customers' webhooks. */
   readonly webhooks: HotCounter;
   /** side. */
@@ -145,6 +147,7 @@ type Counters = Pick<
   | 'policyDecisions'
   | 'credits'
   | 'creditWarnings'
+  | 'accountNotices'
   | 'webhooks'
   | 'malformedPdus'
   | 'protocolErrors'
@@ -203,6 +206,10 @@ function counters(registry: Registry): Counters {
     ]),
     credits: counter('credits_total', 'Credits moved', ['account', 'kind'], MICRO_PER_CREDIT),
     creditWarnings: counter('credit_warnings_total', 'Warnings of expiring and low credit', [
+      'account',
+      'event',
+    ]),
+    accountNotices: counter('account_notices_total', 'Unused accounts and unusual traffic', [
       'account',
       'event',
     ]),

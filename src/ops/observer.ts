@@ -13,7 +13,7 @@ import type {
 import type { ProtocolError } from '../gateway/protocol-errors.ts';
 import type { QualityBook } from '../gateway/quality.ts';
 import type { UnknownResolution } from '../store/unknown.ts';
-import type { CreditEvent } from '../store/webhook-events.ts';
+import type { AccountEvent, CreditEvent } from '../store/webhook-events.ts';
 import type { CounterChild, HistogramChild } from './hot-metrics.ts';
 import type { OpsLog } from './logs.ts';
 import type { Metrics } from './metrics.ts';
@@ -137,6 +137,10 @@ export class MetricsObserver implements GatewayObserver {
 
   creditWarning(account: CatalogAccount, event: CreditEvent): void {
     this.#metrics.creditWarnings.child(account.name, event).inc();
+  }
+
+  accountNotice(account: CatalogAccount, event: AccountEvent): void {
+    this.#metrics.accountNotices.child(account.name, event).inc();
   }
 
   inbound(carrier: CatalogCarrier, result: InboundResult): void {

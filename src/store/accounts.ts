@@ -72,6 +72,8 @@ export interface StatusChange {
   readonly actor: string;
   /** A suspension that ends its sessions as well; else they stay, for receipts. */
   readonly dropBinds?: boolean | undefined;
+  /** A termination that destroys its content, or leaves it; undefined: as its terms say. */
+  readonly eraseContent?: boolean | undefined;
   /** Why what is available is forfeited with it; undefined: it is not. `byTerms`: if its terms say so. */
   readonly forfeit?: 'violation' | 'termination' | 'operator' | 'byTerms' | undefined;
 }
@@ -83,10 +85,13 @@ export async function setStatusWithin(
 ): Promise<{ ok: true; changed: boolean } | { refused: StatusRefusal }> {
   // The balance's row too, before the lock of the audit: postings take them in this order.
   const { rows } = await client.query<LockedStatus>(
-    `select a.id, a.status, coalesce((terms_of(a.id)->'onViolation'->>'forfeitBalance')::boolean, false) as forfeits
+    `select a.id, a.status, coalesce(case when $2 = 'terminated' then t.terms->'onTermination'->>'balance' = 'forfeit' end,
+         (t.terms->'onViolation'->>'forfeitBalance')::boolean, false) as forfeits,
+       coalesce(t.terms->'onTermination'->>'content', 'erase') = 'erase' as erases
      from account a join balance b on b.account = a.id and b.side = 0
+       cross join lateral (select terms_of(a.id) as terms) t
      where a.name = $1 for no key update of a, b`,
-    [change.name],
+    [change.name, change.status],
   );
   const account = rows[0];
   if (account === undefined) return { refused: 'noSuchAccount' };
@@ -94,9 +99,16 @@ export async function setStatusWithin(
   if (account.status === 'terminated') return { refused: 'terminated' };
   await client.query(
     `update account set status = $2, status_reason = $3, status_at = now(), binds_dropped = $4,
-       resumed_at = case when $2 = 'active' then clock_timestamp() else resumed_at end
+       resumed_at = case when $2 = 'active' then clock_timestamp() else resumed_at end,
+       closing_at = case when $2 = 'terminated' then now() end, erase_content = $2 = 'terminated' and $5
      where id = $1`,
-    [account.id, change.status, change.reason, change.dropBinds ?? false],
+    [
+      account.id,
+      change.status,
+      change.reason,
+      change.dropBinds ?? false,
+      change.eraseContent ?? account.erases,
+    ],
   );
   await configChanged(client);
   await forfeitWith(client, change, account.forfeits);
@@ -114,6 +126,7 @@ interface LockedStatus {
   id: number;
   status: AccountStatus;
   forfeits: boolean;
+  erases: boolean;
 }
 
 /** The reference says which stop it was: each forfeits once. */

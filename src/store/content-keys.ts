@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import type { Pool } from 'pg';
-import type { AccountId, MessageId } from '../domain/ids.ts';
+import { type AccountId, accountId, type MessageId } from '../domain/ids.ts';
 import { dependencyError } from './errors.ts';
 import { SealError, type Sealing } from './sealing.ts';
 
@@ -8,6 +8,7 @@ import { SealError, type Sealing } from './sealing.ts';
 export interface ContentKey {
   /** content_key.id, kept with each message. */
   readonly id: number;
+  readonly account: number;
   readonly secret: KeyObject;
 }
 
@@ -80,11 +81,14 @@ export class ContentKeys {
     trim(this.#byId);
   }
 
-  /** Forgets keys that were destroyed (all nodes are told by the change of configuration). */
-  forget(ids: Iterable<number>): void {
-    const gone = new Set(ids);
-    for (const id of gone) this.#byId.delete(id);
-    for (const [name, key] of this.#byDay) if (gone.has(key.id)) this.#byDay.delete(name);
+  /**
+   * Forgets the keys of accounts: they may have been destroyed (all nodes are told by the change of configuration), and
+   * whoever needs one that was not reads it again.
+   */
+  forgetOf(isTheirs: (account: AccountId) => boolean): void {
+    const isGone = ({ account }: ContentKey) => isTheirs(accountId(account));
+    for (const [id, key] of this.#byId) if (isGone(key)) this.#byId.delete(id);
+    for (const [name, key] of this.#byDay) if (isGone(key)) this.#byDay.delete(name);
     this.#lastAccount = -1;
     this.#last = undefined;
   }
@@ -168,7 +172,7 @@ export class ContentKeys {
       row.wrapped,
       contextOf(row.account, row.day),
     );
-    return { id: row.id, secret: createSecretKey(secret) };
+    return { id: row.id, account: row.account, secret: createSecretKey(secret) };
   }
 
   async #query(text: string, values: unknown[]): Promise<{ rows: KeyColumns[] }> {

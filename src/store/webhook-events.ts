@@ -4,9 +4,9 @@ import { accountId } from '../domain/ids.ts';
 import type { Queryable } from './snapshot.ts';
 
 /** What a customer's system is told. `body`: JSON without content, numbers or secrets. */
-export interface NewEvent {
+export interface NewEvent<Event extends string = CreditEvent> {
   readonly account: AccountId;
-  readonly event: CreditEvent;
+  readonly event: Event;
   /** Happens once an account: a second event of the same cause is dropped. */
   readonly cause: string;
   readonly body: Readonly<Record<string, string | number>>;
@@ -17,8 +17,19 @@ export interface NewEvent {
 /** Names of events: the `event` label of `smppgate_credit_warnings_total`. */
 export type CreditEvent = 'credit.expiring' | 'credit.expired' | 'credit.low';
 
+/** The same of the account itself and its traffic: the `event` label of `smppgate_account_notices_total`. */
+export type AccountEvent =
+  | 'account.dormant'
+  | 'account.suspended'
+  | 'account.terminated'
+  | 'traffic.unusual'
+  | 'traffic.usual';
+
 /** Stores events, those of a cause that was there already left out. @returns those that are new */
-export async function addEvents(db: Queryable, events: readonly NewEvent[]): Promise<NewEvent[]> {
+export async function addEvents<Event extends string>(
+  db: Queryable,
+  events: readonly NewEvent<Event>[],
+): Promise<NewEvent<Event>[]> {
   if (events.length === 0) return [];
   const { rows } = await db.query<{ account: number; cause: string }>(
     `insert into webhook_event (account, event, cause, body, next_try_at)

@@ -35,6 +35,7 @@ const terms: CompiledTerms = {
   refundIntoExpired: 'forfeit',
   refundDueBusinessDays: 7,
   businessDays: { timeZone: 'utc', weekend: ['saturday', 'sunday'], holidays: [] },
+  onTermination: { content: 'erase' },
   onViolation: { suspendAfter: 3, forfeitBalance: false },
 };
 

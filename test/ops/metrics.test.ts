@@ -54,6 +54,7 @@ describe('createMetrics', () => {
       balance_credits: 'account',
       ledger_mismatches: '',
       credit_warnings_total: 'account,event',
+      account_notices_total: 'account,event',
       webhooks_total: 'account,result',
       ledger_chain_lag_entries: '',
       malformed_pdus_total: 'side',

@@ -392,6 +392,7 @@ function recorder(reports: Report[]): GatewayObserver {
     policyDecision: note('policyDecision'),
     money: note('money'),
     creditWarning: note('creditWarning'),
+    accountNotice: note('accountNotice'),
     inbound: note('inbound'),
     deliveriesExpired: note('deliveriesExpired'),
     malformedPdu: note('malformedPdu'),

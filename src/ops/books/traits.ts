@@ -18,6 +18,7 @@ export interface TraitsDeps {
 /** Reads what messages are told apart by out of their sealed content, where accept did not know it. */
 export class Traits {
   readonly #deps: TraitsDeps;
+  #catalog: Catalog | undefined;
 
   constructor(deps: TraitsDeps) {
     this.#deps = deps;
@@ -25,9 +26,14 @@ export class Traits {
 
   /** The groups of messages, in their order. One whose content is gone or altered is known by its account and class. */
   async groupsOf(messages: readonly UngroupedMessage[]): Promise<TrafficGroup[]> {
+    const catalog = this.#deps.catalog();
+    if (this.#catalog !== catalog) {
+      this.#catalog = catalog;
+      // What was destroyed is not read here any more either.
+      this.#deps.keys.forgetOf((account) => catalog.accounts.get(account)?.status === 'terminated');
+    }
     if (messages.length === 0) return [];
     await this.#deps.keys.load(new Set(messages.map(({ contentKey }) => contentKey)));
-    const catalog = this.#deps.catalog();
     return messages.map((message) => this.#groupOf(message, catalog));
   }
 

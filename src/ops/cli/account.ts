@@ -216,6 +216,7 @@ interface StatusOptions extends JsonOption {
   readonly reason: string;
   readonly dropBinds?: boolean;
   readonly forfeit?: boolean;
+  readonly eraseContent?: boolean;
 }
 
 function addStatusChange(
@@ -232,14 +233,17 @@ function addStatusChange(
     .option('--drop-binds', 'suspend: end its sessions as well')
     .option('--forfeit', 'suspend, terminate: take what is left of its credit')
     .option('--no-forfeit', 'terminate: leave it, whatever the terms say')
+    .option('--erase-content', 'terminate: destroy what its messages say, whatever the terms say')
+    .option('--no-erase-content', 'terminate: leave that')
     .option('--json', 'print JSON')
     .action(async (name: string, options: StatusOptions) => {
       const path = pathOf('v1', 'accounts', name, verb);
-      const { reason, dropBinds, forfeit } = options;
+      const { reason, dropBinds, forfeit, eraseContent } = options;
       const body = {
         reason,
         ...(dropBinds !== undefined && { dropBinds }),
         ...(forfeit !== undefined && { forfeit }),
+        ...(eraseContent !== undefined && { eraseContent }),
       };
       print(
         context,

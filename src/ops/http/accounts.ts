@@ -136,7 +136,11 @@ const reasonBody = z.strictObject({ reason: z.string().min(1).max(500) });
 const forfeit = z.boolean().optional().describe('take what is left of its credit');
 const dropBinds = z.boolean().optional().describe('end its sessions; else they stay for receipts');
 /** Whatever a change may say. */
-const statusBody = reasonBody.extend({ dropBinds, forfeit });
+const eraseContent = z
+  .boolean()
+  .optional()
+  .describe('destroy what its messages say, for good; else as terms.onTermination.content says');
+const statusBody = reasonBody.extend({ dropBinds, forfeit, eraseContent });
 
 const STATUS_CHANGES = [
   {
@@ -154,8 +158,8 @@ const STATUS_CHANGES = [
   {
     verb: 'terminate',
     status: 'terminated',
-    summary: 'End an account for good; its credit is forfeited where terms.onViolation says so',
-    body: reasonBody.extend({ forfeit }),
+    summary: 'End an account for good; its credit and content by terms.onTermination',
+    body: reasonBody.extend({ forfeit, eraseContent }),
   },
 ] as const;
 
@@ -173,13 +177,14 @@ function addStatusChange(app: Api, deps: ApiDeps, change: (typeof STATUS_CHANGES
     },
     async (request) => {
       const { name } = request.params;
-      const { reason, dropBinds, forfeit } = statusBody.parse(request.body);
+      const { reason, dropBinds, forfeit, eraseContent } = statusBody.parse(request.body);
       const done = await setAccountStatus(deps.pool, {
         name,
         status: change.status,
         reason,
         actor: actorOf(request),
         dropBinds,
+        eraseContent,
         forfeit: forfeitOf(change.status, forfeit),
       });
       if ('refused' in done) {

@@ -1,0 +1,230 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AccountKeeper } from '../../src/gateway/account-keeper.ts';
+import { setAccountStatus } from '../../src/store/accounts.ts';
+import { eventually, TestGateway } from '../support/gateway.ts';
+import { Esme } from './esme.ts';
+import { resources } from './resources.ts';
+import { ScriptedCarrier } from './scripted-carrier.ts';
+
+const dormancy = { noticeAfterDays: 90, thenAfterDays: 30 };
+let carrier: ScriptedCarrier;
+let gateway: TestGateway;
+let other: TestGateway;
+const open: Esme[] = [];
+
+beforeAll(async () => {
+  carrier = await ScriptedCarrier.listen();
+  gateway = await TestGateway.start(
+    resources({
+      terms: {
+        ending: { onTermination: { balance: 'forfeit' }, onRefusal: 'refund' },
+        leaving: {
+          onTermination: { balance: 'keep', content: 'keep' },
+          onRefusal: 'keep',
+          onViolation: { suspendAfter: 3, forfeitBalance: true },
+        },
+        unused: { dormancy },
+        gone: { dormancy: { ...dormancy, then: 'terminate' } },
+      },
+      accounts: {
+        ending: { terms: 'ending' },
+        leaving: { terms: 'leaving' },
+        unused: {
+          terms: 'unused',
+          webhook: { url: 'http://127.0.0.1:9/', secret: 'x'.repeat(16) },
+        },
+        gone: { terms: 'gone' },
+        free: { terms: 'unused' },
+        usual: {},
+      },
+      carriers: { main: { port: carrier.port, prefix: '' } },
+    }),
+  );
+  other = await gateway.beside();
+});
+
+afterAll(async () => {
+  for (const esme of open) await esme.close();
+  await other?.close();
+  await gateway?.close();
+  await carrier?.down();
+});
+
+async function bind(systemId: string, at = gateway): Promise<Esme> {
+  const esme = await Esme.bind(at.port, { systemId });
+  open.push(esme);
+  return esme;
+}
+
+/** What is left of the content keys of an account. */
+async function keysOf(account: string): Promise<number> {
+  const [row] = await gateway.sql<{ keys: number }>(
+    'select count(*)::int as keys from content_key where account = $1 and wrapped is not null',
+    [await gateway.accountId(account)],
+  );
+  return row?.keys ?? -1;
+}
+
+/** As if it had been terminated a while ago; the leader's turn is every 5 s. */
+async function age(account: string): Promise<void> {
+  await gateway.sql(`update account set status_at = now() - interval '61 s' where name = $1`, [
+    account,
+  ]);
+}
+
+async function terminate(name: string, eraseContent?: boolean): Promise<void> {
+  await setAccountStatus(gateway.pool, {
+    ...{ name, status: 'terminated', reason: 'unused', actor: 'op', forfeit: 'byTerms' },
+    eraseContent,
+  });
+}
+
+describe('a terminated account', () => {
+  it('loses its sessions, what it has queued, its credit and its content, though its node died over it', async () => {
+    const esme = await bind('ending');
+    const beside = await bind('ending', other);
+    const [sent, second] = [await esme.accepted({}), await beside.accepted({})];
+    await eventually(() => expect(carrier.submits.length).toBe(2));
+    await gateway.setPaused('main', true);
+    const isPaused = () => [...other.catalog.carriers.values()].every(({ paused }) => paused);
+    await eventually(() => expect(isPaused()).toBe(true));
+    const queued = [await esme.accepted({}), await beside.accepted({})];
+    // Only the status: whoever set it died before he ended what was queued.
+    await terminate('ending');
+    await eventually(() => expect([esme.closed, beside.closed]).toEqual([true, true]));
+    expect(await keysOf('ending')).toBe(1);
+    await age('ending');
+    await eventually(async () => expect(await keysOf('ending')).toBe(0), 15_000);
+    for (const id of queued)
+      await gateway.ended(id, { state: 'REJECTD', cause: 'refusedLater', refund: '0.06' });
+    const [money] = await gateway.sql<{ kinds: string[]; credits: string }>(
+      `select array_agg(distinct kind order by kind) as kinds, sum(amount)::text as credits
+       from ledger_entry where account = $1`,
+      [await gateway.accountId('ending')],
+    );
+    expect(money?.kinds).toEqual(['charge', 'forfeit', 'refund', 'top_up']);
+    // Nobody can read a message of it any more, on no node; its books stand.
+    const ids = [sent, second].map((id) => BigInt(id)) as never[];
+    expect(await gateway.node.gateway.destinationsOf(ids)).toEqual(new Map());
+    expect(await other.node.gateway.destinationsOf(ids)).toEqual(new Map());
+    const audit = await gateway.sql<{ action: string; actor: string }>(
+      `select action, actor from audit where subject = 'ending' and action in ('account.terminated', 'account.contentErased') order by id`,
+    );
+    expect(audit).toEqual([
+      { action: 'account.terminated', actor: 'op' },
+      { action: 'account.contentErased', actor: 'terms' },
+    ]);
+    await gateway.setPaused('main', false);
+    await gateway.reconciled();
+  }, 30_000);
+
+  it('keeps credit and content where its terms say so, and loses the content where it is asked for', async () => {
+    const esme = await bind('leaving');
+    await esme.accepted({});
+    await terminate('leaving');
+    await age('leaving');
+    await eventually(async () => {
+      const [row] = await gateway.sql<{ open: boolean }>(
+        `select closing_at is not null as open from account where name = 'leaving'`,
+      );
+      expect(row?.open).toBe(false);
+    }, 15_000);
+    expect(await keysOf('leaving')).toBe(1);
+    expect(await gateway.money('leaving')).toEqual({ credits: '9.94', reserved: '0' });
+    const usual = await bind('usual');
+    await usual.accepted({});
+    await terminate('usual', false);
+    const [row] = await gateway.sql<{ erase: boolean }>(
+      `select erase_content as erase from account where name = 'usual'`,
+    );
+    expect(row?.erase).toBe(false);
+  }, 30_000);
+});
+
+describe('dormancy', () => {
+  const told: unknown[] = [];
+  const keeper = () =>
+    new AccountKeeper({
+      pool: gateway.pool,
+      observer: {
+        ...gateway.observer,
+        accountNotice: ({ name }, event) => void told.push([name, event]),
+      },
+      catalog: () => gateway.catalog,
+      endQueuedOf: async () => {},
+    });
+  const work = () => keeper().work(Date.now());
+  const status = async (name: string) =>
+    (await gateway.sql<{ status: string }>('select status from account where name = $1', [name]))[0]
+      ?.status;
+  const made = (name: string, days: number) =>
+    gateway.sql(
+      `update account set created_at = now() - $2 * interval '1 day' + interval '1 s' where name = $1`,
+      [name, days],
+    );
+
+  it('tells an account after its days, not before, and stops it so long after it was told', async () => {
+    await made('unused', 90);
+    await made('gone', 90);
+    await work();
+    expect(told).toEqual([]);
+    await made('unused', 91);
+    await made('gone', 5_000);
+    await work();
+    await work();
+    // However long it lay unused: nobody is stopped who was not told.
+    expect(told.toSorted()).toEqual([
+      ['gone', 'account.dormant'],
+      ['unused', 'account.dormant'],
+    ]);
+    expect([await status('unused'), await status('gone')]).toEqual(['active', 'active']);
+    const events = await gateway.sql<{ event: string; body: object; sent: boolean }>(
+      `select event, body, next_try_at is not null as sent from webhook_event
+       where account = $1`,
+      [await gateway.accountId('unused')],
+    );
+    expect(events).toMatchObject([
+      { event: 'account.dormant', body: { account: 'unused', thenAfterDays: 30 }, sent: true },
+    ]);
+    told.length = 0;
+    await gateway.sql(`update dormancy set noticed_at = now() - interval '29 days 23 hours'`);
+    await work();
+    expect(told).toEqual([]);
+    await gateway.sql(`update dormancy set noticed_at = now() - interval '30 days'`);
+    await work();
+    expect(told.toSorted()).toEqual([
+      ['gone', 'account.terminated'],
+      ['unused', 'account.suspended'],
+    ]);
+    expect([await status('unused'), await status('gone')]).toEqual(['suspended', 'terminated']);
+    // A resume begins it anew.
+    await gateway.setStatus('unused', 'active');
+    told.length = 0;
+    await work();
+    expect(told).toEqual([]);
+    expect(await status('unused')).toBe('active');
+  });
+
+  it('is over with a message, one at no price too, which the books alone know of', async () => {
+    await made('free', 200);
+    await work();
+    expect(told).toEqual([['free', 'account.dormant']]);
+    told.length = 0;
+    await gateway.sql(`update dormancy set noticed_at = now() - interval '31 days'`);
+    await gateway.sql(
+      `with g as (insert into traffic_group (account, class, sender, prefix, network)
+         values ($1, 'otp', '', '966', '') returning id)
+       insert into usage_day select current_date - 2, id, 1, 1, 0, 0, 0, 0 from g`,
+      [await gateway.accountId('free')],
+    );
+    await work();
+    expect(told).toEqual([]);
+    expect(await status('free')).toBe('active');
+    expect(await gateway.sql('select from dormancy')).toEqual([]);
+    await gateway.sql(`update account set created_at = now() where name = 'free'`);
+    const esme = await bind('free');
+    await esme.accepted({});
+    await work();
+    expect(told).toEqual([]);
+  });
+});
