@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { AccountId } from './ids.ts';
 import type { Refusal } from './refusal.ts';
+import type { Signal } from './traffic-signals.ts';
 import type { CompiledWords } from './words/compile-words.ts';
 
 /** An optional parameter of the customer's PDU. */
@@ -49,6 +50,8 @@ export interface PolicyFacts {
   registrationsOf(account: AccountId, sender: string): readonly SenderRegistration[];
   /** MCC and MNC ("42001"), or MCC alone, of a number; undefined: it is not known. */
   networkOf(destination: string): string | undefined;
+  /** Whether what an account sends to a prefix is unusual, by the signal of this rule. */
+  isUnusual(account: AccountId, rule: string, prefix: string): boolean;
   /**
    * What a rule remembers of an account: bounded, this node's own, lost with it.
    * @param rule kind and name of the rule; what it made once it is given again
@@ -81,6 +84,8 @@ export interface Finding {
 /** One compiled rule: what it finds in a message, or undefined. */
 export interface RuleCheck {
   (input: PolicyInput, facts: PolicyFacts): Finding | undefined;
+  /** What is watched behind the messages. */
+  readonly signal?: Signal;
   /** What is taken for a message before it is judged; what is not left stands in its `over` then. */
   readonly quota?: Quota;
 }
@@ -106,6 +111,19 @@ export interface QuotaMessage
   readonly messages: number;
   /** What it costs, or costs more, in micro-credits. */
   readonly price: bigint;
+}
+
+/** A rule that finds messages to prefixes of which a signal says that the account's traffic is unusual. */
+export function signalCheck(signal: Signal, found: Finding): RuleCheck {
+  const { rule, prefixDigits, classes } = signal;
+  return Object.assign(
+    ({ accountId, destination, trafficClass }: PolicyInput, facts: PolicyFacts) =>
+      classes?.includes(trafficClass) !== false &&
+      facts.isUnusual(accountId, rule, destination.slice(0, prefixDigits))
+        ? found
+        : undefined,
+    { signal },
+  );
 }
 
 /** A rule that finds what is over a quota. */

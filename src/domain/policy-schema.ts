@@ -64,6 +64,8 @@ export const ruleSchema = z
     duplicates: RULE_KINDS.duplicates.schema.optional(),
     caps: RULE_KINDS.caps.schema.optional(),
     spend: RULE_KINDS.spend.schema.optional(),
+    prefixMix: RULE_KINDS.prefixMix.schema.optional(),
+    deliveryFalls: RULE_KINDS.deliveryFalls.schema.optional(),
     closedPrefixes: RULE_KINDS.closedPrefixes.schema.optional(),
     words: RULE_KINDS.words.schema.optional(),
     links: RULE_KINDS.links.schema.optional(),

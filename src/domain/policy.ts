@@ -13,6 +13,7 @@ import type {
 import { kindsIn, type PolicySpec, type RuleSpec, type WhenSpec } from './policy-schema.ts';
 import type { Refusal } from './refusal.ts';
 import { RULE_KINDS } from './rules/kinds.ts';
+import type { Signal } from './traffic-signals.ts';
 import { NO_WORDS } from './words/compile-words.ts';
 
 /** What the rules of a policy make of a message. Those that pass without a word share one object, {@link PASS}. */
@@ -58,6 +59,8 @@ export interface CompiledPolicy {
   readonly optOutWords: OptOutWords | undefined;
   /** It has no rules. */
   readonly isOpen: boolean;
+  /** What its rules watch behind the messages. */
+  readonly signals: readonly Signal[];
   /** Some rule counts under a quota. */
   readonly hasQuotas: boolean;
   /** The quotas that count a message: of the rules that apply to it as it came. */
@@ -95,6 +98,7 @@ export function compilePolicy(
     version,
     optOutWords: optOutWordsOf(spec),
     isOpen: rules.length === 0,
+    signals: rules.flatMap(({ check }) => check.signal ?? []),
     hasQuotas: rules.some(({ check }) => check.quota !== undefined),
     quotasOf: (message) =>
       rules.flatMap(({ applies, check: { quota } }) =>

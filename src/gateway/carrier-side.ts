@@ -36,6 +36,7 @@ export function newReceiptPath(parts: GatewayParts): ReceiptPath {
     notes,
     lookUp: (arrival) => parts.orphans.lookUp(arrival),
     endedElsewhere: (ends) => void parts.janitor.endCompleted(ends),
+    signals: { ended: (end) => parts.signals.ended(end) },
     returnToCustomer: (end) => parts.outbox.offerSettled(end, parts.oldestSettlingDbMs()),
     lateWord: (settlement) => parts.corrections.onWord(settlement),
     lateSegment: (end) => parts.corrections.onSegment(end),

@@ -8,6 +8,7 @@ import { Customers } from './customers.ts';
 import { Manage } from './manage.ts';
 import { Outbox } from './outbox.ts';
 import type { GatewayParts } from './parts.ts';
+import { Quotas } from './quotas.ts';
 import { Replacer } from './replace.ts';
 import { SubmitPath } from './submit.ts';
 import { WaitingList } from './waiting-list.ts';
@@ -43,6 +44,7 @@ export function newSubmitPath(parts: GatewayParts): SubmitPath {
     violations: parts.violations,
     quotas: parts.quotas,
     heldStored: (account, held) => parts.violations.stored(account.id, held),
+    signals: parts.signals,
     rejectByReceipt: (message) => parts.endings.rejected(message),
     replaceIfPresent: (account, msisdn, next) =>
       parts.replacer.replaceIfPresent(account, msisdn, next),
@@ -62,6 +64,16 @@ export function newReplacer(parts: GatewayParts): Replacer {
     replace: parts.lanes.replace,
     numberHashes,
     newer: (copy) => parts.loader.newer(copy),
+  });
+}
+
+/** What rules count over all nodes. */
+export function newQuotas(parts: GatewayParts): Quotas {
+  const { sealing } = parts.options;
+  return new Quotas({
+    ...parts.common,
+    monotonic: () => performance.now(),
+    hash: (text) => sealing.numberHash(text),
   });
 }
 
@@ -122,5 +134,8 @@ export function newWaitingList(parts: GatewayParts): WaitingList {
 
 /** What the rules of policies look up. */
 function factsOf(parts: GatewayParts): PolicyFacts {
-  return parts.options.recipients.facts((msisdn) => parts.networkOf(msisdn));
+  return parts.options.recipients.facts(
+    (msisdn) => parts.networkOf(msisdn),
+    (account, rule, prefix) => parts.signals.isUnusual(account, rule, prefix),
+  );
 }

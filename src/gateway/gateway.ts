@@ -184,6 +184,7 @@ export class Gateway {
     this.#parts.corrections.close();
     await this.#parts.violations.close();
     await this.#parts.quotas.close();
+    await this.#parts.signals.close();
     await this.#parts.janitor.close();
     await this.bindBook.flush();
     await this.#parts.expiry.close();
@@ -220,6 +221,7 @@ export class Gateway {
     void this.#parts.held.tick();
     void this.#parts.violations.tick();
     this.#parts.quotas.tick();
+    this.#parts.signals.tick();
     this.bindBook.tick();
     this.#parts.backpressure.check();
   }

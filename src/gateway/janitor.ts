@@ -23,6 +23,7 @@ import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import { OutageKeeper } from './outage-keeper.ts';
 import type { SegmentEnd } from './receipt.ts';
+import { SignalKeeper } from './signal-keeper.ts';
 import type { SuspensionSweep } from './suspension-sweep.ts';
 
 /** Messages ended in one step. */
@@ -75,6 +76,7 @@ export class Janitor {
   readonly #credit: CreditKeeper;
   readonly #outages: OutageKeeper;
   readonly #accounts: AccountKeeper;
+  readonly #signals: SignalKeeper;
   #client: Client | undefined;
   #leads = false;
   #working: Promise<void> | undefined;
@@ -84,6 +86,7 @@ export class Janitor {
     this.#deps = deps;
     this.#credit = new CreditKeeper(deps);
     this.#outages = new OutageKeeper(deps);
+    this.#signals = new SignalKeeper(deps);
     this.#accounts = new AccountKeeper({
       ...deps,
       endQueuedOf: (account) => this.endQueuedOf(account, deps.stop),
@@ -157,6 +160,7 @@ export class Janitor {
     await this.#deps.suspensions.turn(client);
     await this.#outages.work(dbNowMs, until);
     await this.#accounts.work(dbNowMs);
+    await this.#signals.work(dbNowMs);
     if (await needsCut(client)) {
       const number = await cutPartition(client, { now: () => performance.now(), sleep });
       if (number !== undefined) this.#deps.observer.note('info', 'partitionCut', { number });

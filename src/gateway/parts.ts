@@ -39,6 +39,7 @@ import {
   newCustomers,
   newManage,
   newOutbox,
+  newQuotas,
   newReplacer,
   newSubmitPath,
   newWaitingList,
@@ -64,7 +65,7 @@ import { Orphans } from './orphans.ts';
 import type { Outbox } from './outbox.ts';
 import { ParkedReceipts } from './parked-receipts.ts';
 import { QueuedCounts } from './queued-counts.ts';
-import { Quotas } from './quotas.ts';
+import type { Quotas } from './quotas.ts';
 import type { BindLimits, RateLimits } from './rates.ts';
 import type { ReceiptPath } from './receipt.ts';
 import { ReceiptExplainer } from './receipt-explain.ts';
@@ -81,6 +82,7 @@ import type { Job, Sending } from './sending.ts';
 import type { Settlement } from './settlement.ts';
 import type { SubmitPath } from './submit.ts';
 import { TrafficGroups } from './traffic-groups.ts';
+import { TrafficSignals } from './traffic-signals.ts';
 import type { UnknownOutcomes } from './unknown.ts';
 import type { UpstreamAnswers } from './upstream-answers.ts';
 import { unfitFor } from './upstream-quirks.ts';
@@ -143,6 +145,7 @@ export class GatewayParts {
   readonly manage: Manage;
   readonly violations: Violations;
   readonly quotas: Quotas;
+  readonly signals: TrafficSignals;
   readonly held: HeldMessages;
   readonly submit: SubmitPath;
   readonly receipts: ReceiptPath;
@@ -228,17 +231,9 @@ export class GatewayParts {
       ...this.common,
       endQueuedOf: (account) => this.endQueuedOf(account),
     });
-    this.quotas = new Quotas({
-      ...this.common,
-      monotonic: () => performance.now(),
-      hash: (text) => sealing.numberHash(text),
-    });
-    this.held = new HeldMessages({
-      ...this.common,
-      load: (ids) => this.loader.load(ids),
-      newer: (copy) => this.loader.newer(copy),
-      refuse: (message, told) => this.endings.stopped(message, told),
-    });
+    this.quotas = newQuotas(this);
+    this.signals = new TrafficSignals(this.common);
+    this.held = this.#newHeld();
     this.replacer = newReplacer(this);
     this.manage = newManage(this);
     this.submit = newSubmitPath(this);
@@ -293,6 +288,15 @@ export class GatewayParts {
         this.ending.begin(this.options.keeper.dbNowMs);
         this.lanes.endUnsent.push(settlement);
       },
+    });
+  }
+
+  #newHeld(): HeldMessages {
+    return new HeldMessages({
+      ...this.common,
+      load: (ids) => this.loader.load(ids),
+      newer: (copy) => this.loader.newer(copy),
+      refuse: (message, told) => this.endings.stopped(message, told),
     });
   }
 

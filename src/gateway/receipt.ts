@@ -22,6 +22,7 @@ import {
   settleByParts,
   stateName,
 } from './settlement.ts';
+import type { TrafficSignals } from './traffic-signals.ts';
 import { undoQuirks } from './upstream-quirks.ts';
 
 /** What of a submit_sm its end needs. */
@@ -71,6 +72,8 @@ export interface ReceiptDeps {
   readonly notes: Pick<Lane<ReceiptNote, number>, 'push'>;
   /** Not in memory: looked up in the store, parked if it is not there either (orphans.ts). */
   lookUp(arrival: Arrival): void;
+  /** What rules watch of the traffic. */
+  readonly signals: Pick<TrafficSignals, 'ended'>;
   /** The receipt is final and committed: return it to the customer if he asked. */
   returnToCustomer(settlement: Settlement): void;
   /** A segment of each ended and is stored, others are open here: they may have ended in another copy. */
@@ -339,6 +342,7 @@ export class ReceiptPath {
     if (settlement.refund > 0n) observer.money(owner, 'refund', settlement.refund);
     if (settlement.charge > 0n) observer.money(owner, 'charge', settlement.charge);
     if (settlement.release > 0n) observer.money(owner, 'release', settlement.release);
+    this.#deps.signals.ended(settlement);
     this.#deps.returnToCustomer(settlement);
   }
 

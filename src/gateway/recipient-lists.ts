@@ -62,7 +62,10 @@ export class RecipientLists {
   }
 
   /** The look-ups of the rules. */
-  facts(networkOf: (msisdn: string) => string | undefined): PolicyFacts {
+  facts(
+    networkOf: (msisdn: string) => string | undefined,
+    isUnusual: PolicyFacts['isUnusual'],
+  ): PolicyFacts {
     return {
       optedOut: (account, destination, sender, trafficClass) =>
         !this.#optOuts.isEmpty &&
@@ -72,6 +75,7 @@ export class RecipientLists {
         this.#consents.has(account, this.#hashesOf(destination), '', trafficClass),
       registrationsOf: (account: AccountId, sender) => this.#senders.of(account, sender),
       networkOf,
+      isUnusual,
       remembered: (rule, account, make) => this.#memory.of(rule, account, make),
     };
   }

@@ -27,6 +27,7 @@ import { submitKeyOf } from './submit-key.ts';
 import { addressStatus, submitOfData, submitsOfMulti } from './submit-pdu.ts';
 import { MultiReply } from './submit-reply.ts';
 import type { TrafficGroups } from './traffic-groups.ts';
+import type { TrafficSignals } from './traffic-signals.ts';
 
 /** Messages that wait for the accept lane before sessions are no longer read: four batches of 500. */
 const ACCEPT_DEPTH_MAX = 2_000;
@@ -61,6 +62,8 @@ export interface SubmitDeps extends JudgeDeps, SubmitAnswersDeps {
   readonly accept: Pick<Lane<Submission, AcceptVerdict>, 'push' | 'depth'>;
   /** Accepted messages go to the queues of their carriers. */
   enqueue(messages: readonly Message[]): void;
+  /** What rules watch of the traffic. */
+  readonly signals: Pick<TrafficSignals, 'accepted'>;
   /** Accepted only to be refused by a receipt. */
   rejectByReceipt(message: Message): void;
   /** A message that waits for a moderator is stored, and with it what counts against its account. */
@@ -228,6 +231,7 @@ export class SubmitPath {
       }
       this.#answers.accepted(submission, message.owner, customerIdOf(message));
       this.#countMoney(message);
+      this.#deps.signals.accepted(message);
       if (submission.refused !== undefined) this.#deps.rejectByReceipt(message);
       // What waits for a moderator or for a time of its own does so in the store (scheduled.ts).
       else if (message.held !== undefined) this.#deps.heldStored(message.owner, message.held);
@@ -312,7 +316,12 @@ export class SubmitPath {
       content: this.#deps.keys.seal(key, id, 0, encodeOne(pdu, this.#writer)),
       group:
         refused === undefined
-          ? this.#deps.groups.idOf(account, judged.trafficClass, pdu.source_addr, judged.destination)
+          ? this.#deps.groups.idOf(
+              account,
+              judged.trafficClass,
+              pdu.source_addr,
+              judged.destination,
+            )
           : 0,
       releaseAtMs: judged.releaseAtMs,
       held: judged.held,

@@ -12,6 +12,7 @@ export function facts(given: Partial<PolicyFacts> = {}): PolicyFacts {
     hasConsent: () => false,
     registrationsOf: () => [],
     networkOf: () => undefined,
+    isUnusual: () => false,
     remembered: (rule, account, make) => memory.of(rule, account, make),
     ...given,
   };

@@ -3,12 +3,14 @@ import { caps } from './caps.ts';
 import { classes } from './classes.ts';
 import { closedPrefixes } from './closed-prefixes.ts';
 import { consent } from './consent.ts';
+import { deliveryFalls } from './delivery-falls.ts';
 import { duplicates } from './duplicates.ts';
 import { expression } from './expression.ts';
 import { hours } from './hours.ts';
 import { length } from './length.ts';
 import { links } from './links.ts';
 import { optOut } from './opt-out.ts';
+import { prefixMix } from './prefix-mix.ts';
 import { recipientPattern } from './recipient-pattern.ts';
 import { requiredTlvs } from './required-tlvs.ts';
 import { senderRegistered } from './sender-registered.ts';
@@ -33,6 +35,8 @@ export const RULE_KINDS = {
   duplicates,
   caps,
   spend,
+  prefixMix,
+  deliveryFalls,
   closedPrefixes,
   words,
   links,

@@ -142,6 +142,7 @@ const NOTHING_KNOWN: PolicyFacts = {
   hasConsent: () => false,
   registrationsOf: () => [],
   networkOf: () => undefined,
+  isUnusual: () => false,
   remembered: (_rule, _account, make) => make(),
 };
 

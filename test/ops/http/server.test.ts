@@ -112,6 +112,7 @@ describe('GET /docs', () => {
       '/v1/accounts/{name}/penalties',
       '/v1/accounts/{name}/purchase-refunds',
       '/v1/accounts/{name}/resume',
+      '/v1/accounts/{name}/signals',
       '/v1/accounts/{name}/statement',
       '/v1/accounts/{name}/suspend',
       '/v1/accounts/{name}/terminate',
