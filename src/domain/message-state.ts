@@ -81,7 +81,8 @@ export type EndCause =
   | 'refusedLater'
   | 'carrierRefused'
   | 'noReceipt'
-  | 'carrierAccepted';
+  | 'carrierAccepted'
+  | 'policy';
 
 /** The small number that the store keeps for each cause. */
 export const END_CAUSE = {
@@ -93,6 +94,8 @@ export const END_CAUSE = {
   noReceipt: 5,
   /** By a carrier that sends no receipts: its submit_sm_resp is the last word. */
   carrierAccepted: 6,
+  /** Part of a long message that the account's policy refused as a whole. */
+  policy: 7,
 } as const satisfies Record<EndCause, number>;
 
 const CAUSE_NAMES = Object.keys(END_CAUSE) as EndCause[];

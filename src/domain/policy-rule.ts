@@ -146,6 +146,8 @@ export interface RuleContext {
 export interface RuleKind<Schema extends z.ZodType = z.ZodType> {
   readonly schema: Schema;
   readonly actions: readonly RuleAction[];
+  /** Whether a part of a long message does not tell what it would find in the whole. @param data the output of `schema` */
+  readsWhole(data: unknown): boolean;
   /** @param data the output of `schema` */
   compile(data: unknown, name: string, context: RuleContext): RuleCheck;
 }
@@ -154,10 +156,13 @@ export interface RuleKind<Schema extends z.ZodType = z.ZodType> {
 export function ruleKind<Schema extends z.ZodType>(kind: {
   readonly schema: Schema;
   readonly actions: readonly RuleAction[];
+  /** Only kinds that look at the text have it. */
+  readsWhole?(data: z.output<Schema>): boolean;
   compile(data: z.output<Schema>, name: string, context: RuleContext): RuleCheck;
 }): RuleKind<Schema> {
   return {
     ...kind,
+    readsWhole: (data) => kind.readsWhole?.(data as z.output<Schema>) ?? false,
     compile: (data, name, context) => kind.compile(data as z.output<Schema>, name, context),
   };
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { RuleAction } from './policy-rule.ts';
 import { RULE_KINDS, type RuleKindName } from './rules/kinds.ts';
 import { country } from './rules/parts.ts';
-import { name } from './schema-parts.ts';
+import { name, whole } from './schema-parts.ts';
 
 const RULES_MAX = 1_000;
 const CONDITION_VALUES_MAX = 1_000;
@@ -96,9 +96,17 @@ export const ruleSchema = z
       });
   });
 
+/** Of a long message all parts come within seconds; what it waits for longer is forgotten (gateway/part-texts.ts). */
+const PARTS_WAIT_SECONDS_MAX = 60;
+
 /** Content and conduct rules, tried in order. */
 export const policySchema = z.strictObject({
   rules: z.array(ruleSchema).max(RULES_MAX).default([]),
+  /**
+   * A part of a long message is not sent before the others are here and the whole is judged, where a rule of the policy
+   * could keep it back for its text; after so many seconds what is there is judged as it is. 0: parts do not wait.
+   */
+  partsWaitSeconds: whole(0, PARTS_WAIT_SECONDS_MAX).default(10),
 });
 
 /** A policy as data. */

@@ -25,6 +25,8 @@ export interface PolicyVerdict {
   /** What that rule found, in words, and whether it counts against the account. */
   readonly heldFor: string | undefined;
   readonly heldViolates: boolean;
+  /** It is held for its text alone: that of a whole message, where this is a part of one. */
+  readonly heldForText: boolean;
   /** Unix ms before which it is not sent; 0: no rule said so. */
   readonly notBeforeMs: number;
   /** Text and sender in place of its own. */
@@ -43,6 +45,8 @@ export interface Refused {
   readonly suspends: boolean;
   /** It counts against the account. */
   readonly violates: boolean;
+  /** For what the text says: that of a whole message, where this is a part of one. */
+  readonly ofText: boolean;
 }
 
 /** A rule that found something. `monitor`: nothing was done about it. */
@@ -70,6 +74,15 @@ export interface CompiledPolicy {
    * and flagging go on with the next rule, which sees what was rewritten.
    */
   judge(input: PolicyInput, facts: PolicyFacts): PolicyVerdict;
+  /** Ms that a part of a long message waits for the others; 0: it does not. */
+  readonly partsWaitMs: number;
+  /** Whether a rule in force could keep the whole of a long message back that lets this part of it pass. */
+  awaitsWhole(input: PolicyInput): boolean;
+  /**
+   * Tries only the rules in force that keep messages back for their text: what was judged before and is looked at once
+   * more as a whole is not counted, deferred or flagged again.
+   */
+  judgeText(input: PolicyInput, facts: PolicyFacts): PolicyVerdict;
 }
 
 /** The verdict on a message in which no rule found anything. */
@@ -78,6 +91,7 @@ export const PASS: PolicyVerdict = {
   heldBy: undefined,
   heldFor: undefined,
   heldViolates: false,
+  heldForText: false,
   notBeforeMs: 0,
   text: undefined,
   sender: undefined,
@@ -93,6 +107,7 @@ export function compilePolicy(
 ): CompiledPolicy {
   const seen = new Map<string, number>();
   const rules = spec.rules.map((rule) => compileRule(rule, context, seen));
+  const ofText = rules.filter((rule) => rule.ofText && KEEPS_BACK.has(rule.action));
   return {
     name,
     version,
@@ -104,20 +119,32 @@ export function compilePolicy(
       rules.flatMap(({ applies, check: { quota } }) =>
         quota !== undefined && applies?.(message) !== false ? quota : [],
       ),
-    judge(input, facts) {
-      let judging: Judging | undefined;
-      for (const rule of rules) {
-        const seen: PolicyInput = judging?.input ?? input;
-        if (rule.applies !== undefined && !rule.applies(seen)) continue;
-        const finding = rule.check(seen, facts);
-        if (finding === undefined) continue;
-        judging ??= new Judging(input);
-        judging.add(rule, finding);
-        if (judging.refused !== undefined) break;
-      }
-      return judging ?? PASS;
-    },
+    judge: (input, facts) => judgeBy(rules, input, facts),
+    partsWaitMs: ofText.length === 0 ? 0 : spec.partsWaitSeconds * 1_000,
+    awaitsWhole: (input) => ofText.some(({ applies }) => applies === undefined || applies(input)),
+    judgeText: (input, facts) => judgeBy(ofText, input, facts),
   };
+}
+
+/** Actions that leave a message unsent. */
+const KEEPS_BACK: ReadonlySet<string> = new Set(['refuse', 'hold', 'suspend']);
+
+function judgeBy(
+  rules: readonly CompiledRule[],
+  input: PolicyInput,
+  facts: PolicyFacts,
+): PolicyVerdict {
+  let judging: Judging | undefined;
+  for (const rule of rules) {
+    const seen: PolicyInput = judging?.input ?? input;
+    if (rule.applies !== undefined && !rule.applies(seen)) continue;
+    const finding = rule.check(seen, facts);
+    if (finding === undefined) continue;
+    judging ??= new Judging(input);
+    judging.add(rule, finding);
+    if (judging.refused !== undefined) break;
+  }
+  return judging ?? PASS;
 }
 
 interface CompiledRule {
@@ -126,6 +153,7 @@ interface CompiledRule {
   readonly reason: string | undefined;
   readonly status: number | undefined;
   readonly violation: boolean;
+  readonly ofText: boolean;
   /** Undefined: to every message. */
   readonly applies: ((input: Conditional) => boolean) | undefined;
   readonly check: RuleCheck;
@@ -138,6 +166,7 @@ class Judging implements PolicyVerdict {
   heldBy: string | undefined;
   heldFor: string | undefined;
   heldViolates = false;
+  heldForText = false;
   notBeforeMs = 0;
   text: string | undefined;
   sender: string | undefined;
@@ -157,15 +186,17 @@ class Judging implements PolicyVerdict {
     else if (action === 'rewrite') this.#rewrite(finding);
   }
 
-  #refuse({ name, reason, status, action, violation }: CompiledRule, refusal: Refusal): void {
+  #refuse(rule: CompiledRule, refusal: Refusal): void {
+    const { name, reason, status, action, violation, ofText } = rule;
     const worded = reason === undefined ? refusal : { ...refusal, detail: reason };
     const suspends = action === 'suspend';
     const violates = violation || suspends || this.heldViolates;
-    this.refused = { refusal: worded, rule: name, status, suspends, violates };
+    this.refused = { refusal: worded, rule: name, status, suspends, violates, ofText };
   }
 
   /** The first rule that holds it is the one named. */
-  #hold({ name, reason, violation }: CompiledRule, { detail }: Refusal): void {
+  #hold({ name, reason, violation, ofText }: CompiledRule, { detail }: Refusal): void {
+    this.heldForText = ofText && (this.heldBy === undefined || this.heldForText);
     this.heldBy ??= name;
     this.heldFor ??= reason ?? detail;
     this.heldViolates ||= violation;
@@ -198,6 +229,7 @@ function compileRule(
     reason,
     status,
     violation,
+    ofText: RULE_KINDS[kind].readsWhole(spec[kind]),
     applies: spec.when === undefined ? undefined : compileWhen(spec.when),
     check: RULE_KINDS[kind].compile(spec[kind], ownName, context),
   };

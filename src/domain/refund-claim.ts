@@ -157,7 +157,7 @@ function isWithin(claim: ClaimFacts, { fromMs, untilMs, carrier }: OutageWindow)
 /** Whether an outage can be why a message ended so: not when its customer or his account ended it. */
 function failsBy(end: ClaimedEnd | undefined): boolean {
   if (end === undefined || end.state === 'DELIVRD' || end.fault === 'customer') return false;
-  return end.cause !== 'cancelled' && end.cause !== 'refusedLater';
+  return end.cause !== 'cancelled' && end.cause !== 'refusedLater' && end.cause !== 'policy';
 }
 
 function lateness(

@@ -111,7 +111,7 @@ export const BUILT_IN_CLASSES: ReadonlyMap<string, ClassSpec> = new Map([
 
 /** The policy that always exists: no rules. */
 export const BUILT_IN_POLICIES: ReadonlyMap<string, PolicySpec> = new Map([
-  ['open', { rules: [] }],
+  ['open', { rules: [], partsWaitSeconds: 10 }],
 ]);
 
 const SCHEMAS: { readonly [K in ResourceKind]: z.ZodType<SpecOf[K]> } = {

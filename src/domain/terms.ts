@@ -121,7 +121,7 @@ export interface EndMoney {
  *
  * | cause | paid at accept | reserved at accept |
  * |---|---|---|
- * | neverSent, cancelled | refunded whole | released whole |
+ * | neverSent, cancelled, policy | refunded whole | released whole |
  * | refusedLater | by terms.onRefusal, whole | the same |
  * | receipt, carrierRefused, carrierAccepted | DELIVRD kept, else the refundable segments | the delivered segments are charged |
  * | noReceipt | terms.noReceipt for the segments without one | the same |
@@ -165,6 +165,7 @@ function segmentsGivenBack(m: ChargedMessage, end: MessageEnd, terms: CompiledTe
   switch (end.cause) {
     case 'neverSent':
     case 'cancelled':
+    case 'policy':
       return m.segments;
     case 'refusedLater':
       return terms.onRefusal === 'refund' ? m.segments : 0;

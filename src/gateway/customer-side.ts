@@ -5,9 +5,12 @@ import { firstOfKeys } from '../store/submit-keys.ts';
 import { Aliases } from './aliases.ts';
 import { BindBook } from './bind-book.ts';
 import { Customers } from './customers.ts';
+import { HeldMessages } from './held-messages.ts';
 import { Manage } from './manage.ts';
 import { Outbox } from './outbox.ts';
+import { PartSets } from './part-sets.ts';
 import type { GatewayParts } from './parts.ts';
+import { PolicyStep } from './policy-step.ts';
 import { Quotas } from './quotas.ts';
 import { Replacer } from './replace.ts';
 import { SubmitPath } from './submit.ts';
@@ -45,9 +48,36 @@ export function newSubmitPath(parts: GatewayParts): SubmitPath {
     quotas: parts.quotas,
     heldStored: (account, held) => parts.violations.stored(account.id, held),
     signals: parts.signals,
+    partSets: parts.partSets,
     rejectByReceipt: (message) => parts.endings.rejected(message),
     replaceIfPresent: (account, msisdn, next) =>
       parts.replacer.replaceIfPresent(account, msisdn, next),
+  });
+}
+
+export function newHeldMessages(parts: GatewayParts): HeldMessages {
+  return new HeldMessages({
+    ...parts.common,
+    load: (ids) => parts.loader.load(ids),
+    newer: (copy) => parts.loader.newer(copy),
+    refuse: (message, told) => parts.endings.stopped(message, told),
+  });
+}
+
+export function newPartSets(parts: GatewayParts): PartSets {
+  const { violations, quotas } = parts;
+  const facts = factsOf(parts);
+  const policy = new PolicyStep({ ...parts.common, facts, violations, quotas }, false);
+  return new PartSets({
+    ...parts.common,
+    epoch: parts.options.keeper.epoch,
+    hash: (text) => parts.keys.numberHash(text),
+    load: (ids) => parts.loader.load(ids),
+    newer: (copy) => parts.loader.newer(copy),
+    judge: (one, submit, texts, total) => policy.judgeWhole(one, submit, texts, total),
+    refuse: (message, told) => parts.endings.refusedWhole(message, told),
+    heldStored: (account, held) => violations.stored(account, held),
+    bring: (due) => parts.scheduled.bring(due),
   });
 }
 

@@ -46,6 +46,13 @@ export class Endings {
     endUnsent(settleWhole(message, 'REJECTD', 'customer', 'refusedLater', terms, now(), told));
   }
 
+  /** The long message that it is a part of was refused as a whole: REJECTD, refunded whole. */
+  refusedWhole(message: Message, told: Told): void {
+    const { now, endUnsent } = this.#deps;
+    const terms = this.#termsOf(message);
+    endUnsent(settleWhole(message, 'REJECTD', 'customer', 'policy', terms, now(), told));
+  }
+
   /** Its customer cancelled it: DELETED, refunded whole, unless a carrier has it or may have it. */
   cancelled(message: Message, told: Told): void {
     const { now, endUnsent } = this.#deps;

@@ -231,6 +231,7 @@ export class Gateway {
     await this.#parts.recovery.tick();
     if (!this.#parts.recovery.isFinished) return;
     await this.#parts.unknown.tick();
+    await this.#parts.partSets.tick();
     await this.#parts.scheduled.tick();
   }
 }

@@ -13,6 +13,7 @@ import type { SubmitSm } from '../smpp/pdu.ts';
 import { malformedMessage, segmentsOf } from '../smpp/segmentation.ts';
 import * as status from '../smpp/status.ts';
 import { DEFAULT_ALPHABET } from './message.ts';
+import type { PartAmongOthers } from './part-texts.ts';
 import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import type { QueuedCounts } from './queued-counts.ts';
 import type { NoTicket, Ticket } from './quotas.ts';
@@ -31,7 +32,12 @@ const TYPES_OF_AN_ESME: ReadonlySet<number> = new Set([0x00, 0x08, 0x10]);
  * the specification has a status for.
  */
 export type Problem =
-  | { readonly refusal: Refusal; readonly answer?: number | undefined }
+  | {
+      readonly refusal: Refusal;
+      readonly answer?: number | undefined;
+      /** It is refused with the other parts of its long message. */
+      readonly part?: PartAmongOthers | undefined;
+    }
   | { readonly status: number };
 
 /** What a message is worth: found step by step before anything is written. */
@@ -48,6 +54,8 @@ export interface Judged {
   readonly releaseAtMs: number;
   /** It waits for a moderator. */
   readonly held: Held | undefined;
+  /** It waits for the other parts of its long message. */
+  readonly part: PartAmongOthers | undefined;
 }
 
 export interface JudgeDeps extends PolicyStepDeps {
@@ -73,7 +81,7 @@ export class Judge {
 
   constructor(deps: JudgeDeps) {
     this.#deps = deps;
-    this.#policy = new PolicyStep(deps);
+    this.#policy = new PolicyStep(deps, true);
   }
 
   /**
@@ -163,7 +171,11 @@ export class Judge {
       ticket,
     );
     if (verdict.refused !== undefined)
-      return { refusal: verdict.refused.refusal, answer: verdict.refused.status };
+      return {
+        refusal: verdict.refused.refusal,
+        answer: verdict.refused.status,
+        part: verdict.part,
+      };
     const deferred = deferredTimes(pdu, account, asked, verdict.notBeforeMs, nowMs);
     if (deferred === undefined)
       return refuse('outsideHours', 'the hours for such messages begin when its validity is over');
@@ -194,6 +206,7 @@ export class Judge {
       validUntilMs,
       releaseAtMs,
       held: heldBy(verdict),
+      part: verdict.part,
     };
   }
 

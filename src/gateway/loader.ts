@@ -124,6 +124,7 @@ export class MessageLoader {
       group: 0,
       releaseAtMs: stored.releaseAtMs ?? 0,
       held: undefined,
+      part: undefined,
       submitKey: undefined,
       knownUntilMs: 0,
       owner,

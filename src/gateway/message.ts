@@ -4,6 +4,7 @@ import type { Credits } from '../domain/money.ts';
 import type { DefaultAlphabet } from '../smpp/data-coding.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import { customersReference } from './message-reference.ts';
+import type { WaitingPart } from './part-sets.ts';
 import type { Held } from './policy-step.ts';
 
 /** What data_coding 0 means here: GSM 7-bit, one septet an octet, as most SMSCs have it. */
@@ -51,6 +52,8 @@ export interface Message {
   releaseAtMs: number;
   /** Why it waits for a moderator, as it was accepted. */
   readonly held: Held | undefined;
+  /** It waits for the other parts of its long message, as it was accepted. */
+  readonly part: WaitingPart | undefined;
   /** What its repetition is known by (the account's `dedupe`), until then. */
   readonly submitKey: Buffer | undefined;
   readonly knownUntilMs: number;

@@ -37,8 +37,10 @@ import { Correlation } from './correlation.ts';
 import {
   newBook,
   newCustomers,
+  newHeldMessages,
   newManage,
   newOutbox,
+  newPartSets,
   newQuotas,
   newReplacer,
   newSubmitPath,
@@ -48,7 +50,7 @@ import type { Customers } from './customers.ts';
 import { Endings } from './endings.ts';
 import { Expiry } from './expiry.ts';
 import { type Failover, fitParts } from './failover.ts';
-import { HeldMessages } from './held-messages.ts';
+import type { HeldMessages } from './held-messages.ts';
 import { IdLearning } from './id-learning.ts';
 import type { InboundItem, InboundPath } from './inbound.ts';
 import type { Janitor } from './janitor.ts';
@@ -64,6 +66,7 @@ import type { GatewayObserver } from './observer.ts';
 import { Orphans } from './orphans.ts';
 import type { Outbox } from './outbox.ts';
 import { ParkedReceipts } from './parked-receipts.ts';
+import type { PartSets } from './part-sets.ts';
 import { QueuedCounts } from './queued-counts.ts';
 import type { Quotas } from './quotas.ts';
 import type { BindLimits, RateLimits } from './rates.ts';
@@ -147,6 +150,7 @@ export class GatewayParts {
   readonly quotas: Quotas;
   readonly signals: TrafficSignals;
   readonly held: HeldMessages;
+  readonly partSets: PartSets;
   readonly submit: SubmitPath;
   readonly receipts: ReceiptPath;
   readonly search: ReceiptSearch;
@@ -233,7 +237,8 @@ export class GatewayParts {
     });
     this.quotas = newQuotas(this);
     this.signals = new TrafficSignals(this.common);
-    this.held = this.#newHeld();
+    this.held = newHeldMessages(this);
+    this.partSets = newPartSets(this);
     this.replacer = newReplacer(this);
     this.manage = newManage(this);
     this.submit = newSubmitPath(this);
@@ -288,15 +293,6 @@ export class GatewayParts {
         this.ending.begin(this.options.keeper.dbNowMs);
         this.lanes.endUnsent.push(settlement);
       },
-    });
-  }
-
-  #newHeld(): HeldMessages {
-    return new HeldMessages({
-      ...this.common,
-      load: (ids) => this.loader.load(ids),
-      newer: (copy) => this.loader.newer(copy),
-      refuse: (message, told) => this.endings.stopped(message, told),
     });
   }
 

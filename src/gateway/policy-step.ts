@@ -1,16 +1,18 @@
-import type { CatalogAccount } from '../domain/catalog.ts';
+import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
 import { PASS, type PolicyVerdict } from '../domain/policy.ts';
-import type { PolicyFacts, QuotaMessage } from '../domain/policy-rule.ts';
+import type { PolicyFacts, PolicyInput, QuotaMessage } from '../domain/policy-rule.ts';
 import { partOf } from '../smpp/message.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import { segmentsOf } from '../smpp/segmentation.ts';
-import { DEFAULT_ALPHABET } from './message.ts';
+import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
-import { PartTexts } from './part-texts.ts';
+import { type PartAmongOthers, PartTexts } from './part-texts.ts';
 import type { Need, NoTicket, Quotas, Ticket } from './quotas.ts';
 import type { Violations } from './violations.ts';
 
 export interface PolicyStepDeps {
+  catalog(): Pick<Catalog, 'accounts'>;
+  readonly now: () => number;
   readonly observer: GatewayObserver;
   readonly facts: PolicyFacts;
   readonly violations: Pick<Violations, 'add'>;
@@ -32,13 +34,22 @@ export function heldBy(verdict: PolicyVerdict): Held | undefined {
   return rule === undefined ? undefined : { rule, reason, violates };
 }
 
+/** A verdict on a message, which may be a part of a longer one. */
+export interface StepVerdict extends PolicyVerdict {
+  /** It waits for the other parts, or was refused with them; undefined: it is whole, or does not wait. */
+  readonly part?: PartAmongOthers;
+}
+
 /** Has an account's policy judge a message: the same for submit_sm, data_sm, submit_multi and replace_sm. */
 export class PolicyStep {
   readonly #deps: PolicyStepDeps;
   readonly #parts = new PartTexts();
+  readonly #partsWait: boolean;
 
-  constructor(deps: PolicyStepDeps) {
+  /** @param partsWait parts of long messages can wait for each other: those that are submitted, not those replaced */
+  constructor(deps: PolicyStepDeps, partsWait: boolean) {
     this.#deps = deps;
+    this.#partsWait = partsWait;
   }
 
   /**
@@ -71,35 +82,120 @@ export class PolicyStep {
     text: string,
     nowMs: number,
     ticket: Ticket | undefined,
-  ): PolicyVerdict {
-    if (account.policy.isOpen) return PASS;
-    const { observer, facts, violations } = this.#deps;
-    const part = partOf(pdu);
-    const among =
-      part === undefined || part.total < 2
-        ? undefined
-        : this.#parts.add(account.id, pdu, destination, part, text, nowMs);
+  ): StepVerdict {
+    const { policy } = account;
+    if (policy.isOpen) return PASS;
+    const place = partOf(pdu);
+    const segments = place?.total ?? segmentsOf(pdu, DEFAULT_ALPHABET);
     const input = {
-      text: among?.text ?? text,
-      sender: pdu.source_addr,
-      destination,
-      accountId: account.id,
-      account: account.name,
-      trafficClass,
-      accountMadeMs: account.madeMs,
-      allows: account.allows,
-      segments: part?.total ?? segmentsOf(pdu, DEFAULT_ALPHABET),
-      isWhole: among === undefined || among.missing === 0,
+      ...this.#input(account, trafficClass, pdu, destination, text, segments, nowMs),
       over: ticket?.over,
-      tlvs: pdu.tlvs,
-      atMs: nowMs,
     };
-    const verdict = account.policy.judge(input, facts);
-    if (verdict.refused !== undefined && part !== undefined)
-      this.#parts.remove(account.id, pdu, destination, part);
+    if (place === undefined || place.total < 2)
+      return this.#booked(account, policy.judge(input, this.#deps.facts));
+    const mayWait = this.#partsWait && pdu.replace_if_present_flag === 0;
+    const waitMs = mayWait && policy.awaitsWhole(input) ? policy.partsWaitMs : 0;
+    const part = this.#parts.add(account.id, pdu, destination, place, text, nowMs, waitMs);
+    if (part === undefined) return TOO_MANY_PARTS;
+    return this.#judgePart(account, input, part, waitMs > 0);
+  }
+
+  /** Judges texts of a long message whose parts were judged before: by the rules that its parts waited for. */
+  judgeWhole(
+    message: Message,
+    submit: SubmitSm,
+    texts: readonly string[],
+    segments: number,
+  ): PolicyVerdict {
+    const nowMs = this.#deps.now();
+    const { trafficClass, destination } = message;
+    const account = this.#deps.catalog().accounts.get(message.account) ?? message.owner;
+    for (const [i, text] of texts.entries()) {
+      const input = this.#input(account, trafficClass, submit, destination, text, segments, nowMs);
+      // What a part said before it came again is no whole.
+      const asked = i === 0 ? input : { ...input, isWhole: false };
+      const verdict = account.policy.judgeText(asked, this.#deps.facts);
+      if (verdict !== PASS) return this.#booked(account, verdict);
+    }
+    return PASS;
+  }
+
+  #judgePart(
+    account: CatalogAccount,
+    input: PolicyInput,
+    part: PartAmongOthers,
+    waits: boolean,
+  ): StepVerdict {
+    const { set, text, otherText, missing } = part;
+    if (set.refused !== undefined)
+      return { ...PASS, refused: { ...set.refused, ...UNCOUNTED }, part };
+    const { facts } = this.#deps;
+    const among = { ...input, text, isWhole: missing === 0 };
+    let verdict = account.policy.judge(among, facts);
+    if (otherText !== undefined && verdict.refused === undefined) {
+      const other = account.policy.judgeText({ ...among, text: otherText, isWhole: false }, facts);
+      if (other.refused !== undefined) verdict = other;
+    }
+    this.#booked(account, verdict);
+    const { refused } = verdict;
+    if (refused !== undefined && !(waits && refused.ofText)) this.#parts.remove(part);
+    if (!waits || (refused !== undefined && !refused.ofText)) return verdict;
+    set.refused = refused;
+    set.isWhole = refused === undefined && missing === 0;
+    set.held = set.isWhole ? heldBy(verdict) : undefined;
+    // A moderator decides about the whole, not about each part as it comes.
+    if (missing > 0 && verdict.heldForText) return { ...verdict, heldBy: undefined, part };
+    return { ...verdict, part };
+  }
+
+  #input(
+    { id, name, madeMs, allows }: CatalogAccount,
+    trafficClass: string,
+    { source_addr, tlvs }: SubmitSm,
+    destination: string,
+    text: string,
+    segments: number,
+    atMs: number,
+  ): PolicyInput {
+    return {
+      text,
+      sender: source_addr,
+      destination,
+      accountId: id,
+      account: name,
+      trafficClass,
+      accountMadeMs: madeMs,
+      allows,
+      segments,
+      isWhole: true,
+      over: undefined,
+      tlvs,
+      atMs,
+    };
+  }
+
+  /** Counts what a verdict says. */
+  #booked(account: CatalogAccount, verdict: PolicyVerdict): PolicyVerdict {
+    const { observer, violations } = this.#deps;
     for (const { rule, action } of verdict.hits) observer.policyDecision(rule, action);
     const { refused } = verdict;
     if (refused?.violates === true) violations.add(account.id, refused.rule, refused.suspends);
     return verdict;
   }
 }
+
+/** A refused message counts once, with the part for which it was refused. */
+const UNCOUNTED = { violates: false, suspends: false };
+
+/** See PartTexts.add. */
+const TOO_MANY_PARTS: StepVerdict = {
+  ...PASS,
+  refused: {
+    refusal: { key: 'queueFull', detail: 'too many long messages wait for their parts' },
+    rule: '',
+    status: undefined,
+    suspends: false,
+    violates: false,
+    ofText: false,
+  },
+};

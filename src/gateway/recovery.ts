@@ -8,6 +8,7 @@ import {
   type EpochProgress,
   finishRecovery,
 } from '../store/epoch.ts';
+import { adoptPartSets } from '../store/part-sets.ts';
 import { withClient } from '../store/pool.ts';
 import { queuedOf, unknownOf, unreturnedOf } from '../store/recovery.ts';
 import { adoptScheduled } from '../store/scheduled.ts';
@@ -101,6 +102,7 @@ export class Recovery {
       await withClient(this.#deps.pool, async (client) => {
         await unknownOf(client, epoch, this.#deps.epoch);
         await adoptScheduled(client, epoch, this.#deps.epoch);
+        await adoptPartSets(client, epoch, this.#deps.epoch);
       });
     }
     await this.#deps.unknownAdopted();

@@ -77,7 +77,7 @@ export class Replacer {
 
   constructor(deps: ReplaceDeps) {
     this.#deps = deps;
-    this.#policy = new PolicyStep(deps);
+    this.#policy = new PolicyStep(deps, false);
   }
 
   /**

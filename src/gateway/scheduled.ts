@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { EpochId, MessageId } from '../domain/ids.ts';
 import { withClient } from '../store/pool.ts';
+import type { QueuedMessage } from '../store/recovery.ts';
 import { dueScheduled, leftToSend, strikeScheduled } from '../store/scheduled.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
@@ -70,6 +71,15 @@ export class ScheduledMessages {
     return true;
   }
 
+  /** Sends messages that are due now by the store, in this order. Too many under way: the next turns bring them. */
+  async bring(due: readonly MessageId[]): Promise<void> {
+    const { pool } = this.#deps;
+    if (this.#underWay.size + due.length > UNDER_WAY_MAX) return;
+    const left = await withClient(pool, (client) => leftToSend(client, due));
+    this.#take(await this.#deps.load(due.filter((id) => left.has(id))), left);
+    // The next turn strikes those off that have ended.
+  }
+
   async #work(): Promise<void> {
     const { pool, epoch } = this.#deps;
     const underWay = [...this.#underWay];
@@ -78,8 +88,15 @@ export class ScheduledMessages {
     if (due.length + underWay.length === 0) return;
     const looked = [...underWay, ...due];
     const left = await withClient(pool, (client) => leftToSend(client, looked));
-    const messages = await this.#deps.load(due.filter((id) => left.has(id)));
-    // Nothing is awaited between these, so that a message is brought on its way once.
+    this.#take(await this.#deps.load(due.filter((id) => left.has(id))), left);
+    const finished = looked.filter((id) => !left.has(id));
+    if (finished.length === 0) return;
+    await withClient(pool, (client) => strikeScheduled(client, finished));
+    for (const id of finished) this.#underWay.delete(id);
+  }
+
+  /** Nothing is awaited between these, so that a message is brought on its way once. */
+  #take(messages: readonly Message[], left: ReadonlyMap<MessageId, QueuedMessage>): void {
     for (const message of messages) {
       const queued = left.get(message.id);
       if (queued === undefined || this.#underWay.has(message.id)) continue;
@@ -89,9 +106,5 @@ export class ScheduledMessages {
       message.releaseAtMs = this.#deps.now();
       this.#deps.requeue.takeSegments(queued, message);
     }
-    const finished = looked.filter((id) => !left.has(id));
-    if (finished.length === 0) return;
-    await withClient(pool, (client) => strikeScheduled(client, finished));
-    for (const id of finished) this.#underWay.delete(id);
   }
 }

@@ -14,6 +14,7 @@ import type { Lane } from '../store/lane.ts';
 import type { Aliases } from './aliases.ts';
 import { Judge, type JudgeDeps, type Judged, type Problem } from './judge.ts';
 import { customerIdOf, DEFAULT_ALPHABET, echoOf, type Message, NOTHING } from './message.ts';
+import type { PartSets } from './part-sets.ts';
 import type { Held } from './policy-step.ts';
 import type { Ticket } from './quotas.ts';
 import type { NextVersion } from './replace.ts';
@@ -68,6 +69,8 @@ export interface SubmitDeps extends JudgeDeps, SubmitAnswersDeps {
   rejectByReceipt(message: Message): void;
   /** A message that waits for a moderator is stored, and with it what counts against its account. */
   heldStored(account: CatalogAccount, held: Held): void;
+  /** Parts of long messages that wait for each other. */
+  readonly partSets: Pick<PartSets, 'begin' | 'accepted' | 'notAccepted' | 'refuse'>;
   /** Replaces the earlier message that is still queued; undefined: there is none. */
   replaceIfPresent(
     account: CatalogAccount,
@@ -217,7 +220,11 @@ export class SubmitPath {
       const { message } = submission;
       message.content = NOTHING;
       message.destinationHash = NOTHING;
-      if (verdict !== ACCEPTED) submission.ticket?.giveBack();
+      const { part } = message;
+      if (!isStored(verdict)) submission.ticket?.giveBack();
+      if (part !== undefined && isStored(verdict))
+        this.#deps.partSets.accepted(message, part, verdict === COMPLETE);
+      else if (part !== undefined) this.#deps.partSets.notAccepted(part);
       if (verdict === REPEATED) {
         repeated ??= [];
         repeated.push(submission);
@@ -233,9 +240,9 @@ export class SubmitPath {
       this.#countMoney(message);
       this.#deps.signals.accepted(message);
       if (submission.refused !== undefined) this.#deps.rejectByReceipt(message);
-      // What waits for a moderator or for a time of its own does so in the store (scheduled.ts).
+      // What waits for a moderator, for other parts or for a time of its own does so in the store (scheduled.ts).
       else if (message.held !== undefined) this.#deps.heldStored(message.owner, message.held);
-      else if (message.releaseAtMs === 0) accepted.push(message);
+      else if (message.releaseAtMs === 0 && part === undefined) accepted.push(message);
     }
     this.#deps.enqueue(accepted);
     if (repeated !== undefined) void this.#answers.repeated(repeated);
@@ -246,7 +253,8 @@ export class SubmitPath {
   onNotCommitted(submissions: readonly Submission[]): void {
     for (const submission of submissions) {
       submission.ticket?.giveBack();
-      const { echo, owner } = submission.message;
+      const { echo, owner, part } = submission.message;
+      if (part !== undefined) this.#deps.partSets.notAccepted(part);
       this.#answers.refused(submission, echo, owner, 'storeUnavailable', NOT_STORED);
     }
     this.#readAgain();
@@ -325,6 +333,7 @@ export class SubmitPath {
           : 0,
       releaseAtMs: judged.releaseAtMs,
       held: judged.held,
+      part: judged.part && this.#deps.partSets.begin(judged.part, id),
       submitKey: dedupe === undefined ? undefined : submitKeyOf(pdu, judged.destination, dedupe),
       knownUntilMs: dedupe === undefined ? 0 : receivedAtMs + dedupe.seconds * 1_000,
       owner: account,
@@ -377,7 +386,14 @@ export class SubmitPath {
     const { bind, pdu } = request;
     if ('status' in problem)
       return this.#answers.malformed(request, pdu, bind.account, problem.status);
-    const { refusal } = problem;
+    const { refusal, part, ...rest } = problem;
+    // The parts before it end first: what is refused to the customer is refused for good.
+    if (part !== undefined) {
+      void this.#deps.partSets
+        .refuse(part)
+        .then(() => this.#answerProblem(request, { refusal, ...rest }));
+      return;
+    }
     if (refusal.key === 'throttled') this.#deps.observer.throttled('customer', bind.systemId);
     if (bind.account.refusals === 'receipt' && REFUSED_BY_RECEIPT.has(refusal.key))
       return this.#acceptToReject(request, refusal);
@@ -398,6 +414,7 @@ export class SubmitPath {
       validUntilMs: receivedAtMs + bind.account.validityDefaultMs,
       releaseAtMs: 0,
       held: undefined,
+      part: undefined,
     };
     this.#seal(request, judged, refusal, undefined);
   }
@@ -447,10 +464,10 @@ const REFUSED_BY_RECEIPT: ReadonlySet<RefusalKey> = new Set<RefusalKey>([
   'noRoute',
 ]);
 
-/** Verdict of accept: charged and stored. */
-const ACCEPTED = 0;
 /** Verdict of accept: `dedupe` knows it. */
 const REPEATED = 4;
+/** Verdict of accept: all parts of its long message are here. */
+const COMPLETE = 5;
 /** Why a message is refused whose rules would have to ask the store. */
 const TOO_MANY_ASKED = 'too many messages wait for what rules count';
 /** Why a submit_sm with replace_if_present_flag is refused: the earlier message stands as it was. */
@@ -463,9 +480,14 @@ function laneOf(lane: QueueLane, priority: number): QueueLane {
   return priority > 0 && lane > 0 ? ((lane - 1) as QueueLane) : lane;
 }
 
+function isStored(verdict: AcceptVerdict): boolean {
+  return verdict === 0 || verdict === COMPLETE;
+}
+
 function refusalOfVerdict(verdict: Exclude<AcceptVerdict, typeof REPEATED>): Refusal | undefined {
   switch (verdict) {
     case 0:
+    case COMPLETE:
       return undefined;
     case 1:
       return { key: 'insufficientCredit', detail: 'not enough credit' };

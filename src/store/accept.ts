@@ -43,6 +43,8 @@ export interface AcceptRow {
   readonly releaseAtMs: number;
   /** It waits for a moderator: by which rule, why in words, and whether it counts against the account. */
   readonly held: HeldRow | undefined;
+  /** It waits for the other parts of its long message; undefined: it is none, or does not wait. */
+  readonly part: AcceptedPart | undefined;
   /** What a repetition of it is known by until `knownUntilMs`; undefined: it is not looked for. */
   readonly submitKey: Uint8Array | undefined;
   readonly knownUntilMs: number;
@@ -55,8 +57,22 @@ export interface HeldRow {
   readonly violates: boolean;
 }
 
-/** 0 accepted, 1 insufficient credit, 2 credit expired, 3 account suspended or terminated, 4 a repetition. */
-export type AcceptVerdict = 0 | 1 | 2 | 3 | 4;
+/** A part of a long message (sql/0046_parts.sql). */
+export interface AcceptedPart {
+  /** 16 octets of keyed hash: the same for all its parts. */
+  readonly key: Uint8Array;
+  /** From 1. */
+  readonly part: number;
+  readonly total: number;
+  /** Unix ms: then it waits no longer. */
+  readonly untilMs: number;
+}
+
+/**
+ * 0 accepted, 1 insufficient credit, 2 credit expired, 3 account suspended or terminated, 4 a repetition, 5 accepted and
+ * with it all parts of its long message are here.
+ */
+export type AcceptVerdict = 0 | 1 | 2 | 3 | 4 | 5;
 
 /**
  * Charges and stores a batch in one round trip and one transaction: exactly those messages of an account are
@@ -78,7 +94,8 @@ export async function writeAccept(
       rows.map(({ submitKey, knownUntilMs }) => submitKey && new Date(knownUntilMs)),
     );
   }
-  const held = special && rows.some((row) => row.held !== undefined);
+  const parts = special && rows.some((row) => row.part !== undefined);
+  const held = parts || (special && rows.some((row) => row.held !== undefined));
   if (held) {
     values.push(
       rows.map((row) => row.held?.rule ?? null),
@@ -86,14 +103,23 @@ export async function writeAccept(
       rows.map((row) => row.held?.violates ?? false),
     );
   }
+  if (parts) {
+    values.push(
+      rows.map((row) => row.part?.key ?? null),
+      rows.map((row) => row.part?.part ?? null),
+      rows.map((row) => row.part?.total ?? null),
+      rows.map((row) => row.part && new Date(row.part.untilMs)),
+    );
+  }
   const lane = special ? specialStatement : statement;
-  const verdicts = await callLane(client, held ? heldStatement : lane, values);
+  const rare = parts ? partsStatement : heldStatement;
+  const verdicts = await callLane(client, held ? rare : lane, values);
   return Array.from(verdicts) as AcceptVerdict[];
 }
 
-/** It has a time of its own, waits for a moderator or may be a repetition: rare, and dearer. */
-function isSpecial(row: AcceptRow): boolean {
-  return row.releaseAtMs !== 0 || row.submitKey !== undefined || row.held !== undefined;
+/** It has a time of its own, waits for a moderator or for other parts, or may be a repetition: rare, and dearer. */
+function isSpecial({ releaseAtMs, submitKey, held, part }: AcceptRow): boolean {
+  return releaseAtMs !== 0 || submitKey !== undefined || held !== undefined || part !== undefined;
 }
 
 const ARRAYS = `$3::int8[], $4::int4[], $5::int4[], $6::text[], $7::int4[], $8::int2[], $9::int2[], $10::int8[],
@@ -109,6 +135,12 @@ const heldStatement = {
   name: 'accept-held',
   text: `select accept_held($1, $2, ${ARRAYS}, $21::timestamptz[], $22::bytea[], $23::timestamptz[],
     $24::text[], $25::text[], $26::bool[])`,
+};
+
+const partsStatement = {
+  name: 'accept-parts',
+  text: `select accept_parts($1, $2, ${ARRAYS}, $21::timestamptz[], $22::bytea[], $23::timestamptz[],
+    $24::text[], $25::text[], $26::bool[], $27::bytea[], $28::int2[], $29::int2[], $30::timestamptz[])`,
 };
 
 const statement = {

@@ -59,6 +59,7 @@ export function messageOf(owner: CatalogAccount, fields: Partial<Message> = {}):
     content: NOTHING,
     releaseAtMs: 0,
     held: undefined,
+    part: undefined,
     submitKey: undefined,
     knownUntilMs: 0,
     owner,

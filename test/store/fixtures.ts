@@ -95,6 +95,7 @@ export function submit(
     content: Buffer.from('sealed'),
     releaseAtMs: 0,
     held: undefined,
+    part: undefined,
     submitKey: undefined,
     knownUntilMs: 0,
     ...change,

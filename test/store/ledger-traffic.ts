@@ -114,6 +114,7 @@ export class LedgerTraffic {
         content: Buffer.from('sealed'),
         releaseAtMs: 0,
         held: undefined,
+        part: undefined,
         submitKey: undefined,
         knownUntilMs: 0,
       })),
@@ -190,6 +191,7 @@ export class LedgerTraffic {
       content: Buffer.from('sealed anew'),
       releaseAtMs: undefined,
       held: undefined,
+      part: undefined,
     };
     await writeReplace(this.#client, this.#epoch, batchId(this.#batch++), [row]);
   }

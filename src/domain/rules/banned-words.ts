@@ -15,6 +15,7 @@ const schema = z.strictObject({
 export const bannedWords = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'flag', 'suspend'],
+  readsWhole: () => true,
   compile({ words }, name) {
     const list = compileWordList(words);
     const found = {

@@ -39,6 +39,7 @@ const schema = z
 export const expression = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'flag', 'suspend'],
+  readsWhole: ({ field }) => field === 'text',
   compile({ field, ...given }, name) {
     const automaton = compileAutomaton([
       ...given.contains.map((text) => containing(foldText(text))),

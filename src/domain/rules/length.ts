@@ -17,6 +17,8 @@ const schema = z
 export const length = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'flag'],
+  // How many segments it has says each of them.
+  readsWhole: ({ maxCharacters }) => maxCharacters !== undefined,
   compile({ maxSegments = SEGMENTS_MAX, maxCharacters }, name) {
     const found = {
       refusal: { key: 'contentRefused', detail: `the text is longer than rule ${name} allows` },

@@ -32,6 +32,7 @@ const schema = z.strictObject({
 export const links = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'flag', 'suspend'],
+  readsWhole: () => true,
   compile(data, name) {
     const block = new Set([...data.block, ...(data.shorteners ? SHORTENERS : [])]);
     const allow = data.allow && new Set(data.allow);

@@ -37,6 +37,7 @@ const schema = z
 export const template = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'flag'],
+  readsWhole: () => true,
   compile({ templates, idTlv }, name) {
     const automaton = compileAutomaton(
       templates.flatMap(({ text }) => {

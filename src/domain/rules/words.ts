@@ -20,6 +20,7 @@ const schema = z.strictObject({
 export const words = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'flag', 'suspend'],
+  readsWhole: () => true,
   compile({ lists, categories }, ruleName, { words: compiled }) {
     const named = new Set(lists);
     const wanted = categories && new Set(categories);

@@ -4,6 +4,7 @@ import { accountId } from '../../domain/ids.ts';
 import { normaliseDestination } from '../../domain/msisdn.ts';
 import { compilePolicy, type PolicyVerdict } from '../../domain/policy.ts';
 import type { PolicyFacts, PolicyInput } from '../../domain/policy-rule.ts';
+import { policySchema } from '../../domain/policy-schema.ts';
 import { defaultStatus } from '../../domain/refusal.ts';
 import { parseResources } from '../../domain/resource-file.ts';
 import type { AccountSpec, ResourceFile } from '../../domain/resources.ts';
@@ -95,7 +96,7 @@ async function judge(
   name: string,
   options: Options,
 ): Promise<PolicyVerdict> {
-  const spec = resources.policies?.get(name) ?? { rules: [] };
+  const spec = resources.policies?.get(name) ?? policySchema.parse({});
   const sources = [...(resources.wordLists ?? [])].map(([list, rest]) => ({ name: list, ...rest }));
   const words = await compileWords(sources, async () => {});
   const account = resources.accounts?.get(options.account ?? '');

@@ -1,0 +1,262 @@
+import type { Pool } from 'pg';
+import type { EpochId, MessageId } from '../domain/ids.ts';
+import type { PolicyVerdict } from '../domain/policy.ts';
+import { partOf, textOf } from '../smpp/message.ts';
+import type { SubmitSm } from '../smpp/pdu.ts';
+import {
+  duePartSets,
+  findPartSet,
+  holdParts,
+  type JudgedParts,
+  type PartSet,
+  type PartSetKey,
+  releaseParts,
+} from '../store/part-sets.ts';
+import { withClient } from '../store/pool.ts';
+import type { SettleVerdict } from '../store/settle.ts';
+import { DEFAULT_ALPHABET, type Message } from './message.ts';
+import type { GatewayObserver } from './observer.ts';
+import {
+  joinedTexts,
+  joinedWith,
+  type OpenSet,
+  type PartAmongOthers,
+  type PartText,
+} from './part-texts.ts';
+import { type Held, heldBy } from './policy-step.ts';
+
+/** Sets decided in one turn of each second, two round trips each. */
+const PAGE = 200;
+/** Sets released by one statement. */
+const RELEASE_MAX = 100;
+/** A message that is replaced again and again meanwhile is tried so often; the next turn goes on. */
+const TRIES = 3;
+/** A set of which a part cannot be read (its account is not in this node's catalog yet) is kept so much longer. */
+const UNREAD_MS = 60_000;
+
+/** What accept stores of a part that waits. */
+export interface PartRow {
+  readonly key: Buffer;
+  readonly part: number;
+  readonly total: number;
+  readonly untilMs: number;
+}
+
+/** A part that waits, from its judgement to the answer of the store. */
+export interface WaitingPart extends PartRow {
+  readonly set: OpenSet;
+}
+
+export interface PartSetsDeps {
+  readonly pool: Pool;
+  readonly epoch: EpochId;
+  readonly now: () => number;
+  readonly observer: GatewayObserver;
+  /** Keyed hash, 16 octets. */
+  hash(text: string): Buffer;
+  load(ids: readonly MessageId[]): Promise<Message[]>;
+  /** The message as it stands now, if it was replaced since this copy. */
+  newer(copy: Message): Promise<Message | undefined>;
+  /** Has the account's policy judge the texts of a whole message, by the rules that its parts waited for. */
+  judge(one: Message, submit: SubmitSm, texts: readonly string[], total: number): PolicyVerdict;
+  /** Ends it REJECTD and gives its price back, if no carrier can have it. */
+  refuse(message: Message, told: (verdict: SettleVerdict) => void): void;
+  /** A message waits for a moderator: what that counts is stored. */
+  heldStored(account: Message['account'], held: Held): void;
+  /** Sends messages that are due now, in this order. */
+  bring(due: readonly MessageId[]): Promise<void>;
+}
+
+/**
+ * Parts of long messages that wait until the whole is judged:
+ *
+ * ```
+ *               ┌─ all are here, or partsWaitSeconds are over ──> judged ──┬── may go ──> due, in order
+ *   accepted ───┤                                                         ├── held ────> each waits for a moderator
+ *               └─ a later part was refused with them ────────────────────┴── refused ─> REJECTD, price back
+ * ```
+ * What waits is a row of `part_set`, so that a node that dies leaves it to its adopter. Where this node saw all parts
+ * (part-texts.ts) the last one was judged with the others before it was accepted, and here the others only follow it;
+ * else, and when the time is over, they are read from the store and judged here.
+ */
+export class PartSets {
+  readonly #deps: PartSetsDeps;
+  #whole = new Map<OpenSet, PartSetKey>();
+  #releasing = false;
+  #deciding = false;
+  /** Who waits for the store's answer to all parts of a set. */
+  readonly #settled = new Map<OpenSet, (() => void)[]>();
+
+  constructor(deps: PartSetsDeps) {
+    this.#deps = deps;
+  }
+
+  /** A part is about to be given to the accept lane. */
+  begin({ set, part }: PartAmongOthers, id: MessageId): WaitingPart {
+    set.pending += 1;
+    set.ids.add(id);
+    const key = this.#deps.hash(`part ${set.key}`);
+    return { set, key, part, total: set.total, untilMs: set.waitsUntilMs };
+  }
+
+  /** The store has it. @param isComplete by the store all parts of its message are here */
+  accepted({ account }: Message, { set, key }: WaitingPart, isComplete: boolean): void {
+    this.#answered(set);
+    if (set.refused !== undefined) this.#behind(this.#end({ account, key }));
+    else if (set.isWhole) this.#release(set, { account, key });
+    else if (isComplete) this.#behind(this.#decideOne({ account, key }));
+  }
+
+  /** The store does not have it. */
+  notAccepted({ set }: WaitingPart): void {
+    this.#answered(set);
+  }
+
+  /** Ends the parts of a message that is refused with the part at hand. Settles when that is committed. Never rejects. */
+  async refuse({ set }: PartAmongOthers): Promise<void> {
+    if (set.pending > 0)
+      await new Promise<void>((settled) => {
+        this.#settled.set(set, [...(this.#settled.get(set) ?? []), settled]);
+      });
+    const key = this.#deps.hash(`part ${set.key}`);
+    await this.#end({ account: set.account, key }).catch((error) => this.#failed(error));
+  }
+
+  /** Once a second: what has waited long enough. */
+  async tick(): Promise<void> {
+    if (this.#deciding) return;
+    this.#deciding = true;
+    try {
+      const { pool, epoch } = this.#deps;
+      for (const set of await withClient(pool, (client) => duePartSets(client, epoch, PAGE)))
+        await this.#decide(set);
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#deciding = false;
+    }
+  }
+
+  #answered(set: OpenSet): void {
+    set.pending -= 1;
+    if (set.pending > 0) return;
+    const waiting = this.#settled.get(set);
+    this.#settled.delete(set);
+    for (const settled of waiting ?? []) settled();
+  }
+
+  /** Judged with its last part: what waits follows that, a statement for all sets that became whole meanwhile. */
+  #release(set: OpenSet, key: PartSetKey): void {
+    if (set.pending > 0) return;
+    this.#whole.set(set, key);
+    if (!this.#releasing) this.#behind(this.#releaseAll());
+  }
+
+  async #releaseAll(): Promise<void> {
+    this.#releasing = true;
+    try {
+      while (this.#whole.size > 0) {
+        const some = [...this.#whole].slice(0, RELEASE_MAX);
+        for (const [set] of some) this.#whole.delete(set);
+        await this.#releaseSome(some);
+      }
+    } finally {
+      this.#releasing = false;
+    }
+  }
+
+  async #releaseSome(sets: readonly (readonly [OpenSet, PartSetKey])[]): Promise<void> {
+    const free: JudgedParts[] = [];
+    for (const [{ ids, held }, key] of sets)
+      if (held === undefined) free.push({ ...key, ids });
+      else await this.#hold({ ...key, ids }, held);
+    if (free.length === 0) return;
+    for (const left of await this.#let(free, false)) {
+      const set = free[left];
+      // Parts of it that this node has not seen, or that were replaced.
+      if (set !== undefined) await this.#decideOne(set);
+    }
+  }
+
+  async #let(judged: readonly JudgedParts[], asStored: boolean): Promise<number[]> {
+    const { pool, epoch, bring } = this.#deps;
+    const { due, left } = await withClient(pool, (client) =>
+      releaseParts(client, epoch, judged, asStored),
+    );
+    if (due.length > 0) await bring(due);
+    return left;
+  }
+
+  async #hold(judged: JudgedParts, held: Held): Promise<void> {
+    const { pool, heldStored } = this.#deps;
+    if (await withClient(pool, (client) => holdParts(client, judged, held)))
+      heldStored(judged.account, held);
+  }
+
+  async #decideOne(key: PartSetKey): Promise<void> {
+    const set = await withClient(this.#deps.pool, (client) => findPartSet(client, key));
+    if (set !== undefined) await this.#decide(set);
+  }
+
+  /** Judges what is stored of a message as the whole that it is. */
+  async #decide(set: PartSet): Promise<void> {
+    const messages = await this.#deps.load(set.ids);
+    if (messages.length < set.ids.length && this.#deps.now() < set.untilMs + UNREAD_MS) return;
+    const verdict = this.#judge(set, messages);
+    const held = verdict && heldBy(verdict);
+    if (verdict?.refused !== undefined) await this.#endAll(set, messages);
+    else if (held !== undefined) await this.#hold(set, held);
+    else await this.#let([set], true);
+  }
+
+  #judge({ total }: PartSet, messages: readonly Message[]): PolicyVerdict | undefined {
+    const texts = new Map<number, string>();
+    const others: PartText[] = [];
+    let last: Message | undefined;
+    for (const message of messages) {
+      const { submit, ended } = message;
+      const place = submit && ended === undefined ? partOf(submit) : undefined;
+      if (submit === undefined || place === undefined) continue;
+      const { part } = place;
+      const before = texts.get(part);
+      const text = textOf(submit, DEFAULT_ALPHABET);
+      if (before !== undefined && before !== text) others.push({ part, text: before });
+      texts.set(part, text);
+      last = message;
+    }
+    if (last?.submit === undefined) return undefined;
+    const asked = [joinedTexts(texts, total)];
+    if (others.length > 0) asked.push(joinedWith({ texts, others }));
+    return this.#deps.judge(last, last.submit, asked, total);
+  }
+
+  async #end(key: PartSetKey): Promise<void> {
+    const set = await withClient(this.#deps.pool, (client) => findPartSet(client, key));
+    if (set !== undefined) await this.#endAll(set, await this.#deps.load(set.ids));
+  }
+
+  async #endAll(set: PartSet, messages: readonly Message[]): Promise<void> {
+    await Promise.all(messages.map((message) => this.#endMessage(message)));
+    // Those that have ended leave their place in the queue.
+    await this.#let([set], true);
+  }
+
+  async #endMessage(message: Message): Promise<void> {
+    let copy: Message | undefined = message;
+    for (let tries = 0; copy !== undefined && copy.ended === undefined && tries < TRIES; tries++) {
+      const current: Message = copy;
+      const verdict = await new Promise<SettleVerdict>((told) => this.#deps.refuse(current, told));
+      if (verdict !== 2) return;
+      copy = await this.#deps.newer(current);
+    }
+  }
+
+  #behind(work: Promise<void>): void {
+    work.catch((error) => this.#failed(error));
+  }
+
+  /** What was not decided is when its time is over. */
+  #failed(error: unknown): void {
+    this.#deps.observer.note('warn', 'partsWait', { reason: String(error) });
+  }
+}

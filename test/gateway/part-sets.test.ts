@@ -1,0 +1,446 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decideHeld, listHeld } from '../../src/store/moderation.ts';
+import { inTransaction } from '../../src/store/pool.ts';
+import { eventually, TestGateway } from '../support/gateway.ts';
+import { Esme } from './esme.ts';
+import { cancel, replace, SHOP } from './manage-stand.ts';
+import { resources } from './resources.ts';
+import { partOf, ScriptedCarrier } from './scripted-carrier.ts';
+
+const RMSGQFUL = 0x14;
+const CONTENT_REFUSED = 0x405;
+/** Of the account whose parts wait a second. */
+const OPENING = { credits: '10', reserved: '0' };
+
+let carrier: ScriptedCarrier;
+let gateway: TestGateway;
+const bound: Esme[] = [];
+let numbers = 0;
+
+beforeAll(async () => {
+  carrier = await ScriptedCarrier.listen();
+  carrier.onSubmit = (submit) => {
+    carrier.accept(submit);
+    void carrier.receipt(submit).catch(() => {});
+  };
+  const words = { name: 'gambling', bannedWords: { words: ['casino'] } };
+  const template = { template: { templates: [{ text: 'Your code is {digits:6}, thank you' }] } };
+  const own = { policy: 'words' };
+  gateway = await TestGateway.start(
+    resources({
+      terms: { keeps: { onRefusal: 'keep' }, onDelivery: { chargeOn: 'delivered' } },
+      policies: {
+        words: { rules: [words], partsWaitSeconds: 60 },
+        impatient: { rules: [words], partsWaitSeconds: 1 },
+        atOnce: { rules: [words], partsWaitSeconds: 0 },
+        templates: { rules: [template], partsWaitSeconds: 1 },
+        holds: { rules: [{ ...words, action: 'hold' }], partsWaitSeconds: 60 },
+        flags: { rules: [{ ...words, action: 'flag' }], partsWaitSeconds: 60 },
+        elsewhere: { rules: [{ ...words, when: { countries: ['SA'] } }], partsWaitSeconds: 60 },
+        counts: { rules: [{ ...words, violation: true }], partsWaitSeconds: 60 },
+      },
+      accounts: {
+        cut: own,
+        keeps: { ...own, terms: 'keeps' },
+        reserved: { ...own, terms: 'onDelivery' },
+        clean: own,
+        order: own,
+        interleaved: own,
+        twice: own,
+        changed: own,
+        pipelined: { ...own, credit: '1000' },
+        crowd: { ...own, credit: '1000' },
+        nodes: own,
+        restarted: own,
+        cancelled: own,
+        replaced: own,
+        multi: own,
+        poor: { ...own, credit: '0.1' },
+        impatient: { policy: 'impatient' },
+        atOnce: { policy: 'atOnce' },
+        templates: { policy: 'templates' },
+        holds: { policy: 'holds' },
+        flags: { policy: 'flags' },
+        elsewhere: { policy: 'elsewhere' },
+        counts: { policy: 'counts' },
+        open: {},
+      },
+      carriers: { main: { port: carrier.port, prefix: '1', binds: 1 } },
+    }),
+  );
+});
+
+afterAll(async () => {
+  for (const esme of bound) await esme.close();
+  await gateway?.close();
+  await carrier?.down();
+});
+
+async function bind(systemId: string, port = gateway.port): Promise<Esme> {
+  const esme = await Esme.bind(port, { systemId });
+  bound.push(esme);
+  return esme;
+}
+
+function number(): string {
+  numbers++;
+  return `1202555${1000 + numbers}`;
+}
+
+/** A part of the message of this reference, by the sar TLVs (SMPP 3.4 §5.3.2.22). */
+function part(to: string, at: number, total: number, short_message: string, reference = 7): object {
+  return {
+    ...SHOP,
+    destination_addr: to,
+    short_message,
+    sar_msg_ref_num: reference,
+    sar_total_segments: total,
+    sar_segment_seqnum: at,
+  };
+}
+
+/** Its place by the user data header that the carrier got, as 1/3. */
+function placesAt(to: string): string[] {
+  return carrier.to(to).map((submit) => {
+    const place = partOf(submit.pdu);
+    return `${place?.number}/${place?.total}`;
+  });
+}
+
+async function waiting(account: string): Promise<number> {
+  const [row] = await gateway.sql<{ n: number }>(
+    `select coalesce(sum(cardinality(p.ids)), 0)::int as n from part_set p
+     join account a on a.id = p.account where a.name = $1`,
+    [account],
+  );
+  return row?.n ?? -1;
+}
+
+describe('a word cut across two parts', () => {
+  it('refuses the second with the status; the first ends REJECTD and costs nothing', async () => {
+    const esme = await bind('cut');
+    const to = number();
+    const first = await esme.accepted(part(to, 1, 2, 'come to our cas'));
+    expect(await gateway.money('cut')).toEqual({ credits: '9.9', reserved: '0' });
+    expect(await waiting('cut')).toBe(1);
+    const second = await esme.submit(part(to, 2, 2, 'ino tonight'));
+    expect(second.command_status).toBe(CONTENT_REFUSED);
+    // It had ended before the second was answered.
+    expect(await gateway.end(first)).toMatchObject({
+      state: 'REJECTD',
+      fault: 'customer',
+      cause: 'policy',
+    });
+    expect(await esme.receiptOf(first)).toMatchObject({ state: 'REJECTD' });
+    expect(await gateway.money('cut')).toEqual(OPENING);
+    expect(await gateway.entries('cut')).toEqual(['top_up +10', 'charge -0.1', 'refund +0.1']);
+    expect(carrier.to(to)).toEqual([]);
+    expect(await waiting('cut')).toBe(0);
+    await eventually(async () => expect(await gateway.sql('select id from scheduled')).toEqual([]));
+    await gateway.reconciled();
+  });
+
+  it('gives the price back whole whatever the terms say of refusals, or releases what was reserved', async () => {
+    for (const account of ['keeps', 'reserved']) {
+      const esme = await bind(account);
+      const to = number();
+      const first = await esme.accepted(part(to, 2, 2, 'ino tonight'));
+      const second = await esme.submit(part(to, 1, 2, 'come to our cas'));
+      expect(second.command_status).toBe(CONTENT_REFUSED);
+      expect(await esme.receiptOf(first)).toMatchObject({ state: 'REJECTD' });
+      expect(await gateway.money(account)).toEqual(OPENING);
+      expect(carrier.to(to)).toEqual([]);
+    }
+  });
+
+  it('is found when both come in one write, a hundred times over two sessions', async () => {
+    const sessions = [await bind('pipelined'), await bind('pipelined')];
+    const tos = Array.from({ length: 100 }, number);
+    const answers = await Promise.all(
+      tos.map(async (to, i) => {
+        const [one, other] = i % 2 === 0 ? sessions : [...sessions].reverse();
+        const both = [
+          one?.submit(part(to, 1, 2, 'come to our cas')),
+          (i % 3 === 0 ? one : other)?.submit(part(to, 2, 2, 'ino tonight')),
+        ];
+        return (await Promise.all(both)).map((answer) => answer?.command_status).sort();
+      }),
+    );
+    expect(answers).toEqual(tos.map(() => [0, CONTENT_REFUSED]));
+    await eventually(async () =>
+      expect(await gateway.money('pipelined')).toEqual({ credits: '1000', reserved: '0' }),
+    );
+    expect(tos.flatMap((to) => carrier.to(to))).toEqual([]);
+    await gateway.reconciled();
+  });
+
+  it('is found in a third part, and in the part of an earlier try', async () => {
+    const esme = await bind('changed');
+    const to = number();
+    await esme.accepted(part(to, 1, 3, 'come to our cas'));
+    await esme.accepted(part(to, 1, 3, 'come to our house'));
+    await esme.accepted(part(to, 3, 3, 'tonight'));
+    const last = await esme.submit(part(to, 2, 3, 'ino '));
+    expect(last.command_status).toBe(CONTENT_REFUSED);
+    await eventually(async () => expect(await gateway.money('changed')).toEqual(OPENING));
+    expect(carrier.to(to)).toEqual([]);
+  });
+
+  it('counts once against the account, and what follows of the message is refused with it', async () => {
+    const esme = await bind('counts');
+    const to = number();
+    const status = async (at: number, text: string) =>
+      (await esme.submit(part(to, at, 3, text))).command_status;
+    expect(await status(1, 'come to our casino')).toBe(CONTENT_REFUSED);
+    expect(await status(2, 'all of')).toBe(CONTENT_REFUSED);
+    expect(await status(3, 'you')).toBe(CONTENT_REFUSED);
+    // The same again without the word is a new message.
+    expect(await status(1, 'come to our house')).toBe(0);
+    expect(await status(2, 'all of')).toBe(0);
+    expect(await status(3, 'you')).toBe(0);
+    await carrier.taken(3, to);
+    await eventually(async () =>
+      expect(
+        await gateway.sql(
+          'select rule from violation v join account a on a.id = v.account and a.name = $1',
+          ['counts'],
+        ),
+      ).toEqual([{ rule: 'gambling' }]),
+    );
+  });
+});
+
+describe('parts of a message that may go', () => {
+  it('are answered at once, and sent together in their order when the last is there', async () => {
+    const esme = await bind('order');
+    const to = number();
+    const ids = [];
+    for (const at of [3, 1, 2]) {
+      expect(carrier.to(to)).toEqual([]);
+      ids.push(await esme.accepted(part(to, at, 3, `part ${at} `)));
+    }
+    await carrier.taken(3, to);
+    expect(placesAt(to)).toEqual(['1/3', '2/3', '3/3']);
+    for (const id of ids) expect(await esme.receiptOf(id)).toMatchObject({ state: 'DELIVRD' });
+    expect(await gateway.money('order')).toEqual({ credits: '9.7', reserved: '0' });
+    await eventually(async () => expect(await gateway.sql('select id from scheduled')).toEqual([]));
+  });
+
+  it('are kept apart by reference, recipient and account, from whatever session they come', async () => {
+    const sessions = [await bind('interleaved'), await bind('interleaved')];
+    const other = await bind('clean');
+    const [a, b, c] = [number(), number(), number()];
+    await sessions[0]?.accepted(part(a, 1, 2, 'cas', 1));
+    await sessions[1]?.accepted(part(b, 2, 2, 'ino', 1));
+    await sessions[0]?.accepted(part(a, 2, 2, 'ino', 2));
+    await other.accepted(part(a, 2, 2, 'ino', 1));
+    await sessions[1]?.accepted(part(c, 1, 2, 'cas', 1));
+    expect([a, b, c].flatMap((to) => carrier.to(to))).toEqual([]);
+    await sessions[1]?.accepted(part(a, 2, 2, 'tle', 1));
+    await sessions[0]?.accepted(part(b, 1, 2, 'can', 1));
+    await sessions[0]?.accepted(part(c, 2, 2, 'h', 1));
+    await eventually(() => expect([a, b, c].map(placesAt)).toEqual(Array(3).fill(['1/2', '2/2'])));
+    expect(await waiting('interleaved')).toBe(1);
+    expect(await waiting('clean')).toBe(1);
+  });
+
+  it('go with a part that came twice, both of it', async () => {
+    const esme = await bind('twice');
+    const to = number();
+    await esme.accepted(part(to, 1, 2, 'good '));
+    await esme.accepted(part(to, 1, 2, 'good '));
+    expect(carrier.to(to)).toEqual([]);
+    await esme.accepted(part(to, 2, 2, 'day'));
+    await eventually(() => expect(placesAt(to)).toEqual(['1/2', '1/2', '2/2']));
+    expect(await gateway.money('twice')).toEqual({ credits: '9.7', reserved: '0' });
+  });
+
+  it('go to each recipient of a submit_multi', async () => {
+    const esme = await bind('multi');
+    const to = [number(), number()];
+    const multi = (at: number, text: string) =>
+      new Promise<number>((told) => {
+        const dest_address = to.map((destination_addr) => ({
+          dest_addr_ton: 1,
+          dest_addr_npi: 1,
+          destination_addr,
+        }));
+        const { destination_addr: _, ...fields } = part('', at, 2, text) as Record<string, unknown>;
+        esme.session.submit_multi({ ...fields, dest_address }, (pdu) =>
+          told(pdu.command_status ?? -1),
+        );
+      });
+    expect(await multi(1, 'good ')).toBe(0);
+    expect(await multi(2, 'day')).toBe(0);
+    await eventually(() => expect(to.map(placesAt)).toEqual(Array(2).fill(['1/2', '2/2'])));
+  });
+
+  it('go as they are when the last cannot be paid', async () => {
+    const esme = await bind('poor');
+    const to = number();
+    await esme.accepted(part(to, 1, 2, 'good '));
+    expect((await esme.submit(part(to, 2, 2, 'day'))).command_status).toBe(0x401);
+    expect(await gateway.money('poor')).toEqual({ credits: '0', reserved: '0' });
+    await gateway.sql(`update part_set set until = now() where ids <> '{}' and account =
+      (select id from account where name = 'poor')`);
+    await carrier.taken(1, to);
+  });
+});
+
+describe('a message of which a part is missing', () => {
+  it('goes as it is when the time is over, and what comes later is judged with it', async () => {
+    const esme = await bind('impatient');
+    const to = number();
+    await esme.accepted(part(to, 1, 3, 'come to our '));
+    await esme.accepted(part(to, 2, 3, 'cas'));
+    expect(carrier.to(to)).toEqual([]);
+    await eventually(() => expect(placesAt(to)).toEqual(['1/3', '2/3']));
+    expect((await esme.submit(part(to, 3, 3, 'ino'))).command_status).toBe(CONTENT_REFUSED);
+    const other = number();
+    await esme.accepted(part(other, 2, 2, 'tle'));
+    await carrier.taken(1, other);
+    await esme.accepted(part(other, 1, 2, 'cas'));
+    await carrier.taken(2, other);
+  });
+
+  it('is compared with templates as it is', async () => {
+    const esme = await bind('templates');
+    const to = number();
+    const id = await esme.accepted(part(to, 1, 2, 'Buy this, Your code is 123'));
+    expect(await esme.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
+    expect(await gateway.end(id)).toMatchObject({ cause: 'policy' });
+    expect(await gateway.money('templates')).toEqual(OPENING);
+    await esme.accepted(part(to, 1, 2, 'Your code is 123', 8));
+    await esme.accepted(part(to, 2, 2, '456, thank you', 8));
+    await carrier.taken(2, to);
+    await gateway.reconciled();
+  });
+
+  it('ends with its cancellation, and nothing is left of it', async () => {
+    const esme = await bind('cancelled');
+    const to = number();
+    const id = await esme.accepted(part(to, 1, 2, 'good '));
+    expect(await cancel(esme, { message_id: id, ...SHOP, destination_addr: to })).toBe(0);
+    expect(await gateway.money('cancelled')).toEqual(OPENING);
+    await esme.accepted(part(to, 2, 2, 'day'));
+    await carrier.taken(1, to);
+    expect(placesAt(to)).toEqual(['2/2']);
+  });
+});
+
+describe('a part that was replaced while it waited', () => {
+  it('is judged with the others as it is now', async () => {
+    const esme = await bind('replaced');
+    const to = number();
+    const id = await esme.accepted(part(to, 1, 2, 'come to our house'));
+    const text = { short_message: 'come to our cas' };
+    expect(await replace(esme, { message_id: id, ...SHOP, ...text })).toBe(0);
+    const second = await esme.accepted(part(to, 2, 2, 'ino'));
+    for (const one of [id, second])
+      await gateway.ended(one, { state: 'REJECTD', cause: 'policy', refund: '0.1' });
+    expect(carrier.to(to)).toEqual([]);
+    expect(await gateway.money('replaced')).toEqual(OPENING);
+  });
+});
+
+describe('a message that is held as a whole', () => {
+  it('waits for a moderator with all its parts, each of which he releases', async () => {
+    const esme = await bind('holds');
+    const to = number();
+    const ids = [
+      await esme.accepted(part(to, 1, 2, 'come to our cas')),
+      await esme.accepted(part(to, 2, 2, 'ino tonight')),
+    ];
+    const held = () => listHeld(gateway.pool, { account: 'holds', after: 0n, limit: 10 });
+    await eventually(async () =>
+      expect((await held()).map(({ id, rule }) => [id.toString(), rule])).toEqual(
+        ids.map((id) => [id, 'gambling']),
+      ),
+    );
+    expect(carrier.to(to)).toEqual([]);
+    for (const id of ids) {
+      const decision = { id: BigInt(id), version: undefined, by: 'mona', reason: 'seen' };
+      const is = 'released';
+      await inTransaction(gateway.pool, (client) => decideHeld(client, { ...decision, is }));
+    }
+    await eventually(() => expect(placesAt(to)).toEqual(['1/2', '2/2']));
+  });
+});
+
+describe('parts that nothing is to be judged of together', () => {
+  it.each(['open', 'flags', 'elsewhere', 'atOnce'])('are sent at once (%s)', async (account) => {
+    const esme = await bind(account);
+    const to = number();
+    await esme.accepted(part(to, 1, 2, 'good '));
+    await carrier.taken(1, to);
+    expect(await waiting(account)).toBe(0);
+  });
+});
+
+describe('parts at two nodes', () => {
+  it('are judged by what is stored: sent when they may go, else all of them end REJECTD', async () => {
+    const beside = await gateway.beside();
+    try {
+      const sessions = [await bind('nodes'), await bind('nodes', beside.port)];
+      const to = number();
+      await sessions[0]?.accepted(part(to, 2, 2, 'day'));
+      await sessions[1]?.accepted(part(to, 1, 2, 'good '));
+      await carrier.taken(2, to);
+      const bad = number();
+      const ids = [
+        await sessions[0]?.accepted(part(bad, 1, 2, 'cas')),
+        await sessions[1]?.accepted(part(bad, 2, 2, 'ino')),
+      ];
+      for (const id of ids)
+        await gateway.ended(id ?? '', { state: 'REJECTD', cause: 'policy', refund: '0.1' });
+      expect(carrier.to(bad)).toEqual([]);
+    } finally {
+      for (const esme of bound.splice(-2)) await esme.close();
+      await beside.close();
+    }
+  });
+});
+
+describe('too many long messages that wait', () => {
+  it('are refused with ESME_RMSGQFUL beyond a thousand, and a part that comes too often, alone', async () => {
+    const esme = await bind('crowd');
+    const to = number();
+    const statuses = [];
+    for (let from = 0; from <= 1_000; from += 77) {
+      const some = Array.from({ length: Math.min(77, 1_001 - from) }, (_, i) =>
+        esme.submit(part(to, 1, 2, 'x', from + i)),
+      );
+      statuses.push(...(await Promise.all(some)).map((answer) => answer.command_status));
+    }
+    expect(statuses.filter((status) => status === 0)).toHaveLength(1_000);
+    expect(statuses.at(-1)).toBe(RMSGQFUL);
+    // Single messages and other accounts go on.
+    await esme.accepted({ ...SHOP, destination_addr: to, short_message: 'single' });
+    await (await bind('clean')).accepted(part(number(), 1, 2, 'x'));
+    const again = [];
+    for (let i = 0; i < 18; i++)
+      again.push((await esme.submit(part(to, 1, 2, `x${i}`, 1))).command_status);
+    expect(again.slice(0, 17)).toEqual(Array(17).fill(0));
+    expect(again[17]).toBe(RMSGQFUL);
+  });
+});
+
+describe('a node that ends while parts wait', () => {
+  it('leaves them to the next, which judges them with the one that comes then', async () => {
+    const first = await bind('restarted');
+    const [to, good] = [number(), number()];
+    const id = await first.accepted(part(to, 1, 2, 'come to our cas'));
+    await first.accepted(part(good, 1, 2, 'good '));
+    await gateway.drain();
+    await gateway.up();
+    const esme = await bind('restarted');
+    const second = await esme.accepted(part(to, 2, 2, 'ino'));
+    for (const one of [id, second])
+      expect(await esme.receiptOf(one)).toMatchObject({ state: 'REJECTD' });
+    await esme.accepted(part(good, 2, 2, 'day'));
+    await carrier.taken(2, good);
+    expect(carrier.to(to)).toEqual([]);
+    expect(await gateway.money('restarted')).toEqual({ credits: '9.8', reserved: '0' });
+    await gateway.reconciled();
+  });
+});
