@@ -10,6 +10,7 @@ import { Manage } from './manage.ts';
 import { Outbox } from './outbox.ts';
 import { PartSets } from './part-sets.ts';
 import type { GatewayParts } from './parts.ts';
+import { PolicyReplay } from './policy-replay.ts';
 import { PolicyStep } from './policy-step.ts';
 import { Quotas } from './quotas.ts';
 import { Replacer } from './replace.ts';
@@ -79,6 +80,10 @@ export function newPartSets(parts: GatewayParts): PartSets {
     heldStored: (account, held) => violations.stored(account, held),
     bring: (due) => parts.scheduled.bring(due),
   });
+}
+
+export function newReplay(parts: GatewayParts): PolicyReplay {
+  return new PolicyReplay({ ...parts.common, keys: parts.keys, facts: factsOf(parts) });
 }
 
 export function newReplacer(parts: GatewayParts): Replacer {

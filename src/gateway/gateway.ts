@@ -11,6 +11,7 @@ import { destinationsOf } from './outage-keeper.ts';
 import type { Outbox } from './outbox.ts';
 import type { ParkedReceipts } from './parked-receipts.ts';
 import { type GatewayOptions, GatewayParts } from './parts.ts';
+import type { PolicyReplay } from './policy-replay.ts';
 import { smaller } from './queue.ts';
 import type { ReceiptExplainer } from './receipt-explain.ts';
 import type { RequeueRequests } from './requeue-requests.ts';
@@ -66,6 +67,11 @@ export class Gateway {
   /** Receipts that are matched to nothing. */
   get parked(): ParkedReceipts {
     return this.#parts.parked;
+  }
+
+  /** Judges past traffic. */
+  get replay(): PolicyReplay {
+    return this.#parts.replay;
   }
 
   /** Messages that wait for a moderator. */

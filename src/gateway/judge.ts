@@ -13,6 +13,7 @@ import type { SubmitSm } from '../smpp/pdu.ts';
 import { malformedMessage, segmentsOf } from '../smpp/segmentation.ts';
 import * as status from '../smpp/status.ts';
 import { DEFAULT_ALPHABET } from './message.ts';
+import type { GatewayObserver } from './observer.ts';
 import type { PartAmongOthers } from './part-texts.ts';
 import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import type { QueuedCounts } from './queued-counts.ts';
@@ -59,6 +60,7 @@ export interface Judged {
 }
 
 export interface JudgeDeps extends PolicyStepDeps {
+  readonly observer: GatewayObserver;
   catalog(): Catalog;
   readonly router: Pick<Router, 'choose' | 'next' | 'networkOf'>;
   readonly rates: RateLimits;

@@ -75,7 +75,7 @@ export class MessageLoader {
   ): Message | undefined {
     const owner = this.#deps.catalog().accounts.get(stored.account);
     if (owner === undefined) return undefined; // not in this node's catalog yet: asked for again
-    const submit = this.#openSubmit(stored);
+    const submit = openSubmit(this.#deps.keys, stored);
     if (submit === undefined)
       this.#deps.observer.note('warn', 'messageNotReadable', { message: stored.id.toString() });
     const {
@@ -148,25 +148,22 @@ export class MessageLoader {
     }
     return ends;
   }
+}
 
-  #openSubmit(stored: StoredMessage): SubmitSm | undefined {
-    try {
-      const plain = this.#deps.keys.open(
-        stored.contentKey,
-        stored.id,
-        stored.version,
-        stored.content,
-      );
-      if (plain === undefined) return undefined; // its key is destroyed: erased
-      const pdu = decodePdu(plain, 0, plain.length);
-      return pdu.command === 'submit_sm' ? pdu : undefined;
-    } catch {
-      return undefined; // the content was altered: the note of the caller says so
-    }
+/** What a stored message says, in the version in force; undefined: it is erased, or was altered. Its key is loaded. */
+export function openSubmit(keys: ContentKeys, stored: StoredMessage): SubmitSm | undefined {
+  try {
+    const plain = keys.open(stored.contentKey, stored.id, stored.version, stored.content);
+    if (plain === undefined) return undefined; // its key is destroyed: erased
+    const pdu = decodePdu(plain, 0, plain.length);
+    return pdu.command === 'submit_sm' ? pdu : undefined;
+  } catch {
+    return undefined; // the content was altered
   }
 }
 
-function destinationOf(submit: SubmitSm): string {
+/** E.164 digits of where it goes. */
+export function destinationOf(submit: SubmitSm): string {
   const destination = normaliseDestination(
     submit.destination_addr,
     submit.dest_addr_ton,

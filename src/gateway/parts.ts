@@ -43,6 +43,7 @@ import {
   newPartSets,
   newQuotas,
   newReplacer,
+  newReplay,
   newSubmitPath,
   newWaitingList,
 } from './customer-side.ts';
@@ -67,6 +68,7 @@ import { Orphans } from './orphans.ts';
 import type { Outbox } from './outbox.ts';
 import { ParkedReceipts } from './parked-receipts.ts';
 import type { PartSets } from './part-sets.ts';
+import type { PolicyReplay } from './policy-replay.ts';
 import { QueuedCounts } from './queued-counts.ts';
 import type { Quotas } from './quotas.ts';
 import type { BindLimits, RateLimits } from './rates.ts';
@@ -151,6 +153,7 @@ export class GatewayParts {
   readonly signals: TrafficSignals;
   readonly held: HeldMessages;
   readonly partSets: PartSets;
+  readonly replay: PolicyReplay;
   readonly submit: SubmitPath;
   readonly receipts: ReceiptPath;
   readonly search: ReceiptSearch;
@@ -239,6 +242,7 @@ export class GatewayParts {
     this.signals = new TrafficSignals(this.common);
     this.held = newHeldMessages(this);
     this.partSets = newPartSets(this);
+    this.replay = newReplay(this);
     this.replacer = newReplacer(this);
     this.manage = newManage(this);
     this.submit = newSubmitPath(this);

@@ -13,7 +13,7 @@ import type { Violations } from './violations.ts';
 export interface PolicyStepDeps {
   catalog(): Pick<Catalog, 'accounts'>;
   readonly now: () => number;
-  readonly observer: GatewayObserver;
+  readonly observer: Pick<GatewayObserver, 'policyDecision'>;
   readonly facts: PolicyFacts;
   readonly violations: Pick<Violations, 'add'>;
   readonly quotas: Pick<Quotas, 'take'>;

@@ -14,6 +14,7 @@ import type { Lane } from '../store/lane.ts';
 import type { ReplaceRow, ReplaceVerdict } from '../store/replace.ts';
 import type { Lookups } from './lookups.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
+import type { GatewayObserver } from './observer.ts';
 import { namesSender, sameSender } from './own-message.ts';
 import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import type { Ticket } from './quotas.ts';
@@ -28,6 +29,7 @@ export interface Replacement extends ReplaceRow {
 }
 
 export interface ReplaceDeps extends PolicyStepDeps {
+  readonly observer: GatewayObserver;
   readonly now: () => number;
   readonly lookups: Pick<Lookups, 'named' | 'queued' | 'full'>;
   readonly keys: Pick<ContentKeys, 'ensure' | 'seal'>;

@@ -8,6 +8,7 @@ import type { CatalogSource } from '../gateway/catalog-source.ts';
 import type { Dispatcher } from '../gateway/dispatch.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { ParkedReceipts, ParkedReceiptView } from '../gateway/parked-receipts.ts';
+import type { ReplayAnswer } from '../gateway/policy-replay.ts';
 import type { ProbeRequest } from '../gateway/probe-plan.ts';
 import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
 import { pendingMigrations } from '../store/migrate.ts';
@@ -31,6 +32,7 @@ import type {
   ParkedReceiptsQuery,
   QueueView,
   Readiness,
+  ReplayQuestionView,
   RequeueView,
   RouteQuestionView,
   ThroughputView,
@@ -253,6 +255,13 @@ export class LiveRuntime implements OpsRuntime {
 
   async refuseHeld(id: bigint): Promise<void> {
     await this.#options.gateway()?.held.refused(messageId(id));
+  }
+
+  async replayPolicy(question: ReplayQuestionView): Promise<ReplayAnswer | 'busy' | undefined> {
+    const { account: name } = question;
+    const account = name === undefined ? undefined : this.#catalog.accountsByName.get(name)?.id;
+    if (name !== undefined && account === undefined) return undefined;
+    return this.#options.gateway()?.replay.run({ ...question, account });
   }
 
   drain(actor: string): void {

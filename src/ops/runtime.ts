@@ -1,5 +1,6 @@
 import type { MessageId } from '../domain/ids.ts';
 import type { ParkedReceipts, ParkedReceiptView } from '../gateway/parked-receipts.ts';
+import type { ReplayAnswer, ReplayQuestion } from '../gateway/policy-replay.ts';
 import type { ProbeRequest } from '../gateway/probe-plan.ts';
 import type { CarrierQuality } from '../gateway/quality.ts';
 import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
@@ -225,6 +226,11 @@ export interface HeldContent {
   readonly text: string;
 }
 
+/** Which past traffic is judged; `account` by name. */
+export interface ReplayQuestionView extends Omit<ReplayQuestion, 'account'> {
+  readonly account: string | undefined;
+}
+
 /** How far this node is with a requeue. */
 export interface RequeueView {
   /** Messages that go to another carrier now. */
@@ -299,6 +305,8 @@ export interface OpsRuntime {
   heldContent(ids: readonly MessageId[]): Promise<ReadonlyMap<bigint, HeldContent>>;
   /** Ends a message whose refusal is committed; a node that cannot leaves it to the next look. Never rejects. */
   refuseHeld(id: bigint): Promise<void>;
+  /** Judges past traffic by policies that are tried; undefined while this node is starting; `busy`: one at a time. */
+  replayPolicy(question: ReplayQuestionView): Promise<ReplayAnswer | 'busy' | undefined>;
   /** Stops taking traffic, waits for what is in flight, ends the process. Returns at once. */
   drain(actor: string): void;
 }

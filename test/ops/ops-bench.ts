@@ -204,6 +204,10 @@ export function testRuntime(): TestRuntime {
     refuseHeld: async (id) => {
       told.push(`refuseHeld ${id}`);
     },
+    replayPolicy: async ({ limit }) => {
+      told.push(`replayPolicy ${limit}`);
+      return undefined;
+    },
     drain: (actor) => {
       told.push(`drain by ${actor}`);
     },

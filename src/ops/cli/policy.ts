@@ -1,13 +1,15 @@
 import type { Command } from 'commander';
 import type { CliContext } from './context.ts';
 import { addPolicyMeasure } from './policy-measure.ts';
+import { addPolicyReplay } from './policy-replay.ts';
 import { addPolicyTest } from './policy-test.ts';
 import { addPolicyWords } from './policy-words.ts';
 
-/** `policy test|measure|words`. */
+/** `policy test|replay|measure|words`. */
 export function addPolicy(program: Command, context: CliContext): void {
   const policy = program.command('policy').description('content and conduct rules');
   addPolicyTest(policy, context);
+  addPolicyReplay(policy, context);
   addPolicyMeasure(policy, context);
   addPolicyWords(policy, context);
 }

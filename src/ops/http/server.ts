@@ -25,6 +25,7 @@ import { addNumberNetworkRoutes } from './number-networks.ts';
 import { addOptOutRoutes } from './opt-outs.ts';
 import { addOutageRoutes } from './outages.ts';
 import { addOpsPage } from './page.ts';
+import { addPolicyReplayRoute } from './policy-replay.ts';
 import { Problem, toProblem } from './problem.ts';
 import { addReceiptRoutes } from './receipts.ts';
 import { addRefundRequestRoutes } from './refund-requests.ts';
@@ -126,6 +127,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addSuspensionRoutes(app, options);
   addSenderRoutes(app, options);
   addWordListRoutes(app, options);
+  addPolicyReplayRoute(app, options);
   addRefundRequestRoutes(app, options);
   addOutageRoutes(app, options);
   addReceiptRoutes(app, options);

@@ -145,6 +145,7 @@ describe('GET /docs', () => {
       '/v1/opt-outs',
       '/v1/outages',
       '/v1/outages/{id}',
+      '/v1/policies/replay',
       '/v1/receipts/explain',
       '/v1/receipts/unmatched',
       '/v1/receipts/unmatched/{id}',

@@ -1,0 +1,88 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { CatalogAccount } from '../domain/catalog.ts';
+import { type CompiledPolicy, compilePolicy } from '../domain/policy.ts';
+import type { PolicySpec } from '../domain/policy-schema.ts';
+import { parseResources } from '../domain/resource-file.ts';
+import type { WordListSpec } from '../domain/word-list-schema.ts';
+import { compileWords } from '../domain/words/compile-words.ts';
+import { loadResources } from '../store/resource-rows.ts';
+import type { ApplyFault } from './apply.ts';
+import { carrierProfiles } from './carrier-profiles.ts';
+import { wordFiles } from './word-files.ts';
+
+/** Policies that are tried, and are in force nowhere. */
+export interface CandidatePolicies {
+  /** The policy of the file that an account would have; its own where the file has none of that name. */
+  policyOf(account: CatalogAccount): CompiledPolicy;
+}
+
+/**
+ * Compiles the policies and word lists of a resources file, lists that it does not have from the store; other kinds of
+ * resources are not looked at but for the policy that an account has in the file.
+ * @param forced the policy that judges every account, by name: of the file, else of the store
+ */
+export async function candidatePolicies(
+  pool: Pool,
+  text: string | undefined,
+  forced: string | undefined,
+): Promise<CandidatePolicies | { readonly faults: readonly ApplyFault[] }> {
+  const parsed = parseResources(text ?? '{}', {
+    profiles: carrierProfiles(),
+    wordFiles: wordFiles(),
+  });
+  if ('errors' in parsed) return { faults: parsed.errors };
+  const { ok: file } = parsed;
+  const stored = await loadResources(pool);
+  const policies = new Map<string, PolicySpec>(
+    forced === undefined ? [] : stored.policies.map(({ name, spec }) => [name, spec]),
+  );
+  for (const [name, spec] of file.policies ?? []) policies.set(name, spec);
+  const lists = new Map<string, WordListSpec>(
+    stored.wordLists.map(({ name, spec }) => [name, spec]),
+  );
+  for (const [name, spec] of file.wordLists ?? []) lists.set(name, spec);
+  const faults = [
+    ...unknownLists(file.policies ?? new Map(), lists),
+    ...unknownPolicy(policies, forced),
+  ];
+  if (faults.length > 0) return { faults };
+  const sources = [...lists].map(([name, spec]) => ({ name, ...spec }));
+  const words = await compileWords(sources, () => setImmediate());
+  const compiled = new Map<string, CompiledPolicy>();
+  for (const [name, spec] of policies) compiled.set(name, compilePolicy(name, 0, spec, { words }));
+  return {
+    policyOf: ({ name, policy }) => {
+      const asked = forced ?? file.accounts?.get(name)?.policy ?? policy.name;
+      return compiled.get(asked) ?? policy;
+    },
+  };
+}
+
+function unknownLists(
+  policies: ReadonlyMap<string, PolicySpec>,
+  lists: ReadonlyMap<string, unknown>,
+): ApplyFault[] {
+  return [...policies].flatMap(([policy, { rules }]) =>
+    rules.flatMap(({ words }, i) =>
+      (words?.lists ?? []).flatMap((list) =>
+        lists.has(list)
+          ? []
+          : {
+              line: undefined,
+              key: `policies.${policy}.rules[${i}].words.lists`,
+              message: `refers to the word list ${list}, which is neither in the file nor stored`,
+            },
+      ),
+    ),
+  );
+}
+
+function unknownPolicy(
+  policies: ReadonlyMap<string, unknown>,
+  forced: string | undefined,
+): ApplyFault[] {
+  if (forced === undefined || policies.has(forced)) return [];
+  const message = `there is no policy ${forced}: there are ${[...policies.keys()].join(', ')}`;
+  return [{ line: undefined, key: 'policy', message }];
+}
