@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { DiffError } from '../domain/resource-diff.ts';
 import { exportResources, type ParsedResources, parseResources } from '../domain/resource-file.ts';
@@ -45,6 +46,8 @@ export async function applyText(
     wordFiles: wordFiles(),
   });
   if ('errors' in parsed) return { faults: parsed.errors };
+  // Reading a file of 100,000 words takes milliseconds, and comparing it as many: traffic goes on between.
+  await setImmediate();
   const { text: _, ...rest } = request;
   const result = await applyResources(pool, secrets, { ...rest, next: () => ({ ok: parsed.ok }) });
   return 'errors' in result

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { CatalogAccount } from '../domain/catalog.ts';
 import { type CompiledPolicy, compilePolicy } from '../domain/policy.ts';
@@ -6,6 +5,7 @@ import type { PolicySpec } from '../domain/policy-schema.ts';
 import { parseResources } from '../domain/resource-file.ts';
 import type { WordListSpec } from '../domain/word-list-schema.ts';
 import { compileWords } from '../domain/words/compile-words.ts';
+import { everyTurn } from '../gateway/words-in-force.ts';
 import { loadResources } from '../store/resource-rows.ts';
 import type { ApplyFault } from './apply.ts';
 import { carrierProfiles } from './carrier-profiles.ts';
@@ -48,7 +48,7 @@ export async function candidatePolicies(
   ];
   if (faults.length > 0) return { faults };
   const sources = [...lists].map(([name, spec]) => ({ name, ...spec }));
-  const words = await compileWords(sources, () => setImmediate());
+  const words = await compileWords(sources, everyTurn());
   const compiled = new Map<string, CompiledPolicy>();
   for (const [name, spec] of policies) compiled.set(name, compilePolicy(name, 0, spec, { words }));
   return {

@@ -39,8 +39,8 @@ export interface CompiledWords {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-/** Entries between two pauses: some 2 ms of work. */
-const ENTRIES_A_TURN = 100;
+/** Entries after which it is asked whether to pause: some 0.3 ms of work. */
+const ENTRIES_A_LOOK = 16;
 /** Spelled with the letters of Urdu rather than Arabic. */
 const URDU_LETTERS: ReadonlySet<string> = new Set([
   'ur',
@@ -59,11 +59,11 @@ export const NO_WORDS: CompiledWords = { foundIn: () => [], counts: new Map() };
 
 /**
  * Compiles lists into one index.
- * @param pause awaited every few milliseconds of work: traffic goes on meanwhile
+ * @param pause asked every fraction of a millisecond of work whether to let the traffic go on; undefined: not yet
  */
 export async function compileWords(
   lists: readonly WordSource[],
-  pause: () => Promise<void>,
+  pause: () => Promise<void> | undefined,
 ): Promise<CompiledWords> {
   if (lists.length === 0) return NO_WORDS;
   const letters = lists.reduce((sum, list) => sum + list.words.length, 0);
@@ -73,9 +73,11 @@ export async function compileWords(
     for (const entry of parseWords(list.words, list.category)) {
       builder.add(list, entry.category, entry.text, entry.mark);
       done += 1;
-      if (done % ENTRIES_A_TURN === 0) await pause();
+      if (done % ENTRIES_A_LOOK === 0) {
+        const resumed = pause();
+        if (resumed !== undefined) await resumed;
+      }
     }
-    await pause();
   }
   return builder.build();
 }
@@ -147,8 +149,8 @@ class WordsBuilder {
     const terminals = words.map((word) => this.#terminalsOf(word, alphabet, language));
     if (terminals.length === 1) {
       for (const terminal of terminals[0] ?? []) {
-        if (exempt) terminal.exempt = true;
-        else if (!terminal.lists.includes(id)) terminal.lists.push(id);
+        if (exempt) this.#index.exempt(terminal);
+        else this.#index.addToList(terminal, id);
       }
       return;
     }
@@ -157,9 +159,9 @@ class WordsBuilder {
       const next: Phrase[] = [];
       for (const phrase of open)
         for (const terminal of choices) {
-          terminal.inPhrase = true;
-          const known = phrase.next.get(terminal.index) ?? { next: new Map(), lists: [] };
-          phrase.next.set(terminal.index, known);
+          this.#index.putInPhrase(terminal);
+          const known = phrase.next.get(terminal) ?? { next: new Map(), lists: [] };
+          phrase.next.set(terminal, known);
           next.push(known);
         }
       open = next;

@@ -95,7 +95,7 @@ export class WordFinder {
       this.#phrase = undefined;
       this.#here.length = 0;
       this.#exempt = false;
-      this.#walk(at, root, BARE, undefined, 0, 0, GAP_NONE, 0);
+      this.#walk(at, root, BARE, 0, 0, 0, GAP_NONE, 0);
       if (particles !== 0 && this.#steps > 0) this.#lead(at, particles, 0, 0, GAP_NONE, 0);
       this.#steps = spent - (allowed - this.#steps);
       if (!this.#exempt) for (const list of this.#here) found.add(list);
@@ -147,13 +147,13 @@ export class WordFinder {
 
   #led(at: number, node: number, letters: number, gaps: number, widest: number, own: number): void {
     const kind = this.#index.particlesAt(node);
-    if (kind !== 0) this.#walk(at, this.#root, kind, undefined, letters, gaps, widest, own);
+    if (kind !== 0) this.#walk(at, this.#root, kind, 0, letters, gaps, widest, own);
     this.#lead(at, node, letters, gaps, widest, own);
   }
 
   /**
    * @param particles what led the word in
-   * @param word its terminal, once its stem is whole: what follows is its ending
+   * @param word its terminal, once its stem is whole: what follows is its ending; 0 until then
    * @param letters read so far; `gaps` of them stand apart from the one before; `widest` of these gaps
    * @param own letters of the alphabet's script
    */
@@ -161,7 +161,7 @@ export class WordFinder {
     at: number,
     node: number,
     particles: number,
-    word: Terminal | undefined,
+    word: Terminal,
     letters: number,
     gaps: number,
     widest: number,
@@ -169,14 +169,10 @@ export class WordFinder {
   ): void {
     if (this.#steps-- <= 0 || letters > LETTERS_MAX) return;
     const index = this.#index;
-    if (word === undefined) {
-      const terminals = index.terminalsAt(node);
-      if (terminals !== undefined)
-        for (let i = 0; i < terminals.length; i++) {
-          const terminal = terminals[i];
-          if (terminal !== undefined && particles <= terminal.prefixes)
-            this.#walk(at, terminal.endings, particles, terminal, letters, gaps, widest, own);
-        }
+    if (word === 0) {
+      for (let to = index.terminalAt(node); to !== 0; to = index.nextTerminal(to))
+        if (particles <= index.prefixesOf(to))
+          this.#walk(at, index.endingsOf(to), particles, to, letters, gaps, widest, own);
     } else if (index.isEnding(node)) this.#end(at, word, letters, gaps, widest, own);
     const cells = this.#cells;
     if (at >= cells.length) return;
@@ -197,13 +193,12 @@ export class WordFinder {
       const joined = gaps > 0 && gaps === letters - 1 ? apart + 1 : apart;
       const twice = index.next(next, code);
       if (twice !== 0) this.#walk(at + 1, twice, particles, word, letters + 2, joined, wide, mine);
-      const terminals = word === undefined ? index.terminalsAt(next) : undefined;
-      if (terminals === undefined) continue;
+      if (word !== 0) continue;
       // The row has the last letter of a stem and the first of its ending.
-      for (const terminal of terminals) {
-        const inEnding = index.next(terminal.endings, code);
-        if (inEnding !== 0 && particles <= terminal.prefixes)
-          this.#walk(at + 1, inEnding, particles, terminal, letters + 2, joined, wide, mine);
+      for (let to = index.terminalAt(next); to !== 0; to = index.nextTerminal(to)) {
+        const inEnding = index.next(index.endingsOf(to), code);
+        if (inEnding !== 0 && particles <= index.prefixesOf(to))
+          this.#walk(at + 1, inEnding, particles, to, letters + 2, joined, wide, mine);
       }
     }
     // A sign that may be a letter may also be what separates.
@@ -228,7 +223,7 @@ export class WordFinder {
     at: number,
     node: number,
     particles: number,
-    word: Terminal | undefined,
+    word: Terminal,
     letters: number,
     gaps: number,
     widest: number,
@@ -264,7 +259,7 @@ export class WordFinder {
     own: number,
   ): void {
     if (own === 0) return;
-    if (this.#skipShort && word.letters < SHARED_WORD) return;
+    if (this.#skipShort && this.#index.lettersOf(word) < SHARED_WORD) return;
     const cells = this.#cells;
     if (gaps === 0) {
       if (!endsAt(cells, this.#start, at, letters)) return;
@@ -272,22 +267,22 @@ export class WordFinder {
     if (this.#phrase !== undefined) return this.#goOn(at, this.#phrase, word);
     // Short words with signs among them are common in initials and names of hosts; in a phrase they are not.
     if (gaps === 0 || isTelling(letters, gaps, widest)) {
-      if (word.exempt) this.#exempt = true;
-      for (const list of word.lists) this.#here.push(list);
+      if (this.#index.isExempt(word)) this.#exempt = true;
+      this.#index.listsOf(word, this.#here);
     }
-    if (word.inPhrase) this.#goOn(at, this.#index.phrases, word);
+    if (this.#index.isInPhrase(word)) this.#goOn(at, this.#index.phrases, word);
   }
 
   /** The word is the next of a phrase: reads the one after it. */
   #goOn(at: number, phrase: Phrase, word: Terminal): void {
-    const next = phrase.next.get(word.index);
+    const next = phrase.next.get(word);
     if (next === undefined) return;
     for (const list of next.lists) this.#here.push(list);
     if (next.next.size === 0 || at >= this.#cells.length) return;
     const [before, start] = [this.#phrase, this.#start];
     this.#phrase = next;
     this.#start = at;
-    this.#walk(at, this.#root, BARE, undefined, 0, 0, GAP_NONE, 0);
+    this.#walk(at, this.#root, BARE, 0, 0, 0, GAP_NONE, 0);
     if (this.#alphabet === ALPHABETS.arabic)
       this.#lead(at, this.#index.prefixRoot, 0, 0, GAP_NONE, 0);
     this.#phrase = before;

@@ -12,8 +12,10 @@ export interface WordEntry {
  */
 export function* parseWords(words: string, category: string): Generator<WordEntry> {
   let current = category;
-  for (const raw of words.split('\n')) {
-    const line = raw.trim();
+  for (let at = 0; at <= words.length; ) {
+    const end = words.indexOf('\n', at);
+    const line = words.slice(at, end < 0 ? words.length : end).trim();
+    at = end < 0 ? words.length + 1 : end + 1;
     if (line === '' || line.startsWith('#')) continue;
     if (line.startsWith('[') && line.endsWith(']')) {
       current = line.slice(1, -1).trim() || category;

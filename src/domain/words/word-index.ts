@@ -1,20 +1,10 @@
 import { ALPHABETS, type Alphabet, type AlphabetName, CODES_MAX } from './alphabets.ts';
 
-/** A word at the end of a stem: what may follow, what may lead in, and whose it is. */
-export interface Terminal {
-  /** Root of the endings. */
-  readonly endings: number;
-  readonly prefixes: number;
-  /** Letters of its shortest form. */
-  readonly letters: number;
-  /** Lists (categories of lists) that have it as a word of its own. */
-  readonly lists: number[];
-  /** Never found, whatever has it as well: "!" in a list. */
-  exempt: boolean;
-  /** Starts or goes on with a phrase. */
-  inPhrase: boolean;
-  readonly index: number;
-}
+/**
+ * A word at the end of a stem, by its number from 1; 0: none. What may follow it, what may lead it in and whose it is
+ * stand in columns of the index: a hundred thousand objects would hold the process up at each collection of garbage.
+ */
+export type Terminal = number;
 
 /** What follows a word of a phrase. */
 export interface Phrase {
@@ -24,22 +14,30 @@ export interface Phrase {
 
 /**
  * All words of all lists as one tree of letters for each alphabet. Edges stand in one table of open addressing, so that
- * a step costs a look-up whatever the number of words: 16 octets an edge, some 12 MB for 80,000 words.
+ * a step costs a look-up whatever the number of words: 16 octets an edge, and 8 for each that may be added, some 30 MB
+ * for 80,000 words.
  */
 export class WordIndex {
   readonly roots: Readonly<Record<AlphabetName, number>>;
   /** Where particles before a word are read. */
   prefixRoot = 0;
   readonly phrases: Phrase = { next: new Map(), lists: [] };
-  readonly terminals: Terminal[] = [];
   /** Keys and targets in turns, so that both come with one line of the cache; 0: an empty place. */
   #table: Int32Array;
   #shift: number;
   #edges = 0;
   #nodes = 0;
-  /** Terminals by node. */
-  readonly #at = new Map<number, Terminal[]>();
+  /** By node: the first of its terminals. */
+  #first: Int32Array;
+  readonly #terminals = new Terminals();
   readonly #endingRoots = new Map<string, number>();
+  /** The same by the array that they came in: most words have one of a few. */
+  readonly #knownEndings: { readonly [A in AlphabetName]: WeakMap<readonly string[], number> } = {
+    latin: new WeakMap(),
+    cyrillic: new WeakMap(),
+    arabic: new WeakMap(),
+    urdu: new WeakMap(),
+  };
   /** Ends of endings and of particles: by node, what kind of particle; 0 for an ending. */
   readonly #finals = new Map<number, number>();
   #flags: Uint8Array;
@@ -50,6 +48,7 @@ export class WordIndex {
     this.#table = new Int32Array(2 ** (bits + 1));
     this.#shift = 32 - bits;
     this.#flags = new Uint8Array(2 ** bits);
+    this.#first = new Int32Array(2 ** bits);
     this.roots = {
       latin: this.#node(),
       cyrillic: this.#node(),
@@ -70,9 +69,68 @@ export class WordIndex {
     }
   }
 
-  /** The words that end at a node. */
-  terminalsAt(node: number): readonly Terminal[] | undefined {
-    return (this.#flags[node] ?? 0) & HAS_TERMINAL ? this.#at.get(node) : undefined;
+  /** The first of the words that end at a node; 0: none does. */
+  terminalAt(node: number): Terminal {
+    return this.#first[node] ?? 0;
+  }
+
+  /** The next word that ends at the same node; 0: there is none. */
+  nextTerminal(word: Terminal): Terminal {
+    return this.#terminals.next[word] ?? 0;
+  }
+
+  /** Root of its endings. */
+  endingsOf(word: Terminal): number {
+    return this.#terminals.endings[word] ?? 0;
+  }
+
+  /** How far particles may lead it in. */
+  prefixesOf(word: Terminal): number {
+    return this.#terminals.prefixes[word] ?? 0;
+  }
+
+  /** Letters of its shortest form. */
+  lettersOf(word: Terminal): number {
+    return this.#terminals.letters[word] ?? 0;
+  }
+
+  /** Never found, whatever has it as well: "!" in a list. */
+  isExempt(word: Terminal): boolean {
+    return ((this.#terminals.flags[word] ?? 0) & IS_EXEMPT) !== 0;
+  }
+
+  /** Starts or goes on with a phrase. */
+  isInPhrase(word: Terminal): boolean {
+    return ((this.#terminals.flags[word] ?? 0) & IS_IN_PHRASE) !== 0;
+  }
+
+  /** Adds the lists (categories of lists) that have it as a word of its own. */
+  listsOf(word: Terminal, to: number[]): void {
+    const first = this.#terminals.list[word] ?? 0;
+    if (first === 0) return;
+    to.push(first - 1);
+    if ((this.#terminals.flags[word] ?? 0) & IS_IN_MORE)
+      to.push(...(this.#terminals.more.get(word) ?? []));
+  }
+
+  addToList(word: Terminal, list: number): void {
+    const { list: lists, more, flags } = this.#terminals;
+    const first = lists[word] ?? 0;
+    if (first === 0) lists[word] = list + 1;
+    else if (first !== list + 1) {
+      const others = more.get(word) ?? [];
+      if (others.includes(list)) return;
+      more.set(word, [...others, list]);
+      flags[word] = (flags[word] ?? 0) | IS_IN_MORE;
+    }
+  }
+
+  exempt(word: Terminal): void {
+    this.#terminals.mark(word, IS_EXEMPT);
+  }
+
+  putInPhrase(word: Terminal): void {
+    this.#terminals.mark(word, IS_IN_PHRASE);
   }
 
   /** Whether an ending may end here. */
@@ -104,39 +162,35 @@ export class WordIndex {
   ): Terminal {
     const node = this.#path(this.roots[alphabet], ALPHABETS[alphabet], stem);
     const root = this.#endings(alphabet, endings);
-    let here = this.#at.get(node);
-    if (here === undefined) {
-      here = [];
-      this.#at.set(node, here);
-      this.#flags[node] = (this.#flags[node] ?? 0) | HAS_TERMINAL;
+    let last = 0;
+    for (let word = this.terminalAt(node); word !== 0; word = this.nextTerminal(word)) {
+      if (this.endingsOf(word) === root && this.prefixesOf(word) === prefixes) return word;
+      last = word;
     }
-    const known = here.find((each) => each.endings === root && each.prefixes === prefixes);
-    if (known !== undefined) return known;
-    const shortest = Math.min(...endings.map((ending) => ending.length));
-    const made: Terminal = {
-      endings: root,
-      prefixes,
-      letters: stem.length + shortest,
-      lists: [],
-      exempt: false,
-      inPhrase: false,
-      index: this.terminals.length,
-    };
-    here.push(made);
-    this.terminals.push(made);
+    let shortest = Number.POSITIVE_INFINITY;
+    for (const ending of endings) shortest = Math.min(shortest, ending.length);
+    const made = this.#terminals.add(root, prefixes, stem.length + shortest);
+    if (last === 0) this.#first[node] = made;
+    else this.#terminals.next[last] = made;
     return made;
   }
 
   #endings(alphabet: AlphabetName, endings: readonly string[]): number {
+    const same = this.#knownEndings[alphabet].get(endings);
+    if (same !== undefined) return same;
     const key = `${alphabet} ${endings.join(' ')}`;
-    const known = this.#endingRoots.get(key);
-    if (known !== undefined) return known;
+    const known = this.#endingRoots.get(key) ?? this.#newEndings(alphabet, endings);
+    this.#endingRoots.set(key, known);
+    this.#knownEndings[alphabet].set(endings, known);
+    return known;
+  }
+
+  #newEndings(alphabet: AlphabetName, endings: readonly string[]): number {
     const root = this.#node();
     for (const ending of endings) {
       const node = this.#path(root, ALPHABETS[alphabet], ending);
       this.#flags[node] = (this.#flags[node] ?? 0) | IS_ENDING;
     }
-    this.#endingRoots.set(key, root);
     return root;
   }
 
@@ -175,6 +229,9 @@ export class WordIndex {
     const flags = new Uint8Array(old.length);
     flags.set(this.#flags);
     this.#flags = flags;
+    const first = new Int32Array(old.length);
+    first.set(this.#first);
+    this.#first = first;
   }
 
   #node(): number {
@@ -183,6 +240,55 @@ export class WordIndex {
   }
 }
 
-const HAS_TERMINAL = 1;
 const IS_ENDING = 2;
 const IS_PARTICLE = 4;
+
+/** The columns of terminals, by their number. */
+class Terminals {
+  endings = new Int32Array(FIRST_TERMINALS);
+  next = new Int32Array(FIRST_TERMINALS);
+  /** The first list that has it, plus 1. */
+  list = new Int32Array(FIRST_TERMINALS);
+  prefixes = new Uint8Array(FIRST_TERMINALS);
+  letters = new Uint8Array(FIRST_TERMINALS);
+  flags = new Uint8Array(FIRST_TERMINALS);
+  /** The other lists of the few that are in several. */
+  readonly more = new Map<Terminal, number[]>();
+  #count = 0;
+
+  add(endings: number, prefixes: number, letters: number): Terminal {
+    this.#count += 1;
+    if (this.#count === this.endings.length) this.#grow();
+    this.endings[this.#count] = endings;
+    this.prefixes[this.#count] = prefixes;
+    this.letters[this.#count] = Math.min(letters, LETTERS_KEPT);
+    return this.#count;
+  }
+
+  mark(word: Terminal, flag: number): void {
+    this.flags[word] = (this.flags[word] ?? 0) | flag;
+  }
+
+  #grow(): void {
+    const length = this.endings.length * 2;
+    this.endings = grown(this.endings, new Int32Array(length));
+    this.next = grown(this.next, new Int32Array(length));
+    this.list = grown(this.list, new Int32Array(length));
+    this.prefixes = grown(this.prefixes, new Uint8Array(length));
+    this.letters = grown(this.letters, new Uint8Array(length));
+    this.flags = grown(this.flags, new Uint8Array(length));
+  }
+}
+
+function grown<Column extends Int32Array | Uint8Array>(old: Column, larger: Column): Column {
+  larger.set(old);
+  return larger;
+}
+
+const FIRST_TERMINALS = 1_024;
+/** Only whether a word is shorter than some five is asked. */
+const LETTERS_KEPT = 255;
+
+const IS_EXEMPT = 1;
+const IS_IN_PHRASE = 2;
+const IS_IN_MORE = 4;
