@@ -2,8 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
 import { type AccountId, firstIdAt, type MessageId, messageIdMs } from '../domain/ids.ts';
+import { times } from '../domain/money.ts';
 import type { CompiledPolicy } from '../domain/policy.ts';
 import type { PolicyFacts } from '../domain/policy-rule.ts';
+import { trafficClassOf } from '../domain/traffic-class.ts';
 import { textOf } from '../smpp/message.ts';
 import type { ContentKeys } from '../store/content-keys.ts';
 import { withClient } from '../store/pool.ts';
@@ -14,6 +16,8 @@ import { DEFAULT_ALPHABET } from './message.ts';
 import type { OpenSet } from './part-texts.ts';
 import { PolicyMemory } from './policy-memory.ts';
 import { PolicyStep, type StepVerdict } from './policy-step.ts';
+import { Ticket } from './quotas.ts';
+import { ReplayQuotas } from './replay-quotas.ts';
 import {
   type Counted,
   type Decided,
@@ -106,6 +110,7 @@ class Run {
   readonly #question: ReplayQuestion;
   readonly #tally: ReplayTally;
   readonly #step: PolicyStep;
+  readonly #quotas = new ReplayQuotas();
   /** Accounts with the policy that judges them here. */
   readonly #owners = new Map<AccountId, CatalogAccount | undefined>();
   /** Parts of long messages that were counted before the whole was judged. */
@@ -126,7 +131,10 @@ class Run {
     const observer = {
       policyDecision: (rule: string, action: string) => this.#tally.found(rule, action),
     };
-    this.#step = new PolicyStep({ ...deps, facts, observer, violations: { add: () => {} } }, true);
+    const violations = { add: () => {} };
+    // What rules count over all nodes is counted here by itself.
+    const quotas = { take: () => new Ticket() };
+    this.#step = new PolicyStep({ ...deps, facts, observer, violations, quotas }, true);
   }
 
   async run(): Promise<ReplayAnswer> {
@@ -184,18 +192,31 @@ class Run {
       destinationOf(submit),
       textOf(submit, DEFAULT_ALPHABET),
     ];
-    const verdict = this.#step.judge(owner, stored.bind, submit, to, text, atMs);
-    const counted: Counted = {
+    const { source_addr: sender, tlvs } = submit;
+    const trafficClass = trafficClassOf(this.#deps.catalog(), owner, stored.bind, sender, tlvs);
+    const price = times(stored.unitPrice, stored.segments);
+    const counted = {
+      account: owner.name,
+      destination: to,
+      sender,
+      trafficClass,
+      messages: 1,
+      price,
+    };
+    const ticket = this.#quotas.take(owner.id, owner.policy, counted, atMs);
+    const verdict = this.#step.judge(owner, trafficClass, submit, to, text, atMs, ticket);
+    if (verdict.refused !== undefined) ticket.giveBack();
+    const told: Counted = {
       example: {
         id: stored.id,
         account: owner.name,
         from: decidedThen(stored, heldBy),
-        ...(this.#question.content && { content: { from: submit.source_addr, to, text } }),
+        ...(this.#question.content && { content: { from: sender, to, text } }),
       },
       to: decidedNow(verdict, atMs),
     };
-    this.#tally.add(counted);
-    if (verdict.part !== undefined) this.#together(verdict.part.set, counted);
+    this.#tally.add(told);
+    if (verdict.part !== undefined) this.#together(verdict.part.set, told);
   }
 
   /** What becomes of the whole becomes of the parts before it. */

@@ -1,6 +1,6 @@
 import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
 import { PASS, type PolicyVerdict } from '../domain/policy.ts';
-import type { PolicyFacts, PolicyInput, QuotaMessage } from '../domain/policy-rule.ts';
+import type { PolicyFacts, PolicyInput, Quota, QuotaMessage } from '../domain/policy-rule.ts';
 import { partOf } from '../smpp/message.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import { segmentsOf } from '../smpp/segmentation.ts';
@@ -81,7 +81,7 @@ export class PolicyStep {
     destination: string,
     text: string,
     nowMs: number,
-    ticket: Ticket | undefined,
+    ticket: { readonly over: ReadonlySet<Quota> } | undefined,
   ): StepVerdict {
     const { policy } = account;
     if (policy.isOpen) return PASS;

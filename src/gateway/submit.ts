@@ -352,10 +352,13 @@ export class SubmitPath {
       refused,
       ticket,
     });
-    if (this.#deps.accept.depth() >= ACCEPT_DEPTH_MAX && !this.#held.has(session)) {
-      this.#held.add(session);
-      session.pauseReading(STORE_BEHIND);
-    }
+    this.#holdWhenFull(session);
+  }
+
+  #holdWhenFull(session: Session): void {
+    if (this.#deps.accept.depth() < ACCEPT_DEPTH_MAX || this.#held.has(session)) return;
+    this.#held.add(session);
+    session.pauseReading(STORE_BEHIND);
   }
 
   /** Something is to be had from the store first. */

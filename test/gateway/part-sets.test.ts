@@ -49,7 +49,7 @@ beforeAll(async () => {
         twice: own,
         changed: own,
         pipelined: { ...own, credit: '1000' },
-        crowd: { ...own, credit: '1000' },
+        crowd: { ...own, credit: '1000', bind: { segmentsPerSecond: 100_000 } },
         nodes: own,
         restarted: own,
         cancelled: own,

@@ -19,6 +19,7 @@ import { CatalogSource } from '../../src/gateway/catalog-source.ts';
 import type { GatewayObserver } from '../../src/gateway/observer.ts';
 import { PolicyMemory } from '../../src/gateway/policy-memory.ts';
 import { PolicyStep } from '../../src/gateway/policy-step.ts';
+import { Ticket } from '../../src/gateway/quotas.ts';
 import { RecipientSet } from '../../src/gateway/recipient-set.ts';
 import { applyText, faultText } from '../../src/ops/apply.ts';
 import { formatTable } from '../../src/ops/cli/io.ts';
@@ -117,6 +118,7 @@ function fill(): { facts: PolicyFacts; numbers: string[]; senders: string[] } {
       hasConsent: (account, number) => consents.has(account, 0, hashOf(number)),
       registrationsOf: (_account, sender) => registry.get(sender) ?? [],
       networkOf: () => undefined,
+      isUnusual: () => false,
       remembered: (rule, account, make) => memory.of(rule, account, make),
     },
   };
@@ -191,7 +193,10 @@ function judgeAll(step: PolicyStep, account: CatalogAccount, sent: readonly Sent
     const atMs = Date.UTC(2026, 0, 1 + round);
     const start = process.threadCpuUsage();
     for (const { pdu, number, text } of sent)
-      if (step.judge(account, bindId(1), pdu, number, text, atMs).refused !== undefined)
+      if (
+        step.judge(account, account.trafficClass, pdu, number, text, atMs, undefined).refused !==
+        undefined
+      )
         refused += 1;
     const { user, system } = process.threadCpuUsage(start);
     return (user + system) / sent.length;
@@ -224,6 +229,7 @@ async function judging(): Promise<Judged> {
       observer: { policyDecision: () => {} },
       facts: filled.facts,
       violations: { add: () => {} },
+      quotas: { take: () => new Ticket() },
     },
     true,
   );
