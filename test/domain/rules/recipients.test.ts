@@ -102,21 +102,6 @@ describe('duplicates', () => {
   });
 });
 
-describe('caps', () => {
-  it.each([
-    { per: 'recipient', other: { destination: '966512345679' } },
-    { per: 'prefix', other: { destination: '966522345678' } },
-    { per: 'account', other: { accountId: accountId(8) } },
-    { per: 'sender', other: { sender: 'OTHER' } },
-  ])('counts each $per by itself, and anew when the time is over', ({ per, other }) => {
-    const judge = ruleOf({ caps: { per, messages: 3, withinSeconds: 60 } });
-    for (let i = 0; i < 3; i++) expect(refusedBy(judge({ atMs: i }))).toBeUndefined();
-    expect(refusedBy(judge({ atMs: 59_999 }))).toBe('capReached');
-    expect(refusedBy(judge({ atMs: 59_999, ...other }))).toBeUndefined();
-    expect(refusedBy(judge({ atMs: 60_000 }))).toBeUndefined();
-  });
-});
-
 describe('closedPrefixes', () => {
   it('lets an account only where it was allowed to', () => {
     const judge = ruleOf({ closedPrefixes: { open: ['966'], allowed: { known: ['92', '88'] } } });
