@@ -9,7 +9,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause, setImmediate } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { CatalogAccount } from '../../src/domain/catalog.ts';
-import { accountId, bindId } from '../../src/domain/ids.ts';
+import { accountId } from '../../src/domain/ids.ts';
 import { compilePolicy } from '../../src/domain/policy.ts';
 import type { PolicyFacts, SenderRegistration } from '../../src/domain/policy-rule.ts';
 import { policySchema } from '../../src/domain/policy-schema.ts';
