@@ -105,8 +105,10 @@ describe('a terminated account', () => {
     expect(money?.kinds).toEqual(['charge', 'forfeit', 'refund', 'top_up']);
     // Nobody can read a message of it any more, on no node; its books stand.
     const ids = [sent, second].map((id) => BigInt(id)) as never[];
-    expect(await gateway.node.gateway.destinationsOf(ids)).toEqual(new Map());
-    expect(await other.node.gateway.destinationsOf(ids)).toEqual(new Map());
+    for (const { node } of [gateway, other])
+      await eventually(async () =>
+        expect(await node.gateway.destinationsOf(ids)).toEqual(new Map()),
+      );
     const audit = await gateway.sql<{ action: string; actor: string }>(
       `select action, actor from audit where subject = 'ending' and action in ('account.terminated', 'account.contentErased') order by id`,
     );
