@@ -54,21 +54,29 @@ describe('P1.1 obscene and banned words', () => {
     expect(await customer.balance()).toMatchObject({ credits: '99.9' });
   });
 
-  it('P1.1 are found when they are cut across two parts of a long message', async () => {
-    const parts = ['Come and win tonight at our ca', 'sino in the harbour'].map(
+  it('P1.1 are found when they are cut across two parts: neither is sent, and neither costs', async () => {
+    const to = '966500000077';
+    const [first = {}, second = {}] = ['Come and win tonight at our ca', 'sino in the harbour'].map(
       (message, i): Given => ({
+        destination_addr: to,
         esm_class: 0x40,
         short_message: { udh: Buffer.from([5, 0, 3, 77, 2, i + 1]), message },
       }),
     );
-    const [first = {}, second = {}] = parts;
-    for (const [customer, status] of [
-      [await strictService(), 0x405],
-      [await sellerService(), 0],
-    ] as const) {
-      await customer.send({ ...first, receipt: null });
-      expect(await customer.send({ ...second, receipt: null })).toMatchObject({ status });
-    }
+    const customer = await strictService();
+    const esme = await customer.esme();
+    const id = await esme.accepted(first);
+    expect(await customer.entries()).toEqual(['top_up +100', 'charge -0.05']);
+    expect((await esme.submit(second)).command_status).toBe(0x405);
+    expect(await esme.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
+    expect(await customer.entries()).toEqual(['top_up +100', 'charge -0.05', 'refund +0.05']);
+    expect(await customer.balance()).toMatchObject({ credits: '100' });
+    expect(strict.carrier().to(to)).toEqual([]);
+
+    const other = await sellerService();
+    expect(await other.send(first)).toEqual(SOLD);
+    expect(await other.send(second)).toEqual({ ...SOLD, balance: '999.86' });
+    expect(seller.carrier().to(to)).toHaveLength(2);
   });
 });
 

@@ -1,3 +1,5 @@
+import type { PduInput } from 'smpp';
+import smpp from 'smpp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Esme } from '../../gateway/esme.ts';
 import { eventually } from '../../support/gateway.ts';
@@ -16,16 +18,29 @@ const SOLD: Ending = {
   balance: '999.92',
 };
 const STRICT: Ending = { ...SOLD, entries: ['charge -0.15'], balance: '99.85' };
+/** The vendor's TLV that the file's `classBy` reads, which npm smpp has to be told of. */
+const vendor = smpp as unknown as {
+  addTLV(tag: string, options: { id: number; type: unknown }): void;
+  types: { tlv: { buffer: unknown } };
+};
+vendor.addTLV('traffic_kind', { id: 0x1500, type: vendor.types.tlv.buffer });
+const kind = (text: string) => ({ traffic_kind: Buffer.from(text) }) as PduInput;
 const refused = (status: number, balance = '1000'): Ending => ({ status, entries: [], balance });
 
 let seller: Provider;
 let strict: Provider;
 beforeAll(async () => {
   [seller, strict] = await Promise.all([
-    Provider.start('credit-seller', undefined, { bulk: 4, service: 4, codes: 3, unagreed: 1 }),
-    Provider.start('content-strict', undefined, { shop: 3, service: 4, codes: 2 }),
+    Provider.start('credit-seller', undefined, {
+      bulk: 4,
+      service: 4,
+      codes: 3,
+      brand: 5,
+      unagreed: 1,
+    }),
+    Provider.start('content-strict', undefined, { shop: 3, service: 8, codes: 2 }),
   ]);
-  await strict.registerSenders('*', ['Shop', 'Shop-AD']);
+  await strict.registerSenders('*', ['Shop', 'Shop-AD', 'BrandNews', 'BrandLive']);
 });
 afterAll(async () => {
   await seller?.close();
@@ -227,6 +242,37 @@ describe('P3.4 the traffic that is agreed', () => {
       [await seller.customer('bulk'), refused(0x407)],
       [await seller.customer('service', { credit: '1000' }), SOLD],
     );
+  });
+
+  const NEWS = { ...TO, source_addr: 'BrandNews' };
+  const LIVE = { ...TO, source_addr: 'BrandLive' };
+
+  it.each([
+    ['its account alone', TO, 0x407],
+    ['a sender of clean bulk', NEWS, 0x407],
+    ['a TLV of clean bulk, whatever its sender', { ...LIVE, ...kind('bulk') }, 0x407],
+    ['a TLV of a class that is not agreed', { ...LIVE, ...kind('promo') }, 0x40c],
+  ])(
+    'P3.4 refuses what its class may not: by %s; elsewhere none of it is read',
+    async (_what, given, status) => {
+      await twin(
+        given,
+        [await seller.customer('brand'), refused(status)],
+        [await strict.customer('service'), STRICT],
+      );
+    },
+  );
+
+  it('P3.4 takes the same from the same account with another sender, or another TLV', async () => {
+    const brand = await seller.customer('brand');
+    expect(await brand.send(LIVE)).toEqual(SOLD);
+    expect(await brand.send({ ...NEWS, ...kind('stream') })).toEqual({
+      ...SOLD,
+      balance: '999.84',
+    });
+    expect(await brand.send(NEWS)).toEqual(refused(0x407, '999.84'));
+    // A TLV of no known value says nothing: its sender does.
+    expect(await brand.send({ ...LIVE, ...kind('other') })).toEqual({ ...SOLD, balance: '999.76' });
   });
 });
 
