@@ -20,8 +20,8 @@ let strict: Provider;
 let delivered: Provider;
 beforeAll(async () => {
   [seller, strict, delivered] = await Promise.all([
-    Provider.start('credit-seller', undefined, { service: 16 }),
-    Provider.start('content-strict', undefined, { service: 6 }),
+    Provider.start('credit-seller', undefined, { service: 18 }),
+    Provider.start('content-strict', undefined, { service: 8 }),
     Provider.start('personal-data', undefined, { club: 4 }),
   ]);
   await strict.registerSenders('*', ['Shop']);
@@ -114,16 +114,89 @@ describe('P3.7 accounts that are ended at once', () => {
       );
       return { entries: await customer.entries(), credits: (await customer.balance()).credits };
     };
-    expect(await ended(await service())).toEqual({
+    // Consents reach the node a moment after they are given.
+    const [customer, other] = [await service(), await club()];
+    expect(await ended(customer)).toEqual({
       entries: ['top_up +1000', 'charge -0.07', 'forfeit -999.93'],
       credits: '0',
     });
-    expect(await ended(await club())).toEqual({
+    expect(await ended(other)).toEqual({
       entries: ['top_up +100', 'reserve +5r', 'release -5r'],
       credits: '100',
     });
   });
+
+  it('P3.7 have their content destroyed, a minute later; what another account said is still there', async () => {
+    const [ended, other] = [await service(), await strict.customer('service')];
+    const short_message = 'Parcel 4711 is at the gate';
+    for (const of of [ended, other]) {
+      expect(await of.send({ ...TO, short_message })).toMatchObject({ receipt: 'DELIVRD' });
+      expect(await textsOf(of)).toEqual([short_message]);
+    }
+    await seller.cli('account', 'terminate', ended.name, '--reason', 'not used');
+    await strict.cli('account', 'suspend', other.name, '--reason', 'not used');
+    for (const { provider, name } of [ended, other])
+      await provider.sql(
+        `update account set status_at = status_at - interval '1 minute' where name = $1`,
+        [name],
+      );
+    await eventually(async () => expect(await textsOf(ended)).toEqual([]), 20_000);
+    expect(await textsOf(other)).toEqual([short_message]);
+    // The books stand.
+    expect(await ended.entries()).toEqual(['top_up +1000', 'charge -0.07', 'forfeit -999.93']);
+    expect(await auditOf(ended)).toContainEqual(['terms', 'account.contentErased']);
+    await seller.reconciled();
+  }, 45_000);
+
+  it('P3.7 are told when nobody uses them, and ended so long after; elsewhere they stay', async () => {
+    const [unused, other] = [await service(), await strict.customer('service')];
+    const both = async (text: string) => {
+      for (const { provider, name } of [unused, other]) await provider.sql(text, [name]);
+      await Promise.all([seller.restart(), strict.restart()]);
+    };
+    await both(`update account set created_at = now() - interval '181 days' where name = $1`);
+    const labels = { account: unused.name, event: 'account.dormant' };
+    const told = () => seller.daemon.metric('smppgate_account_notices_total', labels);
+    await eventually(async () => expect(await told()).toBe(1), 20_000);
+    expect(await auditOf(unused)).toContainEqual(['terms', 'account.dormant']);
+    expect(await statusOf(unused)).toBe('active');
+    await both(
+      `update dormancy set noticed_at = noticed_at - interval '30 days'
+       where account = (select id from account where name = $1)`,
+    );
+    await eventually(async () => expect(await statusOf(unused)).toBe('terminated'), 20_000);
+    expect(await unused.entries()).toEqual(['top_up +1000', 'forfeit -1000']);
+    // Its node hears of it a moment later.
+    await eventually(() => expect(seller.bind(unused.systemId)).rejects.toThrow('13'));
+    expect(await statusOf(other)).toBe('active');
+    expect(await auditOf(other)).not.toContainEqual(['terms', 'account.dormant']);
+    expect(await other.send(TO)).toMatchObject({ status: 0, receipt: 'DELIVRD' });
+  }, 60_000);
 });
+
+/** What the messages of an account about parcels say, as a role that may see content is shown them: by a replay. */
+async function textsOf({ provider, name }: Customer): Promise<string[]> {
+  const rules = [{ name: 'parcels', bannedWords: { words: ['parcel'] } }];
+  const { examples } = await provider.http<{ examples: { content?: { text: string } }[] }>(
+    'POST',
+    '/v1/policies/replay',
+    {
+      ...{ since: new Date(Date.now() - 3_600_000), account: name },
+      ...{ resources: JSON.stringify({ policies: { tried: { rules } } }), policy: 'tried' },
+      ...{ content: true, reason: 'a complaint' },
+    },
+  );
+  return examples.flatMap(({ content }) => content?.text ?? []);
+}
+
+/** Who did what to an account. */
+async function auditOf({ provider, name }: Customer): Promise<[actor: string, action: string][]> {
+  const { entries } = await provider.http<{ entries: { actor: string; action: string }[] }>(
+    'GET',
+    `/v1/audit?subject=${name}`,
+  );
+  return entries.map(({ actor, action }) => [actor, action]);
+}
 
 describe('P3.8 debits follow the transmission log', () => {
   it('P3.8 has an entry for each message of the log, and a message for each entry', async () => {

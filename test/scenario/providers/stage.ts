@@ -134,6 +134,13 @@ export class Provider {
     return daemon;
   }
 
+  /** Stops the daemon and starts it anew: a new leader, which does at once what is otherwise due once a minute. */
+  async restart(): Promise<void> {
+    await this.daemon.stop();
+    await this.#serve();
+    await this.#carriersBound();
+  }
+
   /** The HTTP API with the administrator's token; parsed. @throws with status and answer when it is an error */
   async http<T = Record<string, unknown>>(method: string, path: string, body?: object): Promise<T> {
     const answer = await fetch(`${this.daemon.httpUrl}${path}`, {
@@ -237,12 +244,20 @@ export class Provider {
       delete bind.allowFrom;
       bind.password = PASSWORD;
     }
+    await this.#serve();
+    await this.change(() => {});
+    await this.#carriersBound();
+  }
+
+  async #serve(): Promise<void> {
     this.#daemon = await TestDaemon.start({
       folder: this.#folder.path,
       databaseUrl: this.#database.url,
     });
-    await this.change(() => {});
-    await eventually(() => {
+  }
+
+  #carriersBound(): Promise<void> {
+    return eventually(() => {
       for (const carrier of this.carriers.values())
         expect(carrier.sessions.size).toBeGreaterThan(0);
     });
