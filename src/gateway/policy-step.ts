@@ -87,10 +87,16 @@ export class PolicyStep {
     if (policy.isOpen) return PASS;
     const place = partOf(pdu);
     const segments = place?.total ?? segmentsOf(pdu, DEFAULT_ALPHABET);
-    const input = {
-      ...this.#input(account, trafficClass, pdu, destination, text, segments, nowMs),
-      over: ticket?.over,
-    };
+    const input = this.#input(
+      account,
+      trafficClass,
+      pdu,
+      destination,
+      text,
+      segments,
+      nowMs,
+      ticket?.over,
+    );
     if (place === undefined || place.total < 2)
       return this.#booked(account, policy.judge(input, this.#deps.facts));
     const mayWait = this.#partsWait && pdu.replace_if_present_flag === 0;
@@ -156,6 +162,7 @@ export class PolicyStep {
     text: string,
     segments: number,
     atMs: number,
+    over?: ReadonlySet<Quota>,
   ): PolicyInput {
     return {
       text,
@@ -168,7 +175,7 @@ export class PolicyStep {
       allows,
       segments,
       isWhole: true,
-      over: undefined,
+      over,
       tlvs,
       atMs,
     };

@@ -61,7 +61,7 @@ describe('TrafficGroups', () => {
       `insert into traffic_group (account, class, sender, prefix, network)
          select a.id, 'transactional', 'Made' || n, '44', '' from account a, generate_series(1, 10000) n where a.name = 'bob'`,
     );
-    const [first] = await stand.send('bob', { destination_addr: '447700900001', source_addr: 'X' });
+    await stand.send('bob', { destination_addr: '447700900001', source_addr: 'X' });
     await eventually(async () => {
       const [id = ''] = await stand.send('bob', {
         ...{ destination_addr: '447700900001', source_addr: `X${Math.random()}`.slice(0, 11) },
@@ -72,6 +72,5 @@ describe('TrafficGroups', () => {
       );
       expect(found).toEqual([{ sender: '*' }]);
     });
-    expect(first).toBeDefined();
   });
 });
