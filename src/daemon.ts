@@ -303,10 +303,7 @@ class Daemon {
       log: this.#log,
       secrets: this.#keys.secrets,
       hashDestination: (msisdn) => this.#keys.sealing.numberHashes(msisdn),
-      numbers: {
-        seal: (msisdn) => this.#keys.sealing.sealRecord(Buffer.from(msisdn, 'latin1')),
-        open: (sealed) => this.#keys.sealing.openRecord(sealed).toString('latin1'),
-      },
+      sealing: this.#keys.sealing,
       now: Date.now,
       tls:
         http.tls === undefined

@@ -1,9 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import type { StoredResources } from '../domain/resources.ts';
 import { type CompiledWords, compileWords, NO_WORDS } from '../domain/words/compile-words.ts';
-
-/** Compiling pauses after so much work: a message waits no longer for it, and the garbage of it is little. */
-const TURN_MS = 4;
+import { everyTurn } from './every-turn.ts';
 
 /**
  * The word lists, compiled once for each change of them: a reload for another reason takes what is there. Compiling
@@ -22,15 +19,4 @@ export class WordsInForce {
     this.#versions = versions;
     return this.#compiled;
   }
-}
-
-/** Pauses when a turn's time is over. */
-export function everyTurn(): () => Promise<void> | undefined {
-  let began = performance.now();
-  return () => {
-    if (performance.now() - began < TURN_MS) return undefined;
-    return setImmediate().then(() => {
-      began = performance.now();
-    });
-  };
 }

@@ -5,7 +5,7 @@ import type { PolicySpec } from '../domain/policy-schema.ts';
 import { parseResources } from '../domain/resource-file.ts';
 import type { WordListSpec } from '../domain/word-list-schema.ts';
 import { compileWords } from '../domain/words/compile-words.ts';
-import { everyTurn } from '../gateway/words-in-force.ts';
+import { everyTurn } from '../gateway/every-turn.ts';
 import { loadResources } from '../store/resource-rows.ts';
 import type { ApplyFault } from './apply.ts';
 import { carrierProfiles } from './carrier-profiles.ts';

@@ -25,15 +25,13 @@ export async function setOptOuts(
   out: boolean,
 ): Promise<number> {
   const { rows } = await client.query<{ changed: number }>(
-    `select set_scoped_opt_outs(array_fill($1::int, array[$6::int]), array_fill($2::int, array[$6]), $3, $4,
-       array_fill($5::boolean, array[$6]), 'operator') as changed`,
+    'select set_opt_outs_of($1, $2, $3, $4, $5) as changed',
     [
       what.account,
       what.scope,
       byteaArray(numbers.map(({ hash }) => hash)),
       byteaArray(numbers.map(({ sealed }) => sealed)),
       out,
-      numbers.length,
     ],
   );
   return rows[0]?.changed ?? 0;

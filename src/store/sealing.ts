@@ -26,6 +26,7 @@ interface Master {
   readonly name: string;
   readonly wrap: KeyObject;
   readonly secret: KeyObject;
+  readonly listed: KeyObject;
   readonly number: NumberHash;
 }
 
@@ -78,6 +79,33 @@ export class Sealing {
     return open(this.#named(name).secret, sealed.subarray(NAME_OCTETS));
   }
 
+  /**
+   * Seals numbers of a list, 20 octets each: the key's name and one block of AES-256 over the digits and eight zero
+   * octets, which are looked for when it is opened (encode, then encipher: Bellare and Rogaway, ASIACRYPT 2000). The same
+   * number gives the same block; its keyed hash stands beside it and tells as much. Millions at once cost a tenth of
+   * records with an IV each.
+   * @param msisdns digits, 15 at the most (E.164)
+   */
+  sealNumbers(msisdns: readonly string[]): Buffer[] {
+    const cipher = createCipheriv('aes-256-ecb', this.#current.listed, null).setAutoPadding(false);
+    const blocks = cipher.update(blocksOf(msisdns));
+    const name = Buffer.from(this.#current.name, 'hex');
+    return msisdns.map((_, i) => {
+      const sealed = Buffer.allocUnsafe(SEALED_NUMBER_OCTETS);
+      name.copy(sealed);
+      blocks.copy(sealed, NAME_OCTETS, i * BLOCK_OF_NUMBER, (i + 1) * BLOCK_OF_NUMBER);
+      return sealed;
+    });
+  }
+
+  /** A number that was sealed by itself or with others. @throws SealError */
+  openNumber(sealed: Buffer): string {
+    if (sealed.length !== SEALED_NUMBER_OCTETS) return this.openRecord(sealed).toString('latin1');
+    const { listed } = this.#named(sealed.toString('hex', 0, NAME_OCTETS));
+    const decipher = createDecipheriv('aes-256-ecb', listed, null).setAutoPadding(false);
+    return numberOf(decipher.update(sealed.subarray(NAME_OCTETS)));
+  }
+
   /** Wraps a data key. `context` says what it is for: it opens for nothing else. */
   wrap(key: Buffer, context: string): { master: string; wrapped: Buffer } {
     const wrapped = this.#seal(this.#current.wrap, key, Buffer.from(context, 'utf8'));
@@ -128,6 +156,33 @@ export function parseMasterKey(text: string): Buffer | { readonly error: string 
 }
 
 const NAME_OCTETS = 4;
+/** A block of AES: the digits as half octets with 0xF after the last one, then zeros. */
+const BLOCK_OF_NUMBER = 16;
+/** No record is as short. */
+export const SEALED_NUMBER_OCTETS = NAME_OCTETS + BLOCK_OF_NUMBER;
+const DIGITS_OCTETS = 8;
+const NO_DIGIT = 0xf;
+
+function blocksOf(msisdns: readonly string[]): Buffer {
+  const blocks = Buffer.alloc(msisdns.length * BLOCK_OF_NUMBER);
+  for (const [i, msisdn] of msisdns.entries()) {
+    if (!/^\d{1,15}$/.test(msisdn)) throw new RangeError('is no number of 1 to 15 digits');
+    for (let octet = 0; octet < DIGITS_OCTETS; octet++)
+      blocks[i * BLOCK_OF_NUMBER + octet] =
+        (digitAt(msisdn, 2 * octet) << 4) | digitAt(msisdn, 2 * octet + 1);
+  }
+  return blocks;
+}
+
+function digitAt(msisdn: string, at: number): number {
+  return at < msisdn.length ? msisdn.charCodeAt(at) - 0x30 : NO_DIGIT;
+}
+
+function numberOf(block: Buffer): string {
+  const [, digits] = /^(\d{1,15})f+0{16}$/.exec(block.toString('hex')) ?? [];
+  if (digits === undefined) throw new SealError('does not open');
+  return digits;
+}
 
 function derive(key: Buffer): Master {
   if (key.length !== KEY_OCTETS)
@@ -142,6 +197,7 @@ function derive(key: Buffer): Master {
       .toString('hex', 0, NAME_OCTETS),
     wrap: purpose('wrap'),
     secret: purpose('secret'),
+    listed: purpose('listed'),
     number: new NumberHash(purpose('number').export()),
   };
 }

@@ -29,12 +29,19 @@ import { createDatabase } from '../support/postgres.ts';
 
 export const ADMIN_TOKEN = 'the-admin-token-of-this-test';
 
+/** Under keys that only tests have, newest first. */
+export function testSealing(keys: readonly string[] = ['key of this test']): Sealing {
+  return new Sealing(
+    keys.map((key) => createHash('sha256').update(key).digest()),
+    randomBytes,
+  );
+}
+
 /** A secret keeper with keys that only tests have, newest first. */
 export function testSecrets(keys: readonly string[] = ['key of this test']): SecretKeeper & {
   open(sealed: string): string;
 } {
-  const masters = keys.map((key) => createHash('sha256').update(key).digest());
-  const sealing = new Sealing(masters, randomBytes);
+  const sealing = testSealing(keys);
   const pepper = Buffer.from('pepper of this test');
   return {
     ...createSecretKeeper({ sealing, pepper }),
@@ -273,10 +280,7 @@ export async function startOps(
     log,
     traces,
     hashDestination: testHash,
-    numbers: {
-      seal: (msisdn) => Buffer.from(`sealed ${msisdn}`),
-      open: (sealed) => sealed.toString().slice('sealed '.length),
-    },
+    sealing: testSealing(),
     now: () => bench.now,
     tls: undefined,
     tokens: options.tokens ?? [{ name: 'admin', role: 'admin', token: ADMIN_TOKEN }],

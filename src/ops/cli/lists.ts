@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
-import { CliError, formatTable } from './io.ts';
+import { formatTable } from './io.ts';
+import { sendListFile } from './list-file.ts';
 
-/** Lines sent in one request; the API takes as many. */
-const LINES = 50_000;
 /** Entries asked for at once. */
 const PAGE = 10_000;
 
@@ -98,11 +96,13 @@ function addList(
       .option('--json', 'print JSON')
       .action(async (account: string, file: string, options: JsonOption) => {
         const method = verb === 'add' ? 'PUT' : 'DELETE';
+        const path = `/v1/${name}${queryOf({ account })}`;
         let changed = 0;
-        for (const body of requestsOf(file)) {
-          const path = `/v1/${name}${queryOf({ account })}`;
-          changed += (await apiClient(context).sendText(method, changedSchema, path, body)).changed;
-        }
+        // One after the other: of two lines about the same the last one counts.
+        await sendListFile(file, 1, async (part) => {
+          const answer = await apiClient(context).sendText(method, changedSchema, path, part);
+          changed += answer.changed;
+        });
         print(context, options, { account, changed }, () => `${account}: ${changed} changed\n`);
       });
 }
@@ -116,28 +116,6 @@ async function listAll(context: CliContext, name: string, account: string): Prom
     found.push(...entries);
     if (page.next === undefined) return found;
     after = String(page.next);
-  }
-}
-
-/** The lines of a file in requests; each begins with the names of the columns where the file does. */
-function requestsOf(file: string): { type: string; text: string }[] {
-  const lines = linesOf(file);
-  const [first = ''] = lines;
-  const type = first.startsWith('{') ? 'application/x-ndjson' : 'text/csv';
-  const header = type === 'text/csv' && /\b(number|sender)\b/.test(first) ? [first] : [];
-  const requests: { type: string; text: string }[] = [];
-  for (let at = header.length; at < lines.length; at += LINES)
-    requests.push({ type, text: [...header, ...lines.slice(at, at + LINES)].join('\n') });
-  return requests;
-}
-
-function linesOf(file: string): string[] {
-  try {
-    return readFileSync(file, 'utf8')
-      .split('\n')
-      .filter((line) => line.trim() !== '');
-  } catch (error) {
-    throw new CliError(`${file} cannot be read: ${(error as Error).message}`);
   }
 }
 

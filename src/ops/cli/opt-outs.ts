@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { CliError, EXIT, formatTable } from './io.ts';
+import { sendListFile } from './list-file.ts';
 
-/** Numbers sent in one request; the API takes as many. */
+/** Opt-outs asked for, or set, in one request. */
 const PAGE = 10_000;
+/** Requests of a file under way at once: the order of numbers means nothing. */
+const UNDER_WAY = 3;
 
 /** `opt-outs list|add|remove`. */
 export function addOptOuts(program: Command, context: CliContext): void {
@@ -48,21 +50,23 @@ function addSetting(
     .option('--class <class>', 'only messages of this class; objection to marketing: promotional')
     .option('--json', 'print JSON')
     .action(async (account: string, given: string[], options: JsonOption & ScopeOptions) => {
-      const numbers = [...given, ...(options.file === undefined ? [] : linesOf(options.file))];
-      if (numbers.length === 0) throw new CliError('name numbers, or a --file', EXIT.usage);
+      const { file, sender, class: trafficClass } = options;
+      if (given.length === 0 && file === undefined)
+        throw new CliError('name numbers, or a --file', EXIT.usage);
+      const method = verb === 'add' ? 'PUT' : 'DELETE';
+      const client = apiClient(context);
+      const scope = { account, sender, class: trafficClass };
       let changed = 0;
-      for (let at = 0; at < numbers.length; at += PAGE) {
-        const { sender, class: trafficClass } = options;
-        const body = {
-          account,
-          sender,
-          class: trafficClass,
-          numbers: numbers.slice(at, at + PAGE),
-        };
-        const method = verb === 'add' ? 'PUT' : 'DELETE';
-        const answer = await apiClient(context).send(method, changedSchema, '/v1/opt-outs', body);
-        changed += answer.changed;
+      for (let at = 0; at < given.length; at += PAGE) {
+        const body = { ...scope, numbers: given.slice(at, at + PAGE) };
+        changed += (await client.send(method, changedSchema, '/v1/opt-outs', body)).changed;
       }
+      if (file !== undefined)
+        await sendListFile(file, UNDER_WAY, async (part) => {
+          const path = `/v1/opt-outs${queryOf(scope)}`;
+          const answer = await client.sendText(method, changedSchema, path, part);
+          changed += answer.changed;
+        });
       print(context, options, { account, changed }, () => `${account}: ${changed} changed\n`);
     });
 }
@@ -85,17 +89,6 @@ async function listAll(
     found.push(...page.optOuts);
     after = page.next;
     if (after === undefined) return found;
-  }
-}
-
-function linesOf(file: string): string[] {
-  try {
-    return readFileSync(file, 'utf8')
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '');
-  } catch (error) {
-    throw new CliError(`${file} cannot be read: ${(error as Error).message}`);
   }
 }
 

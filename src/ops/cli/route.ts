@@ -1,13 +1,9 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
-import { CliError, formatFields, formatTable } from './io.ts';
-
-/** Lines sent in one request; the API takes as many. */
-const PAGE = 50_000;
+import { formatFields, formatTable } from './io.ts';
+import { sendListFile } from './list-file.ts';
 
 /** `route explain`, `route requeue`, `route numbers import|get|delete`. */
 export function addRoute(program: Command, context: CliContext): void {
@@ -76,18 +72,12 @@ function addImport(numbers: Command, context: CliContext): void {
     .option('--json', 'print JSON')
     .action(async (file: string, options: JsonOption) => {
       const sum = { numbers: 0, changed: 0 };
-      for await (const { text, type, firstLine } of pagesOf(file)) {
-        const { numbers: taken, changed } = await apiClient(context)
-          .put(changedSchema, '/v1/number-networks', { type, text })
-          .catch((error: unknown) => {
-            const reason = error instanceof Error ? error.message : String(error);
-            throw new CliError(
-              `${reason}\n(lines count from line ${firstLine} of the file; what stands before it was imported)`,
-            );
-          });
-        sum.numbers += taken;
-        sum.changed += changed;
-      }
+      // One after the other: of two lines about a number the last one counts.
+      await sendListFile(file, 1, async (part) => {
+        const answer = await apiClient(context).put(changedSchema, '/v1/number-networks', part);
+        sum.numbers += answer.numbers;
+        sum.changed += answer.changed;
+      });
       print(context, options, sum, (s) => `${s.numbers} numbers, ${s.changed} changed\n`);
     });
 }
@@ -117,36 +107,6 @@ function addDelete(numbers: Command, context: CliContext): void {
       });
       print(context, options, answer, ({ changed }) => `${changed} changed\n`);
     });
-}
-
-/** A file of any size, a page at a time. A line with a brace in front is JSON, and then all of them are. */
-async function* pagesOf(
-  file: string,
-): AsyncGenerator<{ text: string; type: string; firstLine: number }> {
-  let lines: string[] = [];
-  let type = 'text/csv';
-  let line = 0;
-  let firstLine = 1;
-  const input = createReadStream(file, 'utf8');
-  try {
-    for await (const text of createInterface({ input })) {
-      line++;
-      if (line === 1 && text.trimStart().startsWith('{')) type = 'application/x-ndjson';
-      // Only the file's first line can be a heading.
-      if (line === 1 && /^"?number\b/i.test(text)) continue;
-      if (text.trim() === '') continue;
-      if (lines.length === 0) firstLine = line;
-      if (lines.push(text) < PAGE) continue;
-      yield { text: lines.join('\n'), type, firstLine };
-      lines = [];
-    }
-  } catch (error) {
-    if (error instanceof CliError) throw error;
-    throw new CliError(`${file} cannot be read: ${(error as Error).message}`);
-  } finally {
-    input.destroy();
-  }
-  if (lines.length > 0) yield { text: lines.join('\n'), type, firstLine };
 }
 
 type Explanation = z.output<typeof explanationSchema>;

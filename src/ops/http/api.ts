@@ -9,6 +9,7 @@ import type {
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { SecretKeeper } from '../../store/resource-sealing.ts';
+import type { Sealing } from '../../store/sealing.ts';
 import type { OpsLog } from '../logs.ts';
 import type { Metrics } from '../metrics.ts';
 import type { OpsRuntime } from '../runtime.ts';
@@ -42,8 +43,8 @@ export interface ApiDeps {
   readonly traces: { readonly hub: TraceHub; readonly recordings: Recordings };
   /** The keyed hash under which a number (E.164 digits) stands in message.destination_hash; after a rotation one under each key. */
   readonly hashDestination: (msisdn: string) => Buffer | readonly Buffer[];
-  /** Seals a number for the store and opens it again. */
-  readonly numbers: { seal(msisdn: string): Buffer; open(sealed: Buffer): string };
+  /** Seals what the lists keep of numbers, and opens it again. */
+  readonly sealing: Pick<Sealing, 'sealNumbers' | 'openNumber' | 'sealRecord' | 'openRecord'>;
   /** Unix milliseconds. */
   readonly now: () => number;
 }

@@ -1,5 +1,6 @@
 import type { AccountId } from '../../domain/ids.ts';
 import { normaliseDestination } from '../../domain/msisdn.ts';
+import { everyTurn } from '../../gateway/every-turn.ts';
 import { findAccountId } from '../../store/accounts.ts';
 import { ALL_ACCOUNTS } from '../../store/opt-outs.ts';
 import type { Api, ApiDeps } from './api.ts';
@@ -15,6 +16,8 @@ export const ENTRIES_MAX = 50_000;
 export const BULK_MAX_OCTETS = 8 * 1024 * 1024;
 /** Errors of a list that are told; the rest would only bury them. */
 const ERRORS_MAX = 100;
+/** Entries after which it is asked whether the turn is over: some 200 us. */
+const ENTRIES_A_LOOK = 64;
 const LINE_TYPES = ['text/csv', 'application/x-ndjson'];
 /** SMPP 3.4 §5.2.5 and §5.2.6. */
 const TON_INTERNATIONAL = 1;
@@ -48,30 +51,42 @@ export function addBulkScope(app: Api, add: (scope: Api) => void): void {
 }
 
 /**
- * The entries of a body. JSON: one, or a list of them under `list`; what stands beside the list holds for each.
+ * The entries of a body, read as they are asked for. JSON: one, or a list of them under `list`; what stands beside the
+ * list holds for each.
  * @param columns of CSV; a first line that has the name of the first of them names them anew
- * @throws Problem 400 for too many or none
+ * @throws Problem 400 for none
  */
-export function entriesOf(body: unknown, list: string, columns: readonly string[]): Given[] {
-  const given = isLines(body) ? lineEntries(body, columns) : jsonEntries(body, list);
-  if (given.length === 0) throw badRequest(`body: has no ${list}`);
-  if (given.length > ENTRIES_MAX)
-    throw badRequest(`body: has more than ${ENTRIES_MAX} ${list}: send them in several requests`);
-  return given;
+export function entriesOf(
+  body: unknown,
+  list: string,
+  columns: readonly string[],
+): Iterable<Given> {
+  const given = isLines(body)
+    ? { [Symbol.iterator]: () => lineEntries(body, columns) }
+    : jsonEntries(body, list);
+  for (const _ of given) return given;
+  throw badRequest(`body: has no ${list}`);
 }
 
-/** Each entry as `read` has it. @throws Problem that names the first hundred wrong ones */
-export function eachChecked<T>(
-  given: readonly Given[],
+/**
+ * Each entry as `read` has it, in turns: messages go on between.
+ * @throws Problem that names the first hundred wrong ones, or says that there are too many
+ */
+export async function eachChecked<T>(
+  given: Iterable<Given>,
   read: (entry: unknown) => T | { readonly wrong: string },
-): T[] {
+): Promise<T[]> {
   const items: ProblemItem[] = [];
   const entries: T[] = [];
+  const turn = everyTurn();
   for (const { at, entry } of given) {
     const checked = read(entry);
     if (isWrong(checked)) items.push({ at, message: checked.wrong });
     else entries.push(checked);
     if (items.length >= ERRORS_MAX) break;
+    if (entries.length > ENTRIES_MAX)
+      throw badRequest(`body: has more than ${ENTRIES_MAX} entries: send them in several requests`);
+    if (entries.length % ENTRIES_A_LOOK === 0) await turn();
   }
   if (items.length > 0)
     throw badRequest(items.map((item) => `${item.at}: ${item.message}`).join('; '), items);
@@ -116,20 +131,30 @@ function jsonEntries(body: unknown, list: string): Given[] {
   }));
 }
 
-function lineEntries({ type, text }: Lines, columns: readonly string[]): Given[] {
+function* lineEntries({ type, text }: Lines, columns: readonly string[]): Generator<Given> {
   const isCsv = type === 'text/csv';
-  const given: Given[] = [];
   let names = columns;
-  for (const [i, line] of text.split('\n').entries()) {
-    const trimmed = line.trim();
-    if (trimmed === '') continue;
-    const fields = isCsv ? csvFields(trimmed) : undefined;
-    const heading = given.length === 0 ? headingOf(fields, columns) : undefined;
+  let isFirst = true;
+  let place = 0;
+  for (const line of linesOf(text)) {
+    place++;
+    if (line === '') continue;
+    const fields = isCsv ? csvFields(line) : undefined;
+    const heading = isFirst ? headingOf(fields, columns) : undefined;
+    isFirst = false;
     if (heading !== undefined) names = heading;
-    else
-      given.push({ at: `line ${i + 1}`, entry: fields ? named(fields, names) : jsonLine(trimmed) });
+    else yield { at: `line ${place}`, entry: fields ? named(fields, names) : jsonLine(line) };
   }
-  return given;
+}
+
+/** Trimmed. */
+function* linesOf(text: string): Generator<string> {
+  for (let from = 0; from <= text.length; ) {
+    const found = text.indexOf('\n', from);
+    const end = found < 0 ? text.length : found;
+    yield text.slice(from, end).trim();
+    from = end + 1;
+  }
 }
 
 /** The columns that a first line names, in whatever case; undefined: it is an entry. */
@@ -145,7 +170,10 @@ function headingOf(
 
 /** RFC 4180 without line breaks in fields; ";" parts them as well. */
 function csvFields(line: string): string[] {
-  if (!line.includes('"')) return line.split(/[,;]/).map((field) => field.trim());
+  if (!line.includes('"')) {
+    const isOne = !line.includes(',') && !line.includes(';');
+    return isOne ? [line] : line.split(/[,;]/).map((field) => field.trim());
+  }
   const fields: string[] = [];
   for (const match of line.matchAll(/(?:^|[,;])\s*(?:"((?:[^"]|"")*)"|([^,;]*))/g))
     fields.push((match[1]?.replaceAll('""', '"') ?? match[2] ?? '').trim());

@@ -2,11 +2,13 @@ import { z } from 'zod';
 import type { AccountId } from '../../domain/ids.ts';
 import type { CONSENT_EVIDENCE } from '../../domain/rules/consent.ts';
 import { instant } from '../../domain/schema-parts.ts';
+import { everyTurn } from '../../gateway/every-turn.ts';
 import { writeAudit } from '../../store/audit.ts';
 import { type Consent, listConsents, setConsents } from '../../store/consents.ts';
 import { inTransaction } from '../../store/pool.ts';
 import { countRecipients, scopeIds } from '../../store/recipient-scopes.ts';
 import { readPolicyOf } from '../../store/resource-rows.ts';
+import { SEALED_NUMBER_OCTETS } from '../../store/sealing.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
 import {
   accountNamed,
@@ -24,6 +26,7 @@ import { recipientPage, recipientQuery } from './recipient-pages.ts';
 
 /** What every node holds in memory at the most: 64 MiB (gateway/recipient-set.ts). */
 const CONSENTS_MAX = 2_000_000;
+const NOTHING = Buffer.alloc(0);
 const COLUMNS = ['number', 'class', 'textVersion', 'source', 'at', 'evidence'];
 
 /** The numbers that allowed messages of an account: list, give, withdraw, one or many at once. */
@@ -75,12 +78,13 @@ function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
     handler: async (request) => {
       const entries = entriesOf(request.body, 'consents', COLUMNS);
       const query = request.query as { readonly account?: string };
-      const account = query.account ?? accountIn(entries[0]?.entry);
+      const [first] = entries;
+      const account = query.account ?? accountIn(first?.entry);
       if (account === undefined || account === EVERY_ACCOUNT)
         throw badRequest('account: needs the name of an account');
       const id = await accountNamed(deps, account);
       const needed = given ? await evidenceNeeded(deps, account) : [];
-      const consents = eachChecked(entries, (entry) => consentOf(entry, account, needed));
+      const consents = await eachChecked(entries, (entry) => consentOf(entry, account, needed));
       const changed = await set(deps, actorOf(request), { account, id }, consents, given);
       return { account, changed };
     },
@@ -95,10 +99,16 @@ async function set(
   given: boolean,
 ): Promise<number> {
   const classes = [...new Set(consents.map((consent) => consent.class ?? ''))];
-  const sealed = consents.map((consent) => {
+  const sealed: { readonly hashes: readonly Buffer[]; readonly sealed: Buffer }[] = [];
+  const turn = everyTurn();
+  for (const consent of consents) {
     const hashes = hashesOf(deps, consent.msisdn);
-    return { hashes: given ? hashes.slice(0, 1) : hashes, sealed: seal(deps, consent) };
-  });
+    sealed.push({
+      hashes: given ? hashes.slice(0, 1) : hashes,
+      sealed: given ? seal(deps, consent) : NOTHING,
+    });
+    await turn();
+  }
   const now = new Date(deps.now());
   return inTransaction(deps.pool, async (client) => {
     if (given && (await countRecipients(client, 'consents')) + consents.length > CONSENTS_MAX)
@@ -178,12 +188,16 @@ function consentOf(
     : { ...parsed.data, msisdn };
 }
 
-/** The number and its evidence, in ASCII: what is sealed is Latin-1. */
-function seal(deps: ApiDeps, { msisdn, evidence }: Given): Buffer {
-  const text = JSON.stringify({ number: msisdn, evidence });
-  return deps.numbers.seal(
-    text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
-  );
+/** The number, with its evidence where there is some. */
+function seal({ sealing }: ApiDeps, { msisdn, evidence }: Given): Buffer {
+  const [alone] = evidence === undefined ? sealing.sealNumbers([msisdn]) : [];
+  return alone ?? sealing.sealRecord(Buffer.from(JSON.stringify({ number: msisdn, evidence })));
+}
+
+function unseal({ sealing }: ApiDeps, sealed: Buffer): z.output<typeof sealedSchema> {
+  const isNumber = sealed.length === SEALED_NUMBER_OCTETS;
+  if (isNumber) return { number: sealing.openNumber(sealed) };
+  return sealedSchema.parse(JSON.parse(sealing.openRecord(sealed).toString()));
 }
 
 const consentSchema = z.object({
@@ -199,7 +213,7 @@ const listSchema = z.object({ consents: z.array(consentSchema), next: z.string()
 const sealedSchema = z.object({ number: z.string(), evidence: z.string().optional() });
 
 function bodyOf(deps: ApiDeps, account: string, row: Consent): z.output<typeof consentSchema> {
-  const { number, evidence } = sealedSchema.parse(JSON.parse(deps.numbers.open(row.sealed)));
+  const { number, evidence } = unseal(deps, row.sealed);
   return {
     account,
     number,

@@ -78,7 +78,7 @@ function addSetting(app: Api, deps: ApiDeps, method: 'PUT' | 'DELETE'): void {
     },
     handler: async (request) => {
       const given = entriesOf(request.body, 'numbers', COLUMNS);
-      const entries = eachChecked(given, (entry) => entryOf(entry, isPut));
+      const entries = await eachChecked(given, (entry) => entryOf(entry, isPut));
       const changed = await store(deps, actorOf(request), entries, method);
       return { numbers: entries.length, changed };
     },

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { AccountId } from '../../domain/ids.ts';
+import { everyTurn } from '../../gateway/every-turn.ts';
 import { RECIPIENTS_MAX } from '../../gateway/recipient-set.ts';
 import { writeAudit } from '../../store/audit.ts';
-import { listOptOuts, type OptOut, setOptOuts } from '../../store/opt-outs.ts';
+import { listOptOuts, type OptOut, type OptOutSetting, setOptOuts } from '../../store/opt-outs.ts';
 import { inTransaction } from '../../store/pool.ts';
 import { countRecipients, type RecipientScope, scopeIds } from '../../store/recipient-scopes.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
@@ -18,6 +19,10 @@ import {
 } from './bulk.ts';
 import { badRequest, conflict } from './problem.ts';
 import { recipientPage, recipientQuery } from './recipient-pages.ts';
+
+/** Numbers sealed at once: a millisecond. */
+const SLICE = 500;
+const NOTHING = Buffer.alloc(0);
 
 /** The numbers that want no messages of an account: list, add, remove, one or many at once. */
 export function addOptOutRoutes(app: Api, deps: ApiDeps): void {
@@ -74,7 +79,7 @@ function addSetting(app: Api, deps: ApiDeps, out: boolean): void {
         sender,
         class: trafficClass,
       } = scopeOf({ ...query, ...asObject(first?.entry) });
-      const numbers = eachChecked(entries, (entry) =>
+      const numbers = await eachChecked(entries, (entry) =>
         numberOf(entry, account, sender, trafficClass),
       );
       const id = await accountNamed(deps, account);
@@ -93,19 +98,12 @@ async function set(
   out: boolean,
 ): Promise<number> {
   // Before the lock is taken: hashing and sealing of one request go on while another one is written.
-  const sealed = numbers.map((number) => {
-    const hashes = hashesOf(deps, number);
-    // In again it must be found under each key that it may stand under.
-    return { hashes: out ? hashes.slice(0, 1) : hashes, sealed: deps.numbers.seal(number) };
-  });
+  const settings = await settingsOf(deps, numbers, out);
   return inTransaction(deps.pool, async (client) => {
     if (out && (await countRecipients(client, 'optOuts')) + numbers.length > RECIPIENTS_MAX)
       throw conflict('too-many-opt-outs', `there may be ${RECIPIENTS_MAX} opt-outs at the most`);
     const [scope] = (await scopeIds(client, [what.scope])) ?? [];
     if (scope === undefined) throw conflict('too-many-scopes', 'too many senders and classes');
-    const settings = sealed.flatMap((one) =>
-      one.hashes.map((hash) => ({ hash, sealed: one.sealed })),
-    );
     const changed = await setOptOuts(client, { account: what.id, scope }, settings, out);
     const { sender, trafficClass } = what.scope;
     if (changed > 0)
@@ -121,6 +119,28 @@ async function set(
       });
     return changed;
   });
+}
+
+/** In turns: messages go on between. */
+async function settingsOf(
+  deps: ApiDeps,
+  numbers: readonly string[],
+  out: boolean,
+): Promise<OptOutSetting[]> {
+  const settings: OptOutSetting[] = [];
+  const turn = everyTurn();
+  for (let at = 0; at < numbers.length; at += SLICE) {
+    const slice = numbers.slice(at, at + SLICE);
+    const sealed = out ? deps.sealing.sealNumbers(slice) : [];
+    for (const [i, number] of slice.entries()) {
+      const hashes = hashesOf(deps, number);
+      // In again it must be found under each key that it may stand under.
+      for (const hash of out ? hashes.slice(0, 1) : hashes)
+        settings.push({ hash, sealed: sealed[i] ?? NOTHING });
+    }
+    await turn();
+  }
+  return settings;
 }
 
 const scopeSchema = z.object({
@@ -181,7 +201,7 @@ function bodyOf(deps: ApiDeps, account: string, row: OptOut): z.output<typeof op
   const { source, at, sender, trafficClass } = row;
   return {
     account,
-    number: deps.numbers.open(row.number),
+    number: deps.sealing.openNumber(row.number),
     ...(sender && { sender }),
     ...(trafficClass && { class: trafficClass }),
     source,

@@ -85,7 +85,7 @@ function addSetting(app: Api, deps: ApiDeps, isPut: boolean): void {
     handler: async (request) => {
       const entries = entriesOf(request.body, 'senders', COLUMNS);
       const query = request.query as { readonly account?: string };
-      const given = eachChecked(entries, (entry) => senderOf(entry, query.account, isPut));
+      const given = await eachChecked(entries, (entry) => senderOf(entry, query.account, isPut));
       const ids = new Map<string, SenderSetting['account']>();
       for (const { account } of given)
         if (!ids.has(account)) ids.set(account, await accountNamed(deps, account));

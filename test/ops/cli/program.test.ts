@@ -440,6 +440,23 @@ describe('opt-outs', () => {
     const left = JSON.parse((await run('opt-outs list acme --json')).out);
     expect(left.optOuts).toHaveLength(2);
     expect((await run('opt-outs add acme')).code).toBe(2);
+  });
+
+  it('takes a file of any size, and names the line that is wrong', async () => {
+    const file = join(folder, 'many-numbers');
+    const numbers = Array.from({ length: 45_000 }, (_, i) => String(966_510_000_000 + i));
+    writeFileSync(file, `number\n${numbers.join('\n')}\n`);
+    expect((await run(`opt-outs add acme --file ${file}`)).out).toBe('acme: 45000 changed\n');
+    numbers[43_210] = 'letters';
+    writeFileSync(file, `number\n${numbers.join('\n')}`);
+    const refused = await run(`opt-outs remove acme --file ${file}`);
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('line 43212: has no international number');
+    expect(refused.err).toContain('lines before line 40001 may be taken');
+    numbers[43_210] = '966510043210';
+    writeFileSync(file, numbers.join('\r\n'));
+    expect((await run(`opt-outs remove acme --file ${file}`)).code).toBe(0);
+    expect((await run('opt-outs list acme --number 966510044999')).out).not.toContain('operator');
     expect((await run('opt-outs add nobody 966500000001')).code).toBe(1);
   });
 });

@@ -1,0 +1,130 @@
+import { createReadStream } from 'node:fs';
+import { CliError } from './io.ts';
+
+/** Lines of one request: a quarter of a second of the database, which others wait for. */
+const LINES = 20_000;
+/** Characters after which a request ends with its line: the API takes 8 MiB. */
+const CHARACTERS = 2 * 1024 * 1024;
+
+/** Lines of a file as a request takes them. */
+export interface ListPart {
+  readonly type: 'text/csv' | 'application/x-ndjson';
+  /** Begins with the names of the columns where the file does. */
+  readonly text: string;
+}
+
+/**
+ * Sends a file of any size in parts, `underWay` of them at once: while the database writes one, the daemon reads the next.
+ * More than one only where the order of lines means nothing. CSV, or JSON lines when the first one begins with a brace.
+ * @throws CliError with the lines of the file that are wrong, or that it cannot be read
+ */
+export async function sendListFile(
+  file: string,
+  underWay: number,
+  send: (part: ListPart) => Promise<void>,
+): Promise<void> {
+  const sending = new Set<Promise<void>>();
+  try {
+    for await (const part of partsOf(file)) {
+      const sent = send(part)
+        .catch((error: unknown) => {
+          throw error instanceof CliError ? located(error, part) : error;
+        })
+        .finally(() => sending.delete(sent));
+      sending.add(sent);
+      if (sending.size >= underWay) await Promise.race(sending);
+    }
+    await Promise.all(sending);
+  } finally {
+    // The first fault is told; the others' would be unhandled.
+    await Promise.allSettled(sending);
+  }
+}
+
+interface FilePart extends ListPart {
+  /** Of the file, before its first one. */
+  readonly linesBefore: number;
+  /** That are not the file's: the names of the columns again. */
+  readonly addedLines: number;
+}
+
+async function* partsOf(file: string): AsyncGenerator<FilePart> {
+  const cut = new LineCutter();
+  const input = createReadStream(file, 'utf8');
+  let heading: Heading | undefined;
+  let linesBefore = 0;
+  const partOf = ({ text, lines }: Cut): FilePart => {
+    heading ??= headingOf(text);
+    const isFirst = linesBefore === 0;
+    const part = {
+      type: heading.type,
+      text: isFirst ? text : heading.columns + text,
+      linesBefore,
+      addedLines: isFirst || heading.columns === '' ? 0 : 1,
+    };
+    linesBefore += lines;
+    return part;
+  };
+  try {
+    for await (const chunk of input) for (const part of cut.add(chunk)) yield partOf(part);
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw new CliError(`${file} cannot be read: ${(error as Error).message}`);
+  } finally {
+    input.destroy();
+  }
+  const last = cut.end();
+  if (last.text.trim() !== '') yield partOf(last);
+}
+
+interface Cut {
+  readonly text: string;
+  readonly lines: number;
+}
+
+/** Cuts a text that comes in chunks after every so many lines. */
+class LineCutter {
+  #text = '';
+  #lines = 0;
+
+  *add(chunk: string): Generator<Cut> {
+    let from = 0;
+    for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', end + 1)) {
+      this.#lines++;
+      if (this.#lines < LINES && this.#text.length + end - from < CHARACTERS) continue;
+      yield { text: this.#text + chunk.slice(from, end + 1), lines: this.#lines };
+      this.#text = '';
+      this.#lines = 0;
+      from = end + 1;
+    }
+    this.#text += chunk.slice(from);
+  }
+
+  end(): Cut {
+    return { text: this.#text, lines: this.#lines + 1 };
+  }
+}
+
+interface Heading {
+  readonly type: ListPart['type'];
+  /** The line that names them, or ''. */
+  readonly columns: string;
+}
+
+function headingOf(text: string): Heading {
+  const end = text.indexOf('\n');
+  const first = end < 0 ? text : text.slice(0, end + 1);
+  if (first.trimStart().startsWith('{')) return { type: 'application/x-ndjson', columns: '' };
+  return { type: 'text/csv', columns: /\b(number|sender)\b/i.test(first) ? first : '' };
+}
+
+/** The API counts lines from the part's first one. */
+function located({ message }: CliError, { linesBefore, addedLines }: FilePart): CliError {
+  const text = message.replace(
+    /^line (\d+)/gm,
+    (_, line) => `line ${Number(line) - addedLines + linesBefore}`,
+  );
+  return new CliError(
+    linesBefore === 0 ? text : `${text}\n(lines before line ${linesBefore + 1} may be taken)`,
+  );
+}
