@@ -48,7 +48,7 @@ const listSchema = z
 
 /** Either form, with how far a price may change at once. */
 const limitedSchema = z.strictObject({
-  changeMax: z.coerce.number().min(1.01).max(1_000_000),
+  changeMax: z.coerce.number('needs a number over 1').min(1.01).max(1_000_000),
   prices: z
     .unknown()
     .transform((value, context) => parsedBy(pricesSchemaOf(value), value, context)),

@@ -1,16 +1,11 @@
-import { randomInt } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { DiffError } from '../domain/resource-diff.ts';
-import { exportResources, type ParsedResources, parseResources } from '../domain/resource-file.ts';
-import { suggestSecret } from '../domain/resource-secrets.ts';
+import { exportResources } from '../domain/resource-file.ts';
 import { resourceSetOf } from '../domain/resources.ts';
-import type { FileError } from '../domain/yaml-document.ts';
 import { loadResources } from '../store/resource-rows.ts';
 import type { SecretKeeper } from '../store/resource-sealing.ts';
 import { type Applied, applyResources } from '../store/resources.ts';
-import { carrierProfiles } from './carrier-profiles.ts';
-import { wordFiles } from './word-files.ts';
+import { readResourcesFile } from './resources-reader.ts';
 
 /** A fault of a resource file: the line where it is known, the key, and what is wrong. */
 export interface ApplyFault {
@@ -40,19 +35,11 @@ export async function applyText(
   secrets: SecretKeeper,
   request: ApplyText,
 ): Promise<Applied | { readonly faults: readonly ApplyFault[] }> {
-  const parsed = parseResources(request.text, {
-    suggest: randomSecret,
-    profiles: carrierProfiles(),
-    wordFiles: wordFiles(),
-  });
-  if ('errors' in parsed) return { faults: parsed.errors };
-  // Reading a file of 100,000 words takes milliseconds, and comparing it as many: traffic goes on between.
-  await setImmediate();
-  const { text: _, ...rest } = request;
-  const result = await applyResources(pool, secrets, { ...rest, next: () => ({ ok: parsed.ok }) });
-  return 'errors' in result
-    ? { faults: result.errors.map((error) => located(error, parsed)) }
-    : result;
+  const read = await readResourcesFile(request.text);
+  if ('errors' in read) return { faults: read.errors };
+  const { text, ...rest } = request;
+  const result = await applyResources(pool, secrets, { ...rest, next: () => ({ ok: read.ok }) });
+  return 'errors' in result ? { faults: await located(text, result.errors) } : result;
 }
 
 /** The stored resources as a file that `apply` takes back without a difference. */
@@ -68,11 +55,12 @@ export function faultText(fault: ApplyFault): string {
     : `line ${fault.line}: ${place}${fault.message}`;
 }
 
-/** A random password or system_id of 8 characters. */
-export function randomSecret(): string {
-  return suggestSecret((below) => randomInt(below));
-}
-
-function located(error: DiffError, parsed: ParsedResources): FileError {
-  return { line: parsed.lineOf(error.path), key: error.key, message: error.message };
+/** The file is read again for its lines. */
+async function located(text: string, errors: readonly DiffError[]): Promise<ApplyFault[]> {
+  const read = await readResourcesFile(
+    text,
+    errors.map(({ path }) => path),
+  );
+  const lines = 'ok' in read ? read.lines : [];
+  return errors.map(({ key, message }, i) => ({ line: lines[i], key, message }));
 }

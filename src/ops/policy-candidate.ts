@@ -2,14 +2,12 @@ import type { Pool } from 'pg';
 import type { CatalogAccount } from '../domain/catalog.ts';
 import { type CompiledPolicy, compilePolicy } from '../domain/policy.ts';
 import type { PolicySpec } from '../domain/policy-schema.ts';
-import { parseResources } from '../domain/resource-file.ts';
 import type { WordListSpec } from '../domain/word-list-schema.ts';
 import { compileWords } from '../domain/words/compile-words.ts';
 import { everyTurn } from '../gateway/every-turn.ts';
 import { loadResources } from '../store/resource-rows.ts';
 import type { ApplyFault } from './apply.ts';
-import { carrierProfiles } from './carrier-profiles.ts';
-import { wordFiles } from './word-files.ts';
+import { readResourcesFile } from './resources-reader.ts';
 
 /** Policies that are tried, and are in force nowhere. */
 export interface CandidatePolicies {
@@ -27,12 +25,9 @@ export async function candidatePolicies(
   text: string | undefined,
   forced: string | undefined,
 ): Promise<CandidatePolicies | { readonly faults: readonly ApplyFault[] }> {
-  const parsed = parseResources(text ?? '{}', {
-    profiles: carrierProfiles(),
-    wordFiles: wordFiles(),
-  });
-  if ('errors' in parsed) return { faults: parsed.errors };
-  const { ok: file } = parsed;
+  const read = await readResourcesFile(text ?? '{}');
+  if ('errors' in read) return { faults: read.errors };
+  const { ok: file } = read;
   const stored = await loadResources(pool);
   const policies = new Map<string, PolicySpec>(
     forced === undefined ? [] : stored.policies.map(({ name, spec }) => [name, spec]),

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { hashPassword, verifyPassword } from '../gateway/credentials.ts';
 import type { SecretKeeper } from '../store/resource-sealing.ts';
 import { SealError, type Sealing } from '../store/sealing.ts';
-import { randomSecret } from './apply.ts';
+import { randomSecret } from './random-secret.ts';
 
 /**
  * Hashes passwords of binds (scrypt with the pepper) and seals passwords of carriers under crypto.key.

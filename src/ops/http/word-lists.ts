@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { parseResources } from '../../domain/resource-file.ts';
 import { resourceSetOf } from '../../domain/resources.ts';
 import type { WordListSpec } from '../../domain/word-list-schema.ts';
 import { parseWords } from '../../domain/words/parse-words.ts';
 import { loadResources } from '../../store/resource-rows.ts';
 import { type Applied, type ApplyErrors, applyResources } from '../../store/resources.ts';
-import { wordFiles } from '../word-files.ts';
+import { readResourcesFile } from '../resources-reader.ts';
 import { type Api, type ApiDeps, actorOf, nameParams } from './api.ts';
 import { badRequest, conflict, notFound } from './problem.ts';
 
@@ -87,13 +86,13 @@ function addPutting(app: Api, deps: ApiDeps): void {
     async (request) => {
       const { name } = request.params;
       const file = JSON.stringify({ wordLists: { [name]: request.body } });
-      const parsed = parseResources(file, { wordFiles: wordFiles() });
-      if ('errors' in parsed)
+      const read = await readResourcesFile(file);
+      if ('errors' in read)
         throw badRequest(
           'the word list is not valid',
-          parsed.errors.map(({ key, message }) => ({ at: key, message })),
+          read.errors.map(({ key, message }) => ({ at: key, message })),
         );
-      return change(deps, actorOf(request), name, parsed.ok.wordLists?.get(name));
+      return change(deps, actorOf(request), name, read.ok.wordLists?.get(name));
     },
   );
 }
