@@ -2,6 +2,11 @@ import type { Client } from 'pg';
 
 /** A change whose notification was lost is seen after this. */
 const POLL_MS = 5_000;
+/**
+ * Who changed a list waits this long until it is in force here: a request of 50,000 entries is read in well under a second,
+ * a list of millions that another one writes meanwhile in some.
+ */
+const CAUGHT_UP_MS = 5_000;
 
 export interface ChangeFeedOptions {
   connect(): Promise<Client>;
@@ -33,10 +38,26 @@ export class ChangeFeed {
    */
   async follow(channel: string, read: () => Promise<void>): Promise<void> {
     await read();
-    this.#followed.set(channel, { read, reading: Promise.resolve(), isNext: false });
+    this.#followed.set(channel, { read, reading: Promise.resolve(true), isNext: false });
     this.#timer ??= setInterval(() => this.#poll(), POLL_MS);
     await this.#client?.query(`listen ${channel}`).catch(() => {});
     this.#poll();
+  }
+
+  /**
+   * Reads on, and settles when all that was committed before the call is held here.
+   * @returns false: not within CAUGHT_UP_MS, or the store is away; it is read within seconds all the same
+   */
+  async caughtUp(channel: string): Promise<boolean> {
+    const followed = this.#followed.get(channel);
+    if (followed === undefined || this.#closed) return false;
+    // What is being read now may have begun before the commit: this is the reading after it.
+    this.#readOn(followed);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(resolve, CAUGHT_UP_MS, false);
+    });
+    return Promise.race([followed.reading, late]).finally(() => clearTimeout(timer));
   }
 
   /** Settles when nothing is being read any more. */
@@ -61,7 +82,13 @@ export class ChangeFeed {
         followed.isNext = false;
         return followed.read();
       })
-      .catch((error: unknown) => this.#options.onFailed(error));
+      .then(
+        () => true,
+        (error: unknown) => {
+          this.#options.onFailed(error);
+          return false;
+        },
+      );
   }
 
   async #listen(): Promise<void> {
@@ -88,7 +115,8 @@ export class ChangeFeed {
 
 interface Followed {
   readonly read: () => Promise<void>;
-  reading: Promise<void>;
+  /** Never rejects; false: it failed. */
+  reading: Promise<boolean>;
   /** Another reading waits for this one to end: it will see what is told meanwhile. */
   isNext: boolean;
 }

@@ -84,6 +84,11 @@ export class Gateway {
     return destinationsOf(await this.#parts.loader.load(ids));
   }
 
+  /** A list of the store changed: whether what is held of it here is in step again (gateway/change-feed.ts). */
+  listChanged(channel: string): Promise<boolean> {
+    return this.#parts.options.feed.caughtUp(channel);
+  }
+
   get lanes(): Lanes {
     return this.#parts.lanes;
   }

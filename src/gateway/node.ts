@@ -98,6 +98,7 @@ export class GatewayNode {
     gateway = new Gateway({
       recipients,
       numbers,
+      feed,
       ...options,
       responseTimeoutMs,
       keeper,

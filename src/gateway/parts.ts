@@ -30,6 +30,7 @@ import {
   newUpstreamAnswers,
 } from './carrier-side.ts';
 import type { Carriers } from './carriers.ts';
+import type { ChangeFeed } from './change-feed.ts';
 import { CheckpointLog } from './checkpoint.ts';
 import { ClockOffsets } from './clock-offsets.ts';
 import type { Corrections } from './corrections.ts';
@@ -101,6 +102,8 @@ export interface GatewayOptions {
   readonly authenticator: Authenticator;
   readonly limits: { readonly rates: RateLimits; readonly binds: BindLimits };
   readonly recipients: RecipientLists;
+  /** Keeps it and the numbers in step. */
+  readonly feed: Pick<ChangeFeed, 'caughtUp'>;
   /** Whose ported numbers are. */
   readonly numbers: NumberLookup;
   readonly maxPduOctets: number;

@@ -243,6 +243,10 @@ export class LiveRuntime implements OpsRuntime {
     return this.#options.catalog.reload();
   }
 
+  async listChanged(channel: string): Promise<boolean> {
+    return (await this.#options.gateway()?.listChanged(channel)) ?? false;
+  }
+
   async accountStopped(name: string): Promise<void> {
     const account = this.#catalog.accountsByName.get(name);
     if (account !== undefined) void this.#options.gateway()?.endQueuedOf(account.id);

@@ -297,6 +297,12 @@ export interface OpsRuntime {
    */
   catalogChanged(): Promise<void>;
   /**
+   * A list of numbers, senders or destinations changed and is committed: settles when this node goes by it. False: it does
+   * not yet, after seconds. Other nodes hear of it by NOTIFY.
+   * @param channel of the list
+   */
+  listChanged(channel: string): Promise<boolean>;
+  /**
    * An account was suspended or terminated and the catalog says so already: its queued messages end by
    * terms.onRefusal. Settles when the work is begun; it goes on behind.
    */

@@ -57,6 +57,8 @@ export interface TestRuntime extends OpsRuntime {
   qualityViews: CarrierQualityView[];
   parkedViews: ParkedReceiptView[];
   requeuing: boolean | undefined;
+  /** What was committed of lists is in force. */
+  listsLive: boolean;
   facts: OpsRuntime['facts'];
   readonly told: string[];
 }
@@ -110,6 +112,7 @@ export function testRuntime(): TestRuntime {
     qualityViews: [],
     parkedViews: [],
     requeuing: false,
+    listsLive: true,
     facts: { version: '1.2.3', node: 'node <a>', startedAtMs: 0, resourcesFile: undefined },
     ready: async () => runtime.readiness,
     carriers: () => runtime.carrierViews,
@@ -203,6 +206,7 @@ export function testRuntime(): TestRuntime {
     catalogChanged: async () => {
       told.push('catalogChanged');
     },
+    listChanged: async () => runtime.listsLive,
     accountStopped: async (account, reason) => {
       told.push(`accountStopped ${account}: ${reason}`);
     },

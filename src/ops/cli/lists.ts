@@ -65,7 +65,7 @@ export function addSuspensions(program: Command, context: CliContext): void {
     command.action(async ({ json, ...body }: JsonOption & Record<string, string>) => {
       const method = verb === 'add' ? 'PUT' : 'DELETE';
       const answer = await apiClient(context).send(method, okSchema, '/v1/suspensions', body);
-      print(context, json === undefined ? {} : { json }, answer, () => 'ok\n');
+      print(context, json === undefined ? {} : { json }, answer, () => `ok${liveText(answer)}\n`);
     });
   }
 }
@@ -98,13 +98,30 @@ function addList(
         const method = verb === 'add' ? 'PUT' : 'DELETE';
         const path = `/v1/${name}${queryOf({ account })}`;
         let changed = 0;
+        let live: { live?: false } = {};
         // One after the other: of two lines about the same the last one counts.
         await sendListFile(file, 1, async (part) => {
           const answer = await apiClient(context).sendText(method, changedSchema, path, part);
           changed += answer.changed;
+          live = { ...live, ...liveOf(answer) };
         });
-        print(context, options, { account, changed }, () => `${account}: ${changed} changed\n`);
+        print(
+          context,
+          options,
+          { account, changed, ...live },
+          () => `${account}: ${changed} changed${liveText(live)}\n`,
+        );
       });
+}
+
+/** Of an answer: only where the change is not in force yet. */
+export function liveOf({ live }: { live?: false | undefined }): { live?: false } {
+  return live === undefined ? {} : { live };
+}
+
+/** The same in words, after what changed. */
+export function liveText({ live }: { live?: false | undefined }): string {
+  return live === undefined ? '' : '; not in force yet, it will be within seconds';
 }
 
 async function listAll(context: CliContext, name: string, account: string): Promise<Entry[]> {
@@ -126,6 +143,6 @@ function rowsOf(entries: readonly Entry[], columns: readonly string[]): string[]
 const entriesSchema = z.array(z.record(z.string(), z.unknown()));
 type Entry = z.output<typeof entriesSchema>[number];
 const pageSchema = z.looseObject({ next: z.union([z.string(), z.number()]).optional() });
-const changedSchema = z.looseObject({ changed: z.int() });
-const okSchema = z.looseObject({ ok: z.literal(true) });
+const changedSchema = z.looseObject({ changed: z.int(), live: z.literal(false).optional() });
+const okSchema = z.looseObject({ ok: z.literal(true), live: z.literal(false).optional() });
 const suspensionsSchema = z.looseObject({ suspensions: entriesSchema });

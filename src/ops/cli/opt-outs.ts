@@ -4,6 +4,7 @@ import { queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { CliError, EXIT, formatTable } from './io.ts';
 import { sendListFile } from './list-file.ts';
+import { liveOf, liveText } from './lists.ts';
 
 /** Opt-outs asked for, or set, in one request. */
 const PAGE = 10_000;
@@ -57,17 +58,26 @@ function addSetting(
       const client = apiClient(context);
       const scope = { account, sender, class: trafficClass };
       let changed = 0;
+      let live: { live?: false } = {};
+      const sum = (answer: z.output<typeof changedSchema>) => {
+        changed += answer.changed;
+        live = { ...live, ...liveOf(answer) };
+      };
       for (let at = 0; at < given.length; at += PAGE) {
         const body = { ...scope, numbers: given.slice(at, at + PAGE) };
-        changed += (await client.send(method, changedSchema, '/v1/opt-outs', body)).changed;
+        sum(await client.send(method, changedSchema, '/v1/opt-outs', body));
       }
       if (file !== undefined)
         await sendListFile(file, UNDER_WAY, async (part) => {
           const path = `/v1/opt-outs${queryOf(scope)}`;
-          const answer = await client.sendText(method, changedSchema, path, part);
-          changed += answer.changed;
+          sum(await client.sendText(method, changedSchema, path, part));
         });
-      print(context, options, { account, changed }, () => `${account}: ${changed} changed\n`);
+      print(
+        context,
+        options,
+        { account, changed, ...live },
+        () => `${account}: ${changed} changed${liveText(live)}\n`,
+      );
     });
 }
 
@@ -92,7 +102,7 @@ async function listAll(
   }
 }
 
-const changedSchema = z.looseObject({ changed: z.int() });
+const changedSchema = z.looseObject({ changed: z.int(), live: z.literal(false).optional() });
 const listSchema = z.looseObject({
   optOuts: z.array(
     z.looseObject({

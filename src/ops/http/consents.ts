@@ -4,7 +4,7 @@ import type { CONSENT_EVIDENCE } from '../../domain/rules/consent.ts';
 import { instant } from '../../domain/schema-parts.ts';
 import { everyTurn } from '../../gateway/every-turn.ts';
 import { writeAudit } from '../../store/audit.ts';
-import { type Consent, listConsents, setConsents } from '../../store/consents.ts';
+import { CONSENT_CHANNEL, type Consent, listConsents, setConsents } from '../../store/consents.ts';
 import { inTransaction } from '../../store/pool.ts';
 import { countRecipients, scopeIds } from '../../store/recipient-scopes.ts';
 import { readPolicyOf } from '../../store/resource-rows.ts';
@@ -21,6 +21,7 @@ import {
   hashesOf,
   msisdnOf,
 } from './bulk.ts';
+import { inForce, inForceShape } from './in-force.ts';
 import { badRequest, conflict } from './problem.ts';
 import { recipientPage, recipientQuery } from './recipient-pages.ts';
 
@@ -73,7 +74,7 @@ function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
         'before, or withdrawn. What the `evidence` of a consent rule of the account names must be there.',
       tags: ['consents'],
       querystring: z.object({ account: z.string().min(1).max(64).optional() }),
-      response: { 200: z.object({ account: z.string(), changed: z.int() }) },
+      response: { 200: z.object({ account: z.string(), changed: z.int(), ...inForceShape }) },
     },
     handler: async (request) => {
       const entries = entriesOf(request.body, 'consents', COLUMNS);
@@ -86,7 +87,7 @@ function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
       const needed = given ? await evidenceNeeded(deps, account) : [];
       const consents = await eachChecked(entries, (entry) => consentOf(entry, account, needed));
       const changed = await set(deps, actorOf(request), { account, id }, consents, given);
-      return { account, changed };
+      return { account, changed, ...(await inForce(deps, CONSENT_CHANNEL)) };
     },
   });
 }

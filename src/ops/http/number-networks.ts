@@ -5,6 +5,7 @@ import { writeAudit } from '../../store/audit.ts';
 import {
   countNumberNetworks,
   findNumberNetwork,
+  NUMBER_NETWORKS_CHANNEL,
   setNumberNetworks,
 } from '../../store/number-networks.ts';
 import { inTransaction } from '../../store/pool.ts';
@@ -18,6 +19,7 @@ import {
   hashesOf,
   msisdnOf,
 } from './bulk.ts';
+import { inForce, inForceShape } from './in-force.ts';
 import { badRequest, conflict, Problem } from './problem.ts';
 
 const COLUMNS = ['number', 'network'];
@@ -74,13 +76,17 @@ function addSetting(app: Api, deps: ApiDeps, method: 'PUT' | 'DELETE'): void {
         `\`number${isPut ? ',network' : ''}\` a line. At most ${ENTRIES_MAX}; all or nothing. ` +
         '`changed` are those that were not so before.',
       tags: ['routes'],
-      response: { 200: z.object({ numbers: z.int(), changed: z.int() }) },
+      response: { 200: z.object({ numbers: z.int(), changed: z.int(), ...inForceShape }) },
     },
     handler: async (request) => {
       const given = entriesOf(request.body, 'numbers', COLUMNS);
       const entries = await eachChecked(given, (entry) => entryOf(entry, isPut));
       const changed = await store(deps, actorOf(request), entries, method);
-      return { numbers: entries.length, changed };
+      return {
+        numbers: entries.length,
+        changed,
+        ...(await inForce(deps, NUMBER_NETWORKS_CHANNEL)),
+      };
     },
   });
 }

@@ -3,7 +3,13 @@ import type { AccountId } from '../../domain/ids.ts';
 import { everyTurn } from '../../gateway/every-turn.ts';
 import { RECIPIENTS_MAX } from '../../gateway/recipient-set.ts';
 import { writeAudit } from '../../store/audit.ts';
-import { listOptOuts, type OptOut, type OptOutSetting, setOptOuts } from '../../store/opt-outs.ts';
+import {
+  listOptOuts,
+  OPT_OUT_CHANNEL,
+  type OptOut,
+  type OptOutSetting,
+  setOptOuts,
+} from '../../store/opt-outs.ts';
 import { inTransaction } from '../../store/pool.ts';
 import { countRecipients, type RecipientScope, scopeIds } from '../../store/recipient-scopes.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
@@ -17,6 +23,7 @@ import {
   hashesOf,
   msisdnOf,
 } from './bulk.ts';
+import { inForce, inForceShape } from './in-force.ts';
 import { badRequest, conflict } from './problem.ts';
 import { recipientPage, recipientQuery } from './recipient-pages.ts';
 
@@ -68,7 +75,7 @@ function addSetting(app: Api, deps: ApiDeps, out: boolean): void {
         'promotional). `changed` are those that were not so before.',
       tags: ['opt-outs'],
       querystring: scopeSchema,
-      response: { 200: z.object({ account: z.string(), changed: z.int() }) },
+      response: { 200: z.object({ account: z.string(), changed: z.int(), ...inForceShape }) },
     },
     handler: async (request) => {
       const entries = entriesOf(request.body, 'numbers', ['number']);
@@ -85,7 +92,7 @@ function addSetting(app: Api, deps: ApiDeps, out: boolean): void {
       const id = await accountNamed(deps, account);
       const scope = { sender: sender.toLowerCase(), trafficClass };
       const changed = await set(deps, actorOf(request), { account, id, scope }, numbers, out);
-      return { account, changed };
+      return { account, changed, ...(await inForce(deps, OPT_OUT_CHANNEL)) };
     },
   });
 }

@@ -10,6 +10,7 @@ import {
   countSenders,
   listSenders,
   putSenders,
+  SENDER_CHANNEL,
   type SenderSetting,
   type StoredSender,
   senderKey,
@@ -23,6 +24,7 @@ import {
   eachChecked,
   entriesOf,
 } from './bulk.ts';
+import { inForce, inForceShape } from './in-force.ts';
 import { badRequest, conflict } from './problem.ts';
 
 const COLUMNS = ['sender', 'status', 'class', 'country', 'operator', 'from', 'until', 'note'];
@@ -80,7 +82,7 @@ function addSetting(app: Api, deps: ApiDeps, isPut: boolean): void {
         'absent is any. Status: pending, approved, blocked.',
       tags: ['senders'],
       querystring: z.object({ account: z.string().min(1).max(64).optional() }),
-      response: { 200: z.object({ changed: z.int() }) },
+      response: { 200: z.object({ changed: z.int(), ...inForceShape }) },
     },
     handler: async (request) => {
       const entries = entriesOf(request.body, 'senders', COLUMNS);
@@ -93,7 +95,8 @@ function addSetting(app: Api, deps: ApiDeps, isPut: boolean): void {
         ...one,
         account: ids.get(account) ?? badAccount(account),
       }));
-      return { changed: await put(deps, actorOf(request), settings, isPut) };
+      const changed = await put(deps, actorOf(request), settings, isPut);
+      return { changed, ...(await inForce(deps, SENDER_CHANNEL)) };
     },
   });
 }

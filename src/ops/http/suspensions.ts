@@ -7,9 +7,11 @@ import {
   listSuspensions,
   putSuspension,
   removeSuspension,
+  SUSPENSION_CHANNEL,
   suspensionKey,
 } from '../../store/suspensions.ts';
 import { type Api, type ApiDeps, actorOf, okSchema } from './api.ts';
+import { inForce, inForceShape } from './in-force.ts';
 import { conflict, Problem } from './problem.ts';
 
 /** Every country and operator of the world several times; all are compiled anew at each change. */
@@ -43,7 +45,7 @@ export function addSuspensionRoutes(app: Api, deps: ApiDeps): void {
           '(destinationSuspended); queued ones end REJECTD within seconds, on every node. What a carrier has goes on.',
         tags: ['suspensions'],
         body: suspensionSchema,
-        response: { 200: okSchema },
+        response: { 200: changedSchema },
       },
     },
     async (request) => {
@@ -59,7 +61,7 @@ export function addSuspensionRoutes(app: Api, deps: ApiDeps): void {
           detail: suspension,
         });
       });
-      return { ok: true as const };
+      return { ok: true as const, ...(await inForce(deps, SUSPENSION_CHANNEL)) };
     },
   );
   addRemoval(app, deps);
@@ -78,7 +80,7 @@ function addRemoval(app: Api, deps: ApiDeps): void {
           network: suspensionSchema.shape.network,
           reason: suspensionSchema.shape.reason.optional(),
         }),
-        response: { 200: okSchema },
+        response: { 200: changedSchema },
       },
     },
     async (request) => {
@@ -95,11 +97,12 @@ function addRemoval(app: Api, deps: ApiDeps): void {
           detail: reason === undefined ? {} : { reason },
         });
       });
-      return { ok: true as const };
+      return { ok: true as const, ...(await inForce(deps, SUSPENSION_CHANNEL)) };
     },
   );
 }
 
+const changedSchema = okSchema.extend(inForceShape);
 const listSchema = z.object({
   suspensions: z.array(
     z.object({

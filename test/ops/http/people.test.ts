@@ -249,3 +249,32 @@ describe('/v1/senders', () => {
     expect((await ops.request('PUT', '/v1/senders', { account, ...body })).status).toBe(400);
   });
 });
+
+describe('a change of a list that this node does not go by in time', () => {
+  it('is committed, and the answer says so', async () => {
+    ops.runtime.listsLive = false;
+    try {
+      const number = '966500000077';
+      const prefix = { prefix: '93', reason: 'order' };
+      for (const [path, body] of [
+        ['/v1/opt-outs', { account, number }],
+        ['/v1/consents', { account, number }],
+        ['/v1/senders', { account, sender: 'Late', status: 'approved' }],
+        ['/v1/suspensions', prefix],
+        ['/v1/number-networks', { number, network: '42001' }],
+      ] as const)
+        expect(await ops.request('PUT', path, body)).toMatchObject({
+          status: 200,
+          json: { live: false },
+        });
+      expect((await ops.request('DELETE', '/v1/suspensions', prefix)).json).toEqual({
+        ok: true,
+        live: false,
+      });
+    } finally {
+      ops.runtime.listsLive = true;
+    }
+    const found = await ops.request('GET', `/v1/opt-outs?account=${account}&number=966500000077`);
+    expect(found.json.optOuts).toHaveLength(1);
+  });
+});
