@@ -44,8 +44,16 @@ export interface PolicyInput {
 export interface PolicyFacts {
   /** Whether a number wants no messages of this account, of this sender or of this class. */
   optedOut(account: AccountId, destination: string, sender: string, trafficClass: string): boolean;
-  /** Whether a number allowed messages of this class, or all messages of the account. */
-  hasConsent(account: AccountId, destination: string, trafficClass: string): boolean;
+  /**
+   * Whether a number allowed messages of this class, or all messages of the account.
+   * @param needed what its consent must have come with
+   */
+  hasConsent(
+    account: AccountId,
+    destination: string,
+    trafficClass: string,
+    needed: ConsentEvidence,
+  ): boolean;
   /** What is registered of a sender, for the account or for all; in no order. */
   registrationsOf(account: AccountId, sender: string): readonly SenderRegistration[];
   /** MCC and MNC ("42001"), or MCC alone, of a number; undefined: it is not known. */
@@ -58,6 +66,9 @@ export interface PolicyFacts {
    */
   remembered<T extends object>(rule: string, account: AccountId, make: () => T): T;
 }
+
+/** A set of bits: what a consent came with (rules/consent.ts). */
+export type ConsentEvidence = number & { readonly __brand: 'ConsentEvidence' };
 
 /** A sender as it is registered; '' is any. */
 export interface SenderRegistration {

@@ -64,35 +64,50 @@ export class RecipientList {
   /**
    * Whether a number is on the list for a message.
    * @param hashes its keyed hash under each key at hand
+   * @param traits what its entry must have (a consent: evidence); 0: nothing
    */
   has(
     account: AccountId,
     hashes: readonly Buffer[],
     sender: string,
     trafficClass: string,
+    traits = 0,
   ): boolean {
     for (const hash of hashes) {
-      if (this.#hasIn(account, hash, sender, trafficClass)) return true;
-      if (this.#ofAll > 0 && this.#hasIn(ALL_ACCOUNTS, hash, sender, trafficClass)) return true;
+      if (this.#hasIn(account, hash, sender, trafficClass, traits)) return true;
+      if (this.#ofAll > 0 && this.#hasIn(ALL_ACCOUNTS, hash, sender, trafficClass, traits))
+        return true;
     }
     return false;
   }
 
-  #hasIn(account: AccountId, hash: Buffer, sender: string, trafficClass: string): boolean {
-    if (this.#set.has(account, ALL_MESSAGES, hash)) return true;
+  #hasIn(
+    account: AccountId,
+    hash: Buffer,
+    sender: string,
+    trafficClass: string,
+    traits: number,
+  ): boolean {
+    if (this.#set.has(account, ALL_MESSAGES, hash, traits)) return true;
     if (this.#scoped === 0) return false;
+    if (this.#hasScope(account, hash, '', trafficClass, traits)) return true;
+    if (sender === '') return false;
     const folded = sender.toLowerCase();
     return (
-      this.#hasScope(account, hash, '', trafficClass) ||
-      (sender !== '' &&
-        (this.#hasScope(account, hash, folded, '') ||
-          this.#hasScope(account, hash, folded, trafficClass)))
+      this.#hasScope(account, hash, folded, '', traits) ||
+      this.#hasScope(account, hash, folded, trafficClass, traits)
     );
   }
 
-  #hasScope(account: AccountId, hash: Buffer, sender: string, trafficClass: string): boolean {
+  #hasScope(
+    account: AccountId,
+    hash: Buffer,
+    sender: string,
+    trafficClass: string,
+    traits: number,
+  ): boolean {
     const scope = this.#scopes.get(scopeKey(sender, trafficClass));
-    return scope !== undefined && this.#set.has(account, scope, hash);
+    return scope !== undefined && this.#set.has(account, scope, hash, traits);
   }
 
   async #read(): Promise<void> {
@@ -124,13 +139,14 @@ export class RecipientList {
     const account = accountId(entries.readUInt32BE(at));
     const scope = entries.readUInt32BE(at + SCOPE_AT);
     const hashAt = at + HASH_AT;
-    if (entries[at + IN_AT] === 0) {
+    const state = entries[at + IN_AT] ?? 0;
+    if (state === 0) {
       this.#set.delete(account, scope, entries, hashAt);
       return true;
     }
     if (account === ALL_ACCOUNTS) this.#ofAll++;
     if (scope !== ALL_MESSAGES) this.#scoped++;
-    return this.#set.add(account, scope, entries, hashAt);
+    return this.#set.add(account, scope, entries, hashAt, state >> 1);
   }
 }
 

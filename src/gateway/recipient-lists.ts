@@ -70,9 +70,9 @@ export class RecipientLists {
       optedOut: (account, destination, sender, trafficClass) =>
         !this.#optOuts.isEmpty &&
         this.#optOuts.has(account, this.#hashesOf(destination), sender, trafficClass),
-      hasConsent: (account, destination, trafficClass) =>
+      hasConsent: (account, destination, trafficClass, needed) =>
         !this.#consents.isEmpty &&
-        this.#consents.has(account, this.#hashesOf(destination), '', trafficClass),
+        this.#consents.has(account, this.#hashesOf(destination), '', trafficClass, needed),
       registrationsOf: (account: AccountId, sender) => this.#senders.of(account, sender),
       networkOf,
       isUnusual,

@@ -12,7 +12,7 @@ const LOAD_MAX = 0.7;
 /** Odd, so that every account and every scope has a mask of its own: 2^32 / golden ratio, and a prime. */
 const MIX_ACCOUNT = 0x9e3779b1;
 const MIX_SCOPE = 0x85ebca6b;
-/** All that is to be known of a number is that it is here. */
+/** It is here; above it what else is known of it. */
 const HERE = 1;
 
 /** Numbers by account and scope (store/recipient-scopes.ts), each as 16 octets of one of some arrays. */
@@ -28,19 +28,29 @@ export class RecipientSet {
     return this.#shards.reduce((sum, shard) => sum + (shard?.octets ?? 0), 0);
   }
 
-  /** @param hash the number's keyed hash, or octets in which it stands `at` */
-  has(account: AccountId, scope: number, hash: Buffer, at = 0): boolean {
-    const shard = this.#shards[shardOf(hash, at)];
-    return shard !== undefined && shard.get(maskOf(account, scope), hash, at) === HERE;
+  /**
+   * @param hash the number's keyed hash
+   * @param traits bits that it must have been added with
+   */
+  has(account: AccountId, scope: number, hash: Buffer, traits = 0): boolean {
+    const shard = this.#shards[shardOf(hash, 0)];
+    if (shard === undefined) return false;
+    const wanted = (traits << 1) | HERE;
+    return (shard.get(maskOf(account, scope), hash) & wanted) === wanted;
   }
 
-  /** @returns false: the set is full, and the number is not in it */
-  add(account: AccountId, scope: number, hash: Buffer, at = 0): boolean {
+  /**
+   * Adds a number, or changes its traits.
+   * @param hash octets in which its keyed hash stands `at`
+   * @param traits 15 bits
+   * @returns false: the set is full, and the number is not in it
+   */
+  add(account: AccountId, scope: number, hash: Buffer, at = 0, traits = 0): boolean {
     const index = shardOf(hash, at);
     const limits = { slotsMax: SLOTS_MAX, loadMax: LOAD_MAX };
     const shard = this.#shards[index] ?? new NumberHashTable(limits);
     this.#shards[index] = shard;
-    return shard.set(maskOf(account, scope), hash, HERE, at);
+    return shard.set(maskOf(account, scope), hash, (traits << 1) | HERE, at);
   }
 
   delete(account: AccountId, scope: number, hash: Buffer, at = 0): void {

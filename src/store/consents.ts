@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountId } from '../domain/ids.ts';
+import type { ConsentEvidence } from '../domain/policy-rule.ts';
 import { byteaArray } from './byte-arrays.ts';
 import type { ListedRecipient, RecipientQuery } from './recipient-scopes.ts';
 
@@ -17,6 +18,7 @@ export interface ConsentSetting {
   readonly textVersion: string;
   readonly source: string;
   readonly at: Date;
+  readonly evidence: ConsentEvidence;
 }
 
 /**
@@ -29,7 +31,7 @@ export async function setConsents(
   given: boolean,
 ): Promise<number> {
   const { rows } = await client.query<{ changed: number }>(
-    `select set_consents($1, $2, $3, $4, array_fill($5::boolean, array[cardinality($1::int[])]), $6, $7, $8) as changed`,
+    `select set_consents($1, $2, $3, $4, array_fill($5::boolean, array[cardinality($1::int[])]), $6, $7, $8, $9) as changed`,
     [
       consents.map(({ account }) => account),
       consents.map(({ scope }) => scope),
@@ -39,6 +41,7 @@ export async function setConsents(
       consents.map(({ textVersion }) => textVersion),
       consents.map(({ source }) => source),
       consents.map(({ at }) => at),
+      consents.map(({ evidence }) => evidence),
     ],
   );
   return rows[0]?.changed ?? 0;
@@ -49,6 +52,7 @@ export interface Consent extends ListedRecipient {
   /** The number and the evidence. */
   readonly sealed: Buffer;
   readonly textVersion: string;
+  readonly evidence: ConsentEvidence;
 }
 
 /** Consents of an account by hash and scope, a page after one of them; with `hashes` only those. */
@@ -58,7 +62,7 @@ export async function listConsents(
   query: RecipientQuery,
 ): Promise<Consent[]> {
   const { rows } = await pool.query<Consent>(
-    `select c.number_hash as hash, c.scope, s.class as "trafficClass", c.sealed, c.text_version as "textVersion", c.source, c.at
+    `select c.number_hash as hash, c.scope, s.class as "trafficClass", c.sealed, c.text_version as "textVersion", c.source, c.at, c.evidence
      from consent c join recipient_scope s on s.id = c.scope
      where c.account = $1 and (c.number_hash, c.scope) > ($2, $3) and c.given
        and ($5::bytea[] is null or c.number_hash = any ($5)) order by c.number_hash, c.scope limit $4`,

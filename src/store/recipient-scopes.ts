@@ -71,7 +71,10 @@ export async function countRecipients(
 /** Changes of a list in order, packed: a page of objects would cost more than their octets. */
 export interface RecipientPage {
   readonly length: number;
-  /** Of each: account (4 octets), scope (4), keyed hash (16), 1 in or 0 out of the list (1). */
+  /**
+   * Of each: account (4 octets), scope (4), keyed hash (16), 0 out of the list or 1 in it (1); a consent adds twice its
+   * evidence.
+   */
   readonly entries: Buffer;
   /** Of the last one; rises with each commit. */
   readonly lastChange: bigint;
@@ -98,13 +101,13 @@ export async function readRecipients(
 }
 
 const PAGES = {
-  optOuts: pageOf('opt_out', 'opted_out'),
-  consents: pageOf('consent', 'given'),
+  optOuts: pageOf('opt_out', 'opted_out::int'),
+  consents: pageOf('consent', 'case when given then 1 + 2 * evidence else 0 end'),
 } as const;
 
-function pageOf(table: string, isIn: string): string {
+function pageOf(table: string, state: string): string {
   return `select count(*)::int as n, coalesce(max(change), 0)::text as last,
-      string_agg(int4send(account) || int4send(scope) || number_hash
-        || case when ${isIn} then '\\x01'::bytea else '\\x00' end, '' order by change) as entries
+      string_agg(int4send(account) || int4send(scope) || number_hash || substr(int2send((${state})::int2), 2),
+        '' order by change) as entries
     from (select * from ${table} where change > $1 order by change limit $2) n`;
 }

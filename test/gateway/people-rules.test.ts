@@ -1,7 +1,8 @@
 import type { PduInput } from 'smpp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccountId } from '../../src/domain/ids.ts';
-import { setConsents } from '../../src/store/consents.ts';
+import { evidenceBits } from '../../src/domain/rules/consent.ts';
+import { CONSENT_CHANNEL, setConsents } from '../../src/store/consents.ts';
 import { ALL_ACCOUNTS, setOptOuts } from '../../src/store/opt-outs.ts';
 import { inTransaction } from '../../src/store/pool.ts';
 import { scopeIds } from '../../src/store/recipient-scopes.ts';
@@ -19,6 +20,24 @@ const clock = (hours: number) =>
   `${String((now.getUTCHours() + hours + 24) % 24).padStart(2, '0')}:00`;
 const CLOSED_NOW = [`${clock(2)}-${clock(-1)}`];
 
+const policy = (...rules: object[]) => ({ rules });
+const hours = { timeZone: 'UTC', times: CLOSED_NOW };
+const POLICIES = {
+  proving: policy({ consent: {} }),
+  consenting: policy({ consent: {}, when: { classes: ['promotional'] } }),
+  optingOut: policy({ optOut: {} }),
+  patterned: policy({ recipientPattern: {} }),
+  refusing: policy({ hours }),
+  deferring: policy({ hours, action: 'defer' }),
+  registered: policy({ senderRegistered: {} }),
+  codesOnly: policy({ classes: { allowed: ['otp'] } }),
+  once: policy({ duplicates: {} }),
+  capped: policy({ caps: { per: 'recipient', messages: 2 } }),
+  noPakistan: policy({
+    suspendedDestinations: { destinations: [{ country: 'PK', reason: 'PTA' }] },
+  }),
+};
+
 let carrier: ScriptedCarrier;
 let gateway: TestGateway;
 const open: Esme[] = [];
@@ -26,27 +45,13 @@ const usual = new Map<string, Esme>();
 
 beforeAll(async () => {
   carrier = await ScriptedCarrier.listen();
-  const policy = (...rules: object[]) => ({ rules });
-  const hours = { timeZone: 'UTC', times: CLOSED_NOW };
   gateway = await TestGateway.start(
     resources({
-      policies: {
-        consenting: policy({ consent: {}, when: { classes: ['promotional'] } }),
-        optingOut: policy({ optOut: {} }),
-        patterned: policy({ recipientPattern: {} }),
-        refusing: policy({ hours }),
-        deferring: policy({ hours, action: 'defer' }),
-        registered: policy({ senderRegistered: {} }),
-        codesOnly: policy({ classes: { allowed: ['otp'] } }),
-        once: policy({ duplicates: {} }),
-        capped: policy({ caps: { per: 'recipient', messages: 2 } }),
-        noPakistan: policy({
-          suspendedDestinations: { destinations: [{ country: 'PK', reason: 'PTA' }] },
-        }),
-      },
+      policies: POLICIES,
       tariffs: { standard: { '*': '0.1' } },
       accounts: {
         promo: { policy: 'consenting', trafficClass: 'promotional' },
+        proven: { policy: 'proving' },
         codes: { policy: 'consenting', trafficClass: 'otp' },
         stopper: { policy: 'optingOut', trafficClass: 'promotional' },
         stopperCodes: { policy: 'optingOut', trafficClass: 'otp' },
@@ -112,7 +117,8 @@ describe('consent', () => {
         const [scope = -1] = (await scopeIds(client, [{ sender: '', trafficClass }])) ?? [];
         const hash = sealing().numberHash(RECIPIENT);
         const rest = { sealed: Buffer.alloc(1), textVersion: '1', source: 'shop', at: new Date() };
-        await setConsents(client, [{ account, scope, hash, ...rest }], given);
+        const evidence = evidenceBits(() => true);
+        await setConsents(client, [{ account, scope, hash, ...rest, evidence }], given);
       });
     await set(true, 'promotional');
     await eventually(async () => expect(await statusOf('promo')).toBe(0));
@@ -122,6 +128,68 @@ describe('consent', () => {
     await set(true, 'otp');
     await set(true, '');
     await eventually(async () => expect(await statusOf('promo')).toBe(0));
+  });
+});
+
+describe('consent.evidence', () => {
+  /** Gives a consent as `PUT /v1/consents` does, with what it came with. */
+  async function give(number: string, has: readonly string[], trafficClass = ''): Promise<void> {
+    const account = await gateway.accountId('proven');
+    await inTransaction(gateway.pool, async (client) => {
+      const [scope = -1] = (await scopeIds(client, [{ sender: '', trafficClass }])) ?? [];
+      const hash = sealing().numberHash(number);
+      const textVersion = has.includes('textVersion') ? '7' : '';
+      const source = has.includes('source') ? 'shop' : '';
+      const rest = { sealed: Buffer.alloc(1), textVersion, source, at: new Date() };
+      const evidence = evidenceBits((field) => has.includes(field));
+      await setConsents(client, [{ account, scope, hash, ...rest, evidence }], true);
+    });
+  }
+
+  const policies = (evidence: string[]) =>
+    JSON.stringify({ policies: { ...POLICIES, proving: policy({ consent: { evidence } }) } });
+
+  it('counts consents by what they have when a message is judged, not by when they were given', async () => {
+    const of = (n: number) => ({ destination_addr: `96650000010${n}` });
+    await give(of(0).destination_addr, []);
+    await give(of(1).destination_addr, ['textVersion', 'source']);
+    await give(of(2).destination_addr, ['source', 'evidence']);
+    await give(of(2).destination_addr, ['textVersion'], 'transactional');
+    await gateway.node.gateway.listChanged(CONSENT_CHANNEL);
+    for (const n of [0, 1, 2]) expect(await statusOf('proven', of(n))).toBe(0);
+
+    await gateway.apply(policies(['textVersion', 'source']));
+    expect(await statusOf('proven', of(0))).toBe(0x407);
+    expect(await statusOf('proven', of(1))).toBe(0);
+    // Two consents do not make a whole one.
+    expect(await statusOf('proven', of(2))).toBe(0x407);
+    await give(of(0).destination_addr, ['textVersion', 'source', 'at']);
+    await give(of(1).destination_addr, ['source']);
+    await gateway.node.gateway.listChanged(CONSENT_CHANNEL);
+    expect(await statusOf('proven', of(0))).toBe(0);
+    expect(await statusOf('proven', of(1))).toBe(0x407);
+
+    await gateway.apply(policies([]));
+    for (const n of [0, 1, 2]) expect(await statusOf('proven', of(n))).toBe(0);
+  });
+
+  it('holds after a restart', async () => {
+    await gateway.apply(policies(['evidence']));
+    const [with_, without] = [
+      { destination_addr: '966500000108' },
+      { destination_addr: '966500000109' },
+    ];
+    await give(with_.destination_addr, ['evidence']);
+    await give(without.destination_addr, ['textVersion', 'source', 'at']);
+    const beside = await gateway.beside();
+    const there = await Esme.bind(beside.port, { systemId: 'proven' });
+    try {
+      expect((await there.submit(with_)).command_status).toBe(0);
+      expect((await there.submit(without)).command_status).toBe(0x407);
+    } finally {
+      await there.close();
+      await beside.close();
+    }
   });
 });
 

@@ -1,26 +1,36 @@
 import { z } from 'zod';
-import { ruleKind } from '../policy-rule.ts';
+import { type ConsentEvidence, ruleKind } from '../policy-rule.ts';
 
 /** What may be told of a consent: the version of what was agreed to, where, when, and how that can be shown. */
 export const CONSENT_EVIDENCE = ['textVersion', 'source', 'at', 'evidence'] as const;
 
+/** Those that a consent has, one bit each in this order: as they are stored, and as nodes hold them. */
+export function evidenceBits(
+  has: (field: (typeof CONSENT_EVIDENCE)[number]) => boolean,
+): ConsentEvidence {
+  const bits = CONSENT_EVIDENCE.reduce((sum, field, i) => (has(field) ? sum | (1 << i) : sum), 0);
+  return bits as ConsentEvidence;
+}
+
 const schema = z.strictObject({
-  /** Without these no consent is taken (`PUT /v1/consents`) of an account with such a rule. */
+  /** A consent without these does not count, whenever it was given; `PUT /v1/consents` takes none of such an account. */
   evidence: z.array(z.enum(CONSENT_EVIDENCE)).max(CONSENT_EVIDENCE.length).default([]),
 });
 
 /**
  * `consent`: a number that is not on the account's consent list, for the message's class or for all. Which classes need
- * consent is the rule's `when`; what a consent must come with is held when it is given, not here.
+ * consent is the rule's `when`. A consent counts by the evidence that it has when the message is judged.
  */
 export const consent = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'flag', 'suspend'],
-  compile() {
+  compile({ evidence }) {
+    const needed = evidenceBits((field) => evidence.includes(field));
+    const by = evidence.length === 0 ? '' : ` with ${evidence.join(', ')}`;
     const found = {
-      refusal: { key: 'noConsent', detail: 'the recipient has not allowed such messages' },
+      refusal: { key: 'noConsent', detail: `the recipient has not allowed such messages${by}` },
     } as const;
     return ({ accountId, destination, trafficClass }, facts) =>
-      facts.hasConsent(accountId, destination, trafficClass) ? undefined : found;
+      facts.hasConsent(accountId, destination, trafficClass, needed) ? undefined : found;
   },
 });

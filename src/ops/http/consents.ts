@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AccountId } from '../../domain/ids.ts';
-import type { CONSENT_EVIDENCE } from '../../domain/rules/consent.ts';
+import { CONSENT_EVIDENCE, evidenceBits } from '../../domain/rules/consent.ts';
 import { instant } from '../../domain/schema-parts.ts';
 import { everyTurn } from '../../gateway/every-turn.ts';
 import { writeAudit } from '../../store/audit.ts';
@@ -55,7 +55,8 @@ function addListing(app: Api, deps: ApiDeps): void {
       const { shown, ...next } = await recipientPage(deps, request.query, (id, query) =>
         listConsents(deps.pool, id, query),
       );
-      return { consents: shown.map((row) => bodyOf(deps, account, row)), ...next };
+      const needed = await evidenceNeeded(deps, account);
+      return { consents: shown.map((row) => bodyOf(deps, account, row, needed)), ...next };
     },
   );
 }
@@ -71,7 +72,8 @@ function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
         `JSON: one consent, or a list of \`consents\`; application/x-ndjson: one a line; text/csv: ` +
         `\`${COLUMNS.join(',')}\` a line, with the account in the query. At most ${ENTRIES_MAX}; all or nothing. ` +
         'Without `class` a consent is about all messages of the account. `changed` are those that are new, other than ' +
-        'before, or withdrawn. What the `evidence` of a consent rule of the account names must be there.',
+        'before, or withdrawn. What the `evidence` of a consent rule of the account names must be there; consents given ' +
+        'before that do not have it stay, and do not count there.',
       tags: ['consents'],
       querystring: z.object({ account: z.string().min(1).max(64).optional() }),
       response: { 200: z.object({ account: z.string(), changed: z.int(), ...inForceShape }) },
@@ -127,6 +129,7 @@ async function set(
         textVersion: consent.textVersion ?? '',
         source: consent.source ?? '',
         at: consent.at === undefined ? now : new Date(consent.at),
+        evidence: evidenceBits((field) => (consent[field] ?? '') !== ''),
       })),
     );
     const changed = await setConsents(client, settings, given);
@@ -209,11 +212,23 @@ const consentSchema = z.object({
   source: z.string(),
   at: z.iso.datetime(),
   evidence: z.string().optional(),
+  lacks: z
+    .array(z.enum(CONSENT_EVIDENCE))
+    .optional()
+    .describe('of what a rule of the account asks for: it does not count there'),
 });
 const listSchema = z.object({ consents: z.array(consentSchema), next: z.string().optional() });
 const sealedSchema = z.object({ number: z.string(), evidence: z.string().optional() });
 
-function bodyOf(deps: ApiDeps, account: string, row: Consent): z.output<typeof consentSchema> {
+function bodyOf(
+  deps: ApiDeps,
+  account: string,
+  row: Consent,
+  needed: readonly Evidence[],
+): z.output<typeof consentSchema> {
+  const lacks = needed.filter(
+    (field) => (row.evidence & evidenceBits((one) => one === field)) === 0,
+  );
   const { number, evidence } = unseal(deps, row.sealed);
   return {
     account,
@@ -223,5 +238,6 @@ function bodyOf(deps: ApiDeps, account: string, row: Consent): z.output<typeof c
     source: row.source,
     at: row.at.toISOString(),
     ...(evidence !== undefined && { evidence }),
+    ...(lacks.length > 0 && { lacks }),
   };
 }

@@ -10,7 +10,7 @@ describe('consent', () => {
     const judge = ruleOf({ consent: {} }, { hasConsent });
     expect(refusedBy(judge())).toBe('noConsent');
     expect(refusedBy(judge())).toBeUndefined();
-    expect(asked[0]).toEqual([7, '966512345678', 'promotional']);
+    expect(asked[0]).toEqual([7, '966512345678', 'promotional', 0]);
   });
 });
 

@@ -159,6 +159,34 @@ describe('/v1/consents', () => {
     await ops.request('PATCH', `/v1/accounts/${account}`, { policy: null });
   });
 
+  it('lists what a consent lacks that a rule of the account asks for since, and takes the rest of it', async () => {
+    const given = { number: '966500000019', source: 'shop', at: '2026-01-02T00:00:00.000Z' };
+    const found = async () =>
+      (await consents()).find((one: { number: string }) => one.number === given.number);
+    await ops.request('PUT', '/v1/consents', { account, ...given });
+    expect(await found()).not.toHaveProperty('lacks');
+    const policies = `policies: {open: {rules: []}, proven: {rules: [{consent: {evidence: [textVersion, source, at, evidence]}}]}}`;
+    await ops.request('PUT', '/v1/resources', policies, { 'content-type': 'application/yaml' });
+    await ops.request('PATCH', `/v1/accounts/${account}`, { policy: 'proven' });
+    expect(await found()).toMatchObject({ lacks: ['textVersion', 'evidence'] });
+    // The same version, source and time: what is new is the evidence.
+    for (const [more, lacks] of [
+      [{ textVersion: '7' }, 'evidence'],
+      [{ textVersion: '7', evidence: 'form 17' }, undefined],
+    ] as const) {
+      const { status, json } = await ops.request('PUT', '/v1/consents', {
+        account,
+        ...given,
+        ...more,
+      });
+      expect([status, json.changed]).toEqual(lacks === undefined ? [200, 1] : [400, undefined]);
+    }
+    expect(await found()).toMatchObject({ evidence: 'form 17', textVersion: '7' });
+    expect(await found()).not.toHaveProperty('lacks');
+    await ops.request('DELETE', '/v1/consents', { account, number: given.number });
+    await ops.request('PATCH', `/v1/accounts/${account}`, { policy: null });
+  });
+
   it.each([
     [{ account: undefined }, 400],
     [{ account: '*' }, 400],
