@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { suggestSecret } from '../../domain/resource-secrets.ts';
+import { addTrafficCommands } from './account-traffic.ts';
 import { pathOf, queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { addCreditCommands } from './credit.ts';
@@ -19,6 +20,7 @@ export function addAccount(program: Command, context: CliContext): void {
   addStatement(account, context);
   addCreditCommands(account, context);
   addViolations(account, context);
+  addTrafficCommands(account, context);
   addStatusChange(account, context, 'suspend', 'stop an account; its queued messages end');
   addStatusChange(account, context, 'resume', 'let a suspended account send again');
   addStatusChange(account, context, 'terminate', 'end an account for good');

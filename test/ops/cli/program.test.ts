@@ -120,6 +120,7 @@ describe('runCli', () => {
       'account expiring',
       'account purchase-refund',
       'account forfeit',
+      'account signals',
       'account suspend',
       'account resume',
       'account terminate',
@@ -288,6 +289,25 @@ describe('account', () => {
     expect(answer).toMatchObject({ name: 'newco', credits: '2', systemId: 'newco' });
     expect(answer.password).toMatch(/^.{8}$/);
     expect((await run('account show newco')).out).not.toContain(answer.password);
+  });
+
+  it("prints what is unusual of an account's traffic", async () => {
+    expect(await run('account signals acme')).toMatchObject({
+      code: 0,
+      out: 'nothing is unusual\n',
+    });
+    await ops.pool.query(
+      `insert into traffic_alert (account, rule, prefix, detail)
+       select id, 'deliveryFalls codes', '99450', $1 from account where name = 'acme'`,
+      [{ measure: 'deliveryRatio', value: 0.31, usual: 0.9, messages: 60 }],
+    );
+    const { out } = await run('account signals acme');
+    expect(out).toMatch(/^since +last seen +rule +prefix +measure +is +usually +messages\n/);
+    expect(out).toMatch(/Z +deliveryFalls codes +99450 +deliveryRatio +0\.310 +0\.900 +60\n$/);
+    const { signals } = JSON.parse((await run('account signals acme --json')).out);
+    expect(signals).toMatchObject([{ prefix: '99450', value: 0.31, usual: 0.9 }]);
+    expect(await run('account signals nobody')).toMatchObject({ code: 1 });
+    await ops.pool.query('delete from traffic_alert');
   });
 
   it('tops up once a reference', async () => {
