@@ -138,7 +138,7 @@ export const carrierQuirks = {
   segmentsMax: whole(1, SEGMENTS_MAX).default(SEGMENTS_MAX),
   payloadMaxOctets: whole(1, PAYLOAD_OCTETS_MAX).default(PAYLOAD_OCTETS_MAX),
   tlvs: z.array(tlvRule).max(TLV_RULES_MAX).default([]),
-  otherTlvs: z.enum(['pass', 'drop']).default('pass'),
+  otherTlvs: z.enum(['byVersion', 'pass', 'drop']).default('byVersion'),
   registeredDelivery: z
     .strictObject({ receipt: number(0xff).default(1), notifications: number(0xff).default(0x11) })
     .default({ receipt: 1, notifications: 0x11 }),

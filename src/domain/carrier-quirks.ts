@@ -151,7 +151,7 @@ const HAS_QUIRKS: readonly ((spec: QuirksSpec) => boolean)[] = [
   (spec) => Object.keys(spec.addresses.source).length > 0,
   (spec) => Object.keys(spec.addresses.destination).length > 0,
   (spec) => senderRules(spec.senders) !== undefined,
-  (spec) => spec.tlvs.length > 0 || spec.otherTlvs !== 'pass',
+  (spec) => spec.tlvs.length > 0 || spec.otherTlvs === 'drop',
   (spec) => spec.registeredDelivery.receipt !== RECEIPT,
   (spec) => spec.registeredDelivery.notifications !== RECEIPT_AND_NOTIFICATIONS,
   (spec) => spec.serviceType !== undefined || spec.protocolId !== undefined,

@@ -182,6 +182,8 @@ export interface CatalogCarrier {
   readonly longMessages: 'udh' | 'udh16' | 'sar' | 'payload';
   /** What its submit_sm has other than ours; undefined: nothing. */
   readonly quirks: CarrierQuirks | undefined;
+  /** TLVs that no rule names go only to a carrier that says that it speaks 3.4 (SMPP 3.4 §3.4). */
+  readonly tlvsByVersion: boolean;
   /** What it cannot take; undefined: it takes all. */
   readonly limits: CarrierLimits | undefined;
   /** How its receipts are read; undefined: as SMPP 3.4 appendix B has them. */

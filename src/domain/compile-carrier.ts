@@ -35,6 +35,7 @@ export function compileCarrier(
     ids: spec.ids,
     longMessages: spec.longMessages,
     quirks: compileQuirks(spec),
+    tlvsByVersion: spec.otherTlvs === 'byVersion',
     limits: compileLimits(spec),
     receiptDialect: compileReceiptDialect(spec),
     receipts: spec.receipts,

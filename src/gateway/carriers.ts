@@ -401,6 +401,7 @@ function boundedLink(link: CarrierLink, carrier: CatalogCarrier): Link {
     send: (pdu, sending) => link.send(pdu, sending),
     windowFree: () => link.windowFree(),
     isUp: () => link.state === 'up',
+    takesTlvs: () => link.takesTlvs,
     windowTotal: carrier.binds * carrier.windowMax,
   };
 }

@@ -15,6 +15,8 @@ export interface Link {
   windowFree(): number;
   /** Whether it can send and receive now. */
   isUp(): boolean;
+  /** Whether the carrier said that it knows optional parameters. */
+  takesTlvs(): boolean;
   /** The most that may be unanswered over all its sessions. */
   readonly windowTotal: number;
 }

@@ -270,8 +270,9 @@ export class Dispatcher {
   }
 
   #gather(room: number): Sending[] {
-    const { carrier } = this.#deps;
+    const { carrier, link } = this.#deps;
     const nowMs = this.#deps.now();
+    const dropsOthers = carrier.tlvsByVersion && !link.takesTlvs();
     const sendings: Sending[] = [];
     while (sendings.length < room) {
       const job = this.#next();
@@ -280,7 +281,7 @@ export class Dispatcher {
       if (message.validUntilMs <= nowMs) this.#expire(job);
       // Its content is gone: the janitor ends it when its validity is over.
       else if (message.submit !== undefined)
-        upstreamParts(message, carrier, nowMs, (pdu, segment, parts) => {
+        upstreamParts(message, carrier, nowMs, dropsOthers, (pdu, segment, parts) => {
           if (parts > 1) message.parts ??= new Array(parts).fill(undefined);
           if (job.segment !== 0 && job.segment !== segment) return;
           if (carrier.echoesUserMessageReference)

@@ -67,7 +67,7 @@ export function probePlan(
       registeredDelivery: RECEIPT,
       owner: { profile: {} },
     };
-    upstreamParts(message, { ...carrier, longMessages: style }, nowMs, (pdu, part) => {
+    upstreamParts(message, { ...carrier, longMessages: style }, nowMs, false, (pdu, part) => {
       const reference = REFERENCE_FROM + submits.length;
       // The parts share what the splitter did not change; each has its own reference.
       pdu.tlvs = [

@@ -4,7 +4,7 @@ import { newPdu, type SubmitSm } from '../smpp/pdu.ts';
 import { splitPdu } from '../smpp/segmentation.ts';
 import { wantsNotifications } from './delivery.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
-import { applyQuirks, applySegmentQuirks } from './upstream-quirks.ts';
+import { applyQuirks, applySegmentQuirks, dropOtherTlvs } from './upstream-quirks.ts';
 import { validityLeft } from './validity.ts';
 
 /** registered_delivery upstream: a receipt for success and failure (SMPP 3.4 §5.2.17), unless the carrier has none. */
@@ -25,11 +25,13 @@ const NPI_E164 = 1;
  * The submit_sm of each segment as the carrier gets it: the customer's own, with the destination in E.164,
  * the validity that is left, and a receipt always asked for; then what this carrier wants otherwise
  * (upstream-quirks.ts). `each` is called once a segment, in order.
+ * @param dropsOthers the carrier knows no optional parameters: none goes that it does not itself ask for
  */
 export function upstreamParts(
   message: Upstream,
   carrier: Pick<CatalogCarrier, 'receipts' | 'longMessages' | 'quirks'>,
   nowMs: number,
+  dropsOthers: boolean,
   each: (pdu: SubmitSm, segment: number, parts: number) => void,
 ): void {
   const own = message.submit;
@@ -56,6 +58,7 @@ export function upstreamParts(
   pdu.tlvs = own.tlvs;
   const { quirks } = carrier;
   if (quirks !== undefined) applyQuirks(pdu, message, quirks);
+  if (dropsOthers && pdu.tlvs !== undefined) dropOtherTlvs(pdu, quirks?.tlvs);
   // The usual case, spared a copy: one segment that already is a short_message.
   const isUsual = own.tlvs === undefined || own.short_message.length > 0;
   if (message.segments === 1 && isUsual && quirks === undefined) return each(pdu, 1, 1);

@@ -65,6 +65,15 @@ function toUcs2(pdu: SubmitSm, quirks: CarrierQuirks): void {
     Object.assign(pdu, { data_coding, short_message, tlvs });
 }
 
+/** Leaves of the TLVs those that rules of the carrier ask for, and those that are the message itself. */
+export function dropOtherTlvs(pdu: SubmitSm, asked: TlvRules | undefined): void {
+  const rules = asked?.rules ?? [];
+  const left = pdu.tlvs?.filter(
+    ({ tag }) => OF_THE_MESSAGE.has(tag) || rules.some((rule) => rule.tag === tag),
+  );
+  pdu.tlvs = left?.length === 0 ? undefined : left;
+}
+
 /** One segment, as it was cut: the carrier's alphabet and its data_coding. */
 export function applySegmentQuirks(pdu: SubmitSm, quirks: CarrierQuirks): void {
   // What did not become UCS-2 as a whole has no room for more octets (`toUcs2`).

@@ -34,6 +34,7 @@ export function carrierSessionView(bind: CarrierBindStatus): CarrierSessionView 
     sinceMs: unixMs(bind.sinceMs),
     address: bind.address,
     tlsProtocol: bind.tlsProtocol,
+    carrierVersion: bind.carrierVersion,
     failures: bind.failures,
     lastReason: reason === undefined ? undefined : reasonInWords(reason),
     nextAttemptSeconds: waitMs === undefined ? undefined : Math.max(0, Math.round(waitMs) / 1_000),

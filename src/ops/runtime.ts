@@ -69,6 +69,8 @@ export interface CarrierSessionView {
   readonly address: { readonly host: string; readonly port: number } | undefined;
   /** Such as TLSv1.3; undefined without TLS, and while it is not connected. */
   readonly tlsProtocol: string | undefined;
+  /** sc_interface_version of the bind's answer; undefined: it had none, or is not bound. */
+  readonly carrierVersion: number | undefined;
   /** In a row. */
   readonly failures: number;
   /** Why the last session or attempt ended, in words; undefined if none did. */

@@ -4,7 +4,7 @@ import { newPdu } from '../smpp/pdu.ts';
 import { ESME_RALYBND, ESME_RBINDFAIL, ESME_RINVPASWD, ESME_RINVSYSID } from '../smpp/status.ts';
 import { type BackoffOptions, backoffMs } from './backoff.ts';
 import { type CarrierAddresses, type Endpoint, NO_ADDRESS } from './carrier-addresses.ts';
-import type { BindCommand } from './legal.ts';
+import { type BindCommand, takesTlvs } from './legal.ts';
 import { Session } from './session.ts';
 import type { SessionEndReason, SessionHandler, SessionOptions } from './session-types.ts';
 
@@ -42,6 +42,8 @@ export interface CarrierBindStatus {
   readonly windowInUse: number;
   /** In use, or tried last; undefined before the first attempt. */
   readonly address: Endpoint | undefined;
+  /** sc_interface_version of the bind's answer; undefined: it had none, or is not bound. */
+  readonly carrierVersion: number | undefined;
   /** Made because the carrier asked for it. */
   readonly isOutbind: boolean;
   /** Such as TLSv1.3; undefined without TLS. */
@@ -145,10 +147,17 @@ export class CarrierBind {
       reason: this.#reason,
       windowInUse: this.session?.windowInUse ?? 0,
       address: this.#outbindFrom ?? addresses.at(this.#index),
+      carrierVersion: this.session?.carrierVersion,
       isOutbind: this.isOutbind,
       tlsProtocol: this.#tlsProtocol,
       nextAttemptMs: this.#state === 'waiting' ? Math.max(this.#dueMs, rests) : undefined,
     };
+  }
+
+  /** Whether what is sent on it may have optional parameters. */
+  get takesTlvs(): boolean {
+    const { session } = this;
+    return session !== undefined && takesTlvs(session.interfaceVersion, session.carrierVersion);
   }
 
   /** Connects when it is time, gives up connecting when it is time, and ticks the session. */

@@ -103,6 +103,7 @@ export class CarrierLink {
   #sessionOptions: SessionOptions;
   #interval: NodeJS.Timeout | undefined;
   #up = false;
+  #takesTlvs = false;
   #paused = false;
   #stopping = false;
   /** Somebody was told that there is no room and waits for onWindowOpen. */
@@ -139,6 +140,11 @@ export class CarrierLink {
 
   get binds(): CarrierBindStatus[] {
     return this.#binds.map((bind) => bind.status);
+  }
+
+  /** Whether the carrier said on every bind that it knows optional parameters. */
+  get takesTlvs(): boolean {
+    return this.#takesTlvs;
   }
 
   /** What the carrier's answers made of the rate; undefined when none may. */
@@ -359,6 +365,7 @@ export class CarrierLink {
       this.#binds.splice(this.#binds.indexOf(bind), 1);
     this.#handler.onBindChange?.(this, status);
     const bound = this.#binds.filter((other) => other.state === 'bound');
+    this.#takesTlvs = bound.length > 0 && bound.every((other) => other.takesTlvs);
     const up =
       bound.some(({ command }) => command !== 'bind_receiver') &&
       bound.some(({ command }) => command !== 'bind_transmitter');

@@ -77,6 +77,15 @@ export function isBind(pdu: RequestPdu): pdu is Extract<RequestPdu, { command: B
 }
 
 /**
+ * Whether an SMSC may be sent optional parameters: both said 3.4 or later. One that does not say its version is to be
+ * taken for an older one (SMPP 3.4 §3.4).
+ * @param carrierVersion sc_interface_version of its bind's answer
+ */
+export function takesTlvs(ours: number, carrierVersion: number | undefined): boolean {
+  return ours >= 0x34 && carrierVersion !== undefined && carrierVersion >= 0x34;
+}
+
+/**
  * The version both sides speak: 0x50, 0x34, or 0x33 for all older ones and nonsense below
  * (SMPP 3.4 §5.2.4: values 0x00-0x33 mean 3.3 or earlier, without optional parameters).
  */

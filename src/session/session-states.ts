@@ -13,7 +13,7 @@ import {
   responseNameOf,
 } from '../smpp/pdu.ts';
 import { ESME_RINVBNDSTS, ESME_RINVCMDID, ESME_ROK } from '../smpp/status.ts';
-import { makeIntTlv } from '../smpp/tlv.ts';
+import { intTlv, makeIntTlv } from '../smpp/tlv.ts';
 import { boundAsOf, illegalStatus, maySend, negotiatedVersion } from './legal.ts';
 import { PduConnection, type PeerAddress } from './pdu-connection.ts';
 import type {
@@ -49,6 +49,8 @@ export abstract class SessionStates extends PduConnection {
   addressRange = '';
   /** 0x33, 0x34 or 0x50, see `negotiatedVersion`. A 3.3 customer gets no TLVs: they are dropped from what we send. */
   interfaceVersion = 0x34;
+  /** esme side: sc_interface_version of the bind's answer; undefined: it had none. */
+  carrierVersion: number | undefined = undefined;
   protected readonly handler: SessionHandler;
   protected readonly timers: SessionTimers;
   protected readonly window: RequestWindow;
@@ -366,6 +368,7 @@ export abstract class SessionStates extends PduConnection {
       return;
     }
     this.interfaceVersion = negotiatedVersion(bind.interface_version);
+    this.carrierVersion = intTlv(answer, 'sc_interface_version');
     this.#becomeBound(bind);
     this.handler.onBound?.(this.self);
   }

@@ -39,6 +39,10 @@ export class ScriptedCarrier {
   /** Submits unanswered at once, at most so far. */
   unansweredMost = 0;
   readonly #unanswered = new Set<Pdu>();
+  /** sc_interface_version of its answers to binds; undefined: they have none, as an SMSC of 3.3. */
+  version: number | undefined = 0x34;
+  /** The binds that it was asked for. */
+  readonly binds: Pdu[] = [];
   #server: Server | undefined;
   #port = 0;
   #next = 1;
@@ -134,9 +138,11 @@ export class ScriptedCarrier {
       session.send(pdu.response(), () => session.close());
       return;
     }
-    session.send(pdu.response());
-    if (pdu.command === 'bind_receiver' || pdu.command === 'bind_transceiver')
-      RECEIVERS.add(session);
+    if (!pdu.command.startsWith('bind_')) return void session.send(pdu.response());
+    this.binds.push(pdu);
+    const { version } = this;
+    session.send(pdu.response(version === undefined ? {} : { sc_interface_version: version }));
+    if (pdu.command !== 'bind_transmitter') RECEIVERS.add(session);
   }
 
   #onSubmit(session: Session, pdu: Pdu): void {

@@ -75,12 +75,17 @@ export class WireCarrier {
     if (id >= 0x80000000) return;
     if (id === SUBMIT_SM) this.submits.push(readSubmit(pdu.subarray(16)));
     const named = id === SUBMIT_SM || id === 0x01 || id === 0x02 || id === 0x09;
-    const body = named ? cstring(String(this.#next++)) : Buffer.alloc(0);
+    const version = named && id !== SUBMIT_SM ? SPEAKS_3_4 : '';
+    const body = named
+      ? Buffer.concat([cstring(String(this.#next++)), Buffer.from(version, 'hex')])
+      : Buffer.alloc(0);
     socket.write(frame(id + 0x80000000, pdu.readUInt32BE(12), body));
   }
 }
 
 const SUBMIT_SM = 0x04;
+/** sc_interface_version (SMPP 3.4 §5.3.2.25). */
+const SPEAKS_3_4 = '0210000134';
 
 export const cstring = (text: string): Buffer => Buffer.from(`${text}\0`, 'latin1');
 

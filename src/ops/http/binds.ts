@@ -196,6 +196,7 @@ function recordBody(row: BindRecord): z.infer<typeof recordSchema> {
 }
 
 /** 0x34 is "3.4". */
-function versionText(version: number): string {
+/** Such as 3.4 for 0x34. */
+export function versionText(version: number): string {
   return `${version >> 4}.${version & 15}`;
 }

@@ -3,6 +3,7 @@ import { setCarrierPaused } from '../../store/resources.ts';
 import { countUnknownOutcomes } from '../../store/timeline.ts';
 import type { CarrierView, QueueView } from '../runtime.ts';
 import { type Api, type ApiDeps, actorOf, nameParams, okSchema } from './api.ts';
+import { versionText } from './binds.ts';
 import { addCarrierQuality } from './carrier-quality.ts';
 import { notFound } from './problem.ts';
 
@@ -90,6 +91,8 @@ function answerOf(
       since: new Date(sinceMs).toISOString(),
       address: session.address ?? null,
       tlsProtocol: session.tlsProtocol ?? null,
+      carrierVersion:
+        session.carrierVersion === undefined ? null : versionText(session.carrierVersion),
       lastReason: session.lastReason ?? null,
       nextAttemptSeconds: session.nextAttemptSeconds ?? null,
     })),
@@ -173,6 +176,10 @@ const carrierSchema = z.object({
       since: z.string(),
       address: z.object({ host: z.string(), port: z.int() }).nullable(),
       tlsProtocol: z.string().nullable(),
+      carrierVersion: z
+        .string()
+        .nullable()
+        .describe('sc_interface_version of its bind_resp; null: it had none, or is not bound'),
       failures: z.int(),
       lastReason: z.string().nullable(),
       nextAttemptSeconds: z.number().nullable(),
