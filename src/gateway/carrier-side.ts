@@ -161,6 +161,7 @@ async function triedOf(
 export function newRequeue(parts: GatewayParts): Requeue {
   return new Requeue({
     rejected: (message) => parts.endings.rejected(message),
+    moved: () => parts.carriers.messagesMoved(),
     styleOf: (id) => parts.styleOf(id),
     queueId: (carrier, lane, id) => parts.carriers.queueId(carrier, lane, id),
     enqueueJobs: (carrier, jobs) => parts.carriers.enqueueJobs(carrier, jobs),

@@ -22,7 +22,13 @@ import type { ProbeRequest } from './probe-plan.ts';
 import { protocolWatch } from './protocol-errors.ts';
 import { smaller } from './queue.ts';
 import type { ReceiptPath } from './receipt.ts';
-import { type Destination, Reroute, type Rerouted, type Waiting } from './reroute.ts';
+import {
+  type Destination,
+  type RecordMoves,
+  Reroute,
+  type Rerouted,
+  type Waiting,
+} from './reroute.ts';
 import type { Job, Sending } from './sending.ts';
 
 /** A carrier's own requests (receipts) that may be unanswered on one session; beyond it we stop reading. */
@@ -123,10 +129,11 @@ export class Carriers implements CarrierLinkHandler {
   /**
    * Takes what waits for a carrier where `to` says (undefined: it stays). Leased and unanswered submits are left alone.
    * In the background: it settles when all that waited was looked at, a second for each 10,000 or so.
+   * @param record stores moves before they are made
    */
-  async reroute(from: CarrierId, to: Destination): Promise<Rerouted> {
+  async reroute(from: CarrierId, to: Destination, record: RecordMoves): Promise<Rerouted> {
     const waiting = this.#running.get(from)?.dispatcher ?? this.#deadLinks.strayOf(from);
-    const rerouted = await this.#rerouting.run(from, waiting, to);
+    const rerouted = await this.#rerouting.run(from, waiting, to, record);
     if (rerouted.moved.size > 0) this.#noteMoved(from, rerouted, 'requeue');
     return rerouted;
   }
@@ -140,6 +147,11 @@ export class Carriers implements CarrierLinkHandler {
   forget(message: Message): void {
     if (this.#running.get(message.carrier)?.dispatcher.forget(message) || !this.#moves) return;
     for (const { dispatcher } of this.#running.values()) if (dispatcher.forget(message)) return;
+  }
+
+  /** Some messages wait elsewhere than at the carrier that their row names. */
+  messagesMoved(): void {
+    this.#moves = true;
   }
 
   /** Segments to be sent before the queue. */

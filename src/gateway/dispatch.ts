@@ -405,8 +405,11 @@ export class Dispatcher {
     this.#deps.load(ids).then(
       (messages) => {
         this.#paging = [];
-        for (const message of messages)
+        for (const message of messages) {
+          // Its row names the first carrier that it was queued for.
+          message.carrier = this.#deps.carrier.id;
           if (!isForQueue(message)) this.#deps.queued.remove(message.bind);
+        }
         this.queue.warm(lane, messages.filter(isForQueue));
         this.pump();
       },

@@ -193,7 +193,7 @@ export class GatewayParts {
     this.requeues = new RequeueRequests({
       ...this.common,
       router: this.router,
-      reroute: (from, to) => this.carriers.reroute(from, to),
+      reroute: (from, to, record) => this.carriers.reroute(from, to, record),
     });
     this.keys = new ContentKeys({ pool, sealing, random: randomBytes });
     this.groups = new TrafficGroups({

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
 import type { CarrierId } from '../domain/ids.ts';
+import { storeMoves } from '../store/carrier-moves.ts';
 import {
   lastRequeueRequest,
   REQUEUE_CHANNEL,
@@ -10,7 +11,7 @@ import {
 import type { ChangeFeed } from './change-feed.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
-import type { Rerouted } from './reroute.ts';
+import type { RecordMoves, Rerouted } from './reroute.ts';
 import type { Router } from './router.ts';
 
 /** The routes of a request are in force here after at most this: every node reads them within 5 s. */
@@ -35,16 +36,21 @@ export interface RequeueRequestsDeps {
   readonly observer: GatewayObserver;
   readonly router: Pick<Router, 'again'>;
   catalog(): Catalog;
-  /** Takes what waits for a carrier where `to` says (undefined: it stays); how many went where. */
+  /**
+   * Takes what waits for a carrier where `to` says (undefined: it stays), each when its move is stored; how many went
+   * where.
+   */
   reroute(
     from: CarrierId,
     to: (message: Message, tried: ReadonlySet<CarrierId>) => CarrierId | undefined,
+    record: RecordMoves,
   ): Promise<Rerouted>;
 }
 
 /**
  * Routes anew what is queued, when an operator asks for it. He asks one node; every node hears of it and goes through its
- * own queues, one request and one carrier after the other, each message once a carrier.
+ * own queues, one request and one carrier after the other, each message once a carrier. What it moved is stored and stays
+ * moved when it dies; what it had not come to stays where it was, until it is asked for again.
  */
 export class RequeueRequests {
   readonly #deps: RequeueRequestsDeps;
@@ -90,10 +96,14 @@ export class RequeueRequests {
     try {
       await this.#routesInForce(request.configVersion);
       for (const from of this.#carriersOf(request)) {
-        const { moved, stayed, interrupted } = await this.#deps.reroute(from, (message, tried) => {
-          const to = this.#deps.router.again(message, tried);
-          return to === from ? undefined : to;
-        });
+        const { moved, stayed, interrupted } = await this.#deps.reroute(
+          from,
+          (message, tried) => {
+            const to = this.#deps.router.again(message, tried);
+            return to === from ? undefined : to;
+          },
+          (moves) => storeMoves(this.#deps.pool, request.id, from, moves),
+        );
         for (const count of moved.values()) run.moved += count;
         run.kept += stayed;
         if (interrupted)

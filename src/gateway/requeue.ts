@@ -14,6 +14,8 @@ export interface RequeueDeps {
   failedBefore(message: Message, failed: FailedAttempt): boolean;
   /** How a carrier gets long messages; undefined: it is no more. */
   styleOf(carrier: CarrierId): string | undefined;
+  /** It waits elsewhere than where it was first queued. */
+  moved(): void;
   /** It was accepted only to be refused by a receipt. */
   rejected(message: Message): void;
 }
@@ -28,7 +30,8 @@ export class Requeue {
 
   /** @param message with its content, where more than its id is needed: it was tried, or is to be refused */
   take(queued: QueuedMessage, message: Message | undefined): void {
-    const { id, carrier, lane, nextAttempt } = queued;
+    const { id, carrier, lane, nextAttempt, movedBefore } = queued;
+    if (movedBefore > 0) this.#deps.moved();
     if (carrier === 0) {
       if (message !== undefined) this.#deps.rejected(message);
     } else if (nextAttempt === 1) this.#deps.queueId(carrier, lane, id);
@@ -36,24 +39,25 @@ export class Requeue {
   }
 
   /** Its missing segments go before the queue. */
-  takeSegments({ carrier, missing, nextAttempt }: QueuedMessage, message: Message): void {
+  takeSegments(queued: QueuedMessage, message: Message): void {
+    const { carrier, missing } = queued;
     const style = this.#deps.styleOf(carrier);
     message.carrier = carrier;
     fitParts(message, style);
     for (const one of missing) {
       // A message that goes as one submit_sm has one segment to send, however many it is on the air.
       if (one.segment > 1 && style === 'payload') break;
-      this.#takeOne(one, carrier, nextAttempt, message);
+      this.#takeOne(one, queued, message);
     }
   }
 
   #takeOne(
     { segment, last }: MissingSegment,
-    carrier: CarrierId,
-    attempt: number,
+    { carrier, nextAttempt: attempt, movedBefore }: QueuedMessage,
     message: Message,
   ): void {
-    if (last !== undefined && this.#deps.failedBefore(message, last)) return;
+    const isOpen = last !== undefined && last.attempt >= movedBefore;
+    if (isOpen && this.#deps.failedBefore(message, last)) return;
     const firstHere = last?.carrier === carrier ? last.firstHere : attempt;
     this.#deps.enqueueJobs(carrier, [{ message, segment, attempt, firstHere }]);
   }

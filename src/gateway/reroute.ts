@@ -1,4 +1,5 @@
-import { type CarrierId, type MessageId, messageId } from '../domain/ids.ts';
+import type { CarrierId, MessageId } from '../domain/ids.ts';
+import type { CarrierMove } from '../store/carrier-moves.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { floorWith, type Jobs, type WaitingJob } from './jobs.ts';
 import type { Message } from './message.ts';
@@ -23,6 +24,9 @@ export type Destination = (
   message: Message,
   tried: ReadonlySet<CarrierId>,
 ) => CarrierId | undefined;
+
+/** Settles when moves are stored; those that it rejects are not made. */
+export type RecordMoves = (moves: readonly CarrierMove[]) => Promise<void>;
 
 /** What waits for one carrier. */
 export interface Waiting {
@@ -60,7 +64,7 @@ export interface RerouteDeps {
  *   hot messages ────────────────┼──> to(message, tried) ──> the end of its lane there (cold if that is long)
  *   cold ids ── read, in pages ──┘          └── undefined: back to its place
  * ```
- * Each is looked at once. What is in hand between two queues is counted in `floor`.
+ * Where moves are to be recorded each page of them is stored before any of it is elsewhere. Each is looked at once. What is in hand between two queues is counted in `floor`.
  */
 export class Reroute {
   readonly #deps: RerouteDeps;
@@ -84,8 +88,13 @@ export class Reroute {
   }
 
   /** Moves what has a better place; settles when each that waited at the beginning was looked at. */
-  async run(from: CarrierId, waiting: Waiting, to: Destination): Promise<Rerouted> {
-    const turn = new Turn(this.#deps, from, to);
+  async run(
+    from: CarrierId,
+    waiting: Waiting,
+    to: Destination,
+    record: RecordMoves = NOT_RECORDED,
+  ): Promise<Rerouted> {
+    const turn = new Turn(this.#deps, from, to, record);
     try {
       await this.#untilFree(waiting);
       await this.#jobs(waiting, turn);
@@ -114,11 +123,8 @@ export class Reroute {
     try {
       const ids = [...new Set(taken.filter(mayBeTried).map(({ job }) => job.message.id))];
       const tried = ids.length === 0 ? NOBODY_TRIED : await this.#deps.tried(ids);
-      const stay: WaitingJob[] = [];
-      for (const group of Map.groupBy(taken, ({ job }) => job.message.id).values())
-        if (!turn.moveJobs(group, tried.get(group[0]?.job.message.id ?? NO_ID) ?? NONE))
-          stay.push(...group);
-      jobs.putBack(stay);
+      const groups = Map.groupBy(taken, ({ job }) => job.message.id).values();
+      jobs.putBack(await turn.moveJobs([...groups], tried));
     } catch (error) {
       jobs.putBack(taken);
       throw error;
@@ -129,17 +135,22 @@ export class Reroute {
 
   async #hot({ queue }: Waiting, lane: number, turn: Turn): Promise<void> {
     const stay: Message[] = [];
+    let slice: readonly Message[] = [];
     try {
       for (let left = queue.hotDepth(lane); left > 0 && !this.#stopped; left -= SLICE) {
-        for (const message of queue.takeHot(lane, Math.min(SLICE, left)))
-          if (!turn.moveMessage(message)) {
-            stay.push(message);
-            this.#inHand.add(message.id);
-          }
+        slice = queue.takeHot(lane, Math.min(SLICE, left));
+        for (const { id } of slice) this.#inHand.add(id);
+        const staying = await turn.moveMessages(slice);
+        for (const { id } of slice) this.#inHand.delete(id);
+        for (const { id } of staying) this.#inHand.add(id);
+        stay.push(...staying);
+        slice = [];
         turn.pump();
         await sleep(0);
       }
     } finally {
+      // What could not be recorded did not move.
+      stay.push(...slice);
       queue.putBackHot(lane, stay);
       for (const { id } of stay) this.#inHand.delete(id);
     }
@@ -153,7 +164,7 @@ export class Reroute {
       for (const id of ids) this.#inHand.add(id);
       const began = performance.now();
       try {
-        const stay = turn.moveRead(await this.#deps.load(ids));
+        const stay = await turn.moveRead(await this.#deps.load(ids));
         queue.putBack(lane, stay);
       } catch (error) {
         queue.putBack(lane, ids);
@@ -173,13 +184,15 @@ class Turn {
   readonly #deps: RerouteDeps;
   readonly #from: CarrierId;
   readonly #to: Destination;
+  readonly #record: RecordMoves;
   readonly #moved = new Map<CarrierId, number>();
   #stayed = 0;
 
-  constructor(deps: RerouteDeps, from: CarrierId, to: Destination) {
+  constructor(deps: RerouteDeps, from: CarrierId, to: Destination, record: RecordMoves) {
     this.#deps = deps;
     this.#from = from;
     this.#to = to;
+    this.#record = record;
   }
 
   result(interrupted: boolean): Rerouted {
@@ -199,68 +212,91 @@ class Turn {
     return true;
   }
 
-  /** One that was never tried: to the end of its lane elsewhere. @returns whether it moved */
-  moveMessage(message: Message): boolean {
-    const target = this.#choose(message, NONE, false);
-    if (target === undefined) return false;
-    const [carrier, dispatcher] = target;
-    message.carrier = carrier;
-    dispatcher.queue.push(message);
-    return true;
-  }
-
-  /** The same for what was just read. @returns the ids of those that stay */
-  moveRead(messages: readonly Message[]): MessageId[] {
-    const stay: MessageId[] = [];
+  /** Those that were never tried: to the end of their lane elsewhere. @returns those that stay */
+  async moveMessages(messages: readonly Message[]): Promise<Message[]> {
+    const stay: Message[] = [];
+    const moves: (CarrierMove & { readonly message: Message; readonly dispatcher: Dispatcher })[] =
+      [];
     for (const message of messages) {
-      if (message.ended !== undefined || message.releaseAtMs !== 0) this.#deps.left(message);
-      else if (!this.moveMessage(message)) stay.push(message.id);
+      const target = this.#choose(message, NONE, false);
+      if (target === undefined) stay.push(message);
+      else moves.push({ id: message.id, attempt: 1, message, ...target });
     }
+    await this.#store(moves);
+    for (const { message, to, dispatcher } of moves) {
+      this.#count(to);
+      message.carrier = to;
+      dispatcher.queue.push(message);
+    }
+    this.#stayed += stay.length;
     return stay;
   }
 
+  /** The same for what was just read. @returns the ids of those that stay */
+  async moveRead(messages: readonly Message[]): Promise<MessageId[]> {
+    const isHere = ({ ended, releaseAtMs }: Message) => ended === undefined && releaseAtMs === 0;
+    const stay = await this.moveMessages(messages.filter(isHere));
+    for (const message of messages) if (!isHere(message)) this.#deps.left(message);
+    return stay.map(({ id }) => id);
+  }
+
   /**
-   * The jobs of one message. With all of its segments here, or none sent, it may go to any carrier; else only to one
-   * that sends long messages the same way, so that the phone can put them together.
+   * Jobs, by message. With all of its segments here, or none sent, a message may go to any carrier; else only to one
+   * that sends long messages the same way, so that the phone can put them together. @returns those that stay
    */
-  moveJobs(group: readonly WaitingJob[], tried: ReadonlySet<CarrierId>): boolean {
-    const [first] = group;
-    if (first === undefined) return true;
-    const { message } = first.job;
-    const whole = isWhole(group);
-    const target = this.#choose(message, tried, !whole);
-    if (target === undefined) {
-      this.#stayed += group.length - 1;
-      return false;
-    }
-    const [carrier, dispatcher] = target;
-    message.carrier = carrier;
-    if (whole) {
+  async moveJobs(
+    groups: readonly (readonly WaitingJob[])[],
+    tried: ReadonlyMap<MessageId, ReadonlySet<CarrierId>>,
+  ): Promise<WaitingJob[]> {
+    const stay: WaitingJob[] = [];
+    const moves: (CarrierMove & {
+      readonly group: readonly WaitingJob[];
+      readonly message: Message;
+      readonly dispatcher: Dispatcher;
+    })[] = [];
+    for (const group of groups) {
+      const message = group[0]?.job.message;
+      if (message === undefined) continue;
+      const target = this.#choose(message, tried.get(message.id) ?? NONE, !isWhole(group));
       const attempt = Math.max(...group.map(({ job }) => job.attempt));
-      message.parts = undefined;
-      dispatcher.enqueueJob({ message, segment: 0, attempt, firstHere: attempt });
-    } else for (const { job } of group) dispatcher.enqueueJob({ ...job, firstHere: job.attempt });
-    return true;
+      if (target === undefined) stay.push(...group);
+      else moves.push({ id: message.id, attempt, group, message, ...target });
+    }
+    await this.#store(moves);
+    for (const { attempt, group, message, to, dispatcher } of moves) {
+      this.#count(to);
+      message.carrier = to;
+      if (isWhole(group)) {
+        message.parts = undefined;
+        dispatcher.enqueueJob({ message, segment: 0, attempt, firstHere: attempt });
+      } else for (const { job } of group) dispatcher.enqueueJob({ ...job, firstHere: job.attempt });
+    }
+    this.#stayed += stay.length;
+    return stay;
+  }
+
+  #store(moves: readonly CarrierMove[]): Promise<void> | undefined {
+    return moves.length === 0 ? undefined : this.#record(moves);
+  }
+
+  #count(carrier: CarrierId): void {
+    this.#moved.set(carrier, (this.#moved.get(carrier) ?? 0) + 1);
   }
 
   #choose(
     message: Message,
     tried: ReadonlySet<CarrierId>,
     sameStyle: boolean,
-  ): readonly [CarrierId, Dispatcher] | undefined {
+  ): { readonly to: CarrierId; readonly dispatcher: Dispatcher } | undefined {
     const without = new Set(tried);
     for (let choices = 0; choices < CHOICES_MAX; choices++) {
       const carrier = this.#to(message, without);
       if (carrier === undefined || carrier === this.#from || without.has(carrier)) break;
       const dispatcher = this.#deps.dispatcherOf(carrier);
       const fits = !sameStyle || this.#deps.styleOf(carrier) === this.#deps.styleOf(this.#from);
-      if (dispatcher !== undefined && fits) {
-        this.#moved.set(carrier, (this.#moved.get(carrier) ?? 0) + 1);
-        return [carrier, dispatcher];
-      }
+      if (dispatcher !== undefined && fits) return { to: carrier, dispatcher };
       without.add(carrier);
     }
-    this.#stayed++;
     return undefined;
   }
 }
@@ -279,7 +315,8 @@ function mayBeTried({ job }: { readonly job: Job }): boolean {
 
 const NONE: ReadonlySet<CarrierId> = new Set();
 const NOBODY_TRIED: ReadonlyMap<MessageId, ReadonlySet<CarrierId>> = new Map();
-const NO_ID = messageId(0n);
+/** A dead link's queue goes elsewhere by the routes: whoever adopts it decides anew. */
+const NOT_RECORDED: RecordMoves = () => Promise.resolve();
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -44,7 +44,7 @@ export async function unknownOf(client: ClientBase, dead: EpochId, by: EpochId):
 export interface QueuedMessage {
   readonly id: MessageId;
   readonly account: AccountId;
-  /** Where it was tried last; where it was first queued if it never was. */
+  /** Where it was tried last, or moved on request since; where it was first queued if neither ever was. */
   readonly carrier: CarrierId;
   readonly lane: number;
   readonly segments: number;
@@ -55,6 +55,8 @@ export interface QueuedMessage {
   readonly sent: number;
   /** Higher than any attempt before, of whatever segment. */
   readonly nextAttempt: number;
+  /** The attempt before which it was moved on request; what came of those before it was taken care of. 0: never. */
+  readonly movedBefore: number;
 }
 
 /** A segment to be sent. */
@@ -104,6 +106,9 @@ export interface QueuedColumns {
   readonly valid_until: Date;
   /** In order; null: it was never tried. */
   readonly attempts: readonly AttemptColumns[] | null;
+  /** Null: it was never moved on request. */
+  readonly moved_to: number | null;
+  readonly moved_before: number | null;
 }
 
 /** What such a row says. */
@@ -111,10 +116,13 @@ export function queuedMessage(row: QueuedColumns): QueuedMessage {
   const attempts = (row.attempts ?? []).map(attemptOf);
   const { held, failed } = standOf(attempts);
   const segments = Array.from({ length: row.segments }, (_, i) => i + 1);
+  const last = attempts.at(-1);
+  const movedBefore = row.moved_before ?? 0;
+  const moved = movedBefore > (last?.attempt ?? 0) ? (row.moved_to ?? undefined) : undefined;
   return {
     id: messageId(row.id),
     account: accountId(row.account),
-    carrier: attempts.at(-1)?.carrier ?? carrierId(row.carrier),
+    carrier: moved === undefined ? (last?.carrier ?? carrierId(row.carrier)) : carrierId(moved),
     lane: row.lane,
     segments: row.segments,
     validUntilMs: row.valid_until.getTime(),
@@ -122,7 +130,8 @@ export function queuedMessage(row: QueuedColumns): QueuedMessage {
       .filter((segment) => !held.has(segment))
       .map((segment) => ({ segment, last: failed.get(segment) })),
     sent: held.size,
-    nextAttempt: (attempts.at(-1)?.attempt ?? 0) + 1,
+    nextAttempt: (last?.attempt ?? 0) + 1,
+    movedBefore,
   };
 }
 

@@ -18,6 +18,7 @@ export type TimelineEventKind =
   | 'charged'
   | 'reserved'
   | 'replaced'
+  | 'moved'
   | 'leased'
   | 'sent'
   | 'refusedByCarrier'
@@ -150,6 +151,10 @@ const EVENTS = `
     union all
     select 1, decided_at, decision || 'ByModerator', null, null, null, null, null, null, null, null, null, null,
       decided_by || ': ' || decision_reason from moderation where id = $1 and decision is not null
+    union all
+    select 0, v.at, 'moved', null, v.to_carrier, null, null, null, v.attempt, null, null, null, null,
+      format('from %s, requeue %s', (select c.name from carrier c where c.id = v.from_carrier), v.request)
+      from carrier_move v where v.id = $1
     union all
     select 2, at, case status when 0 then 'sent' else 'refusedByCarrier' end, case status when 0 then 1 end, carrier,
       upstream_id, status, segment, attempt, null, null, null, null, null from dispatch where id = $1

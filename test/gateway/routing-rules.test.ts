@@ -217,6 +217,54 @@ describe('requeue', () => {
   });
 });
 
+describe('what a requeue moved', () => {
+  it('stays there over a restart, also one that its first carrier had put off; and may be moved again', async () => {
+    const alice = await Esme.bind(gateway.port, { systemId: 'alice' });
+    const [fresh, putOff, back] = ['65025550101', '65025550102', '65025550103'] as const;
+    await gateway.apply(setup([{ prefix: '65', carriers: [to('one')] }]));
+    // ESME_RMSGQFUL: later, here (SMPP 3.4 §5.1.3).
+    carriers.one.onSubmit = (submit) => carriers.one.refuse(submit, 0x14);
+    const ids = [await alice.accepted({ destination_addr: putOff })];
+    await eventually(async () => expect(await gateway.dispatches(ids[0] ?? '')).not.toEqual([]));
+    await gateway.setPaused('one', true);
+    await gateway.setPaused('two', true);
+    for (const number of [fresh, back])
+      ids.push(await alice.accepted({ destination_addr: number }));
+    const tries = carriers.one.to(putOff).length;
+    await gateway.apply(setup([{ prefix: '65', carriers: [to('two')] }]));
+    await eventually(async () => {
+      await gateway.requeue('one');
+      const moved = 'select distinct id from carrier_move where id = any ($1::int8[])';
+      expect(await gateway.sql(moved, [ids])).toHaveLength(3);
+    });
+    await gateway.apply(
+      setup([
+        { prefix: '65', carriers: [to('two')] },
+        { prefix: back, carriers: [to('one')] },
+      ]),
+    );
+    expect(await gateway.requeue('two')).toMatchObject({ moved: 1 });
+    await gateway.abandon();
+    await gateway.up();
+    carriers.one.onSubmit = (submit) => carriers.one.accept(submit);
+    await gateway.setPaused('one', false);
+    await gateway.setPaused('two', false);
+    await carriers.two.taken(1, fresh);
+    await carriers.two.taken(1, putOff);
+    await carriers.one.taken(1, back);
+    for (const [i, number] of [putOff, fresh, back].entries())
+      await eventually(async () => {
+        const attempts = await gateway.dispatches(ids[i] ?? '');
+        expect(attempts.filter(({ status }) => status === 0)).toHaveLength(1);
+        expect(carriers.one.to(number).length + carriers.two.to(number).length).toBe(
+          number === putOff ? tries + 1 : 1,
+        );
+      });
+    expect(carriers.one.to(putOff)).toHaveLength(tries);
+    expect(carriers.two.to(back)).toEqual([]);
+  });
+});
+
 describe('reconcile', () => {
   it('finds the books in order after all this', () => gateway.reconciled());
 });
