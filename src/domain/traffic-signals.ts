@@ -28,16 +28,17 @@ export const part = z
   .min(0, 'must be from 0 to 1')
   .max(1, 'must be from 0 to 1');
 
-/** Messages to one prefix in a time, how many of them are delivered by now, and messages to all prefixes. */
+/** Messages to one prefix in a time, how many of them are delivered, or confirmed, by now, and messages to all prefixes. */
 export interface PrefixCounts {
   readonly accepted: number;
   readonly delivered: number;
+  readonly converted: number;
   readonly all: number;
 }
 
 /** What was found, for those who are told. */
 export interface SignalFinding {
-  readonly measure: 'share' | 'deliveryRatio';
+  readonly measure: 'share' | 'deliveryRatio' | 'conversionRatio';
   readonly value: number;
   /** Undefined: too little is known. */
   readonly usual: number | undefined;
@@ -73,8 +74,12 @@ export function judgeShare(
   return { measure: 'share', value, usual, messages: now.accepted };
 }
 
-/** Whether far less of what goes to a prefix is delivered than usual, or than it may be. */
-export function judgeDelivery(
+/** What of the messages to a prefix is looked at: receipts, or the customer's word that the code was entered. */
+export type Yield = 'delivery' | 'conversion';
+
+/** Whether far less of what goes to a prefix is delivered, or confirmed, than usual, or than may be. */
+export function judgeYield(
+  of: Yield,
   now: PrefixCounts,
   before: PrefixCounts,
   limits: {
@@ -85,14 +90,20 @@ export function judgeDelivery(
   },
 ): SignalFinding | undefined {
   if (now.accepted < limits.messages) return undefined;
-  const value = now.delivered / now.accepted;
+  const { counted, measure } = YIELDS[of];
+  const value = now[counted] / now.accepted;
   const isKnown = before.accepted >= limits.historyMessages;
-  const usual = isKnown ? smoothed(before.delivered, before.accepted) : undefined;
+  const usual = isKnown ? smoothed(before[counted], before.accepted) : undefined;
   const isFallen =
     usual !== undefined && value < usual - Math.max(limits.fall, byChance(usual, now.accepted));
   if (!isFallen && !(limits.below !== undefined && value < limits.below)) return undefined;
-  return { measure: 'deliveryRatio', value, usual, messages: now.accepted };
+  return { measure, value, usual, messages: now.accepted };
 }
+
+const YIELDS = {
+  delivery: { counted: 'delivered', measure: 'deliveryRatio' },
+  conversion: { counted: 'converted', measure: 'conversionRatio' },
+} as const;
 
 /** As if one more of each kind had been seen: of shares near 0 and 1 few samples tell little. */
 function smoothed(count: number, all: number): number {

@@ -4,6 +4,7 @@ import { dropLeases } from '../store/lease.ts';
 import { withClient } from '../store/pool.ts';
 import type { BindBook } from './bind-book.ts';
 import type { Carriers } from './carriers.ts';
+import type { Conversions } from './conversions.ts';
 import type { Customers } from './customers.ts';
 import type { HeldMessages } from './held-messages.ts';
 import type { Lanes } from './lanes.ts';
@@ -82,6 +83,11 @@ export class Gateway {
   /** E.164 digits of messages whose content is there. Nothing of it may leave the gateway without an audit. */
   async destinationsOf(ids: readonly MessageId[]): Promise<ReadonlyMap<MessageId, string>> {
     return destinationsOf(await this.#parts.loader.load(ids));
+  }
+
+  /** What customers say of their codes. */
+  get conversions(): Conversions {
+    return this.#parts.conversions;
   }
 
   /** A list of the store changed: whether what is held of it here is in step again (gateway/change-feed.ts). */

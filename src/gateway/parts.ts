@@ -33,6 +33,7 @@ import type { Carriers } from './carriers.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import { CheckpointLog } from './checkpoint.ts';
 import { ClockOffsets } from './clock-offsets.ts';
+import { Conversions } from './conversions.ts';
 import type { Corrections } from './corrections.ts';
 import { Correlation } from './correlation.ts';
 import {
@@ -154,6 +155,7 @@ export class GatewayParts {
   readonly violations: Violations;
   readonly quotas: Quotas;
   readonly signals: TrafficSignals;
+  readonly conversions: Conversions;
   readonly held: HeldMessages;
   readonly partSets: PartSets;
   readonly replay: PolicyReplay;
@@ -243,6 +245,7 @@ export class GatewayParts {
     });
     this.quotas = newQuotas(this);
     this.signals = new TrafficSignals(this.common);
+    this.conversions = new Conversions({ ...this.common, loader: this.loader });
     this.held = newHeldMessages(this);
     this.partSets = newPartSets(this);
     this.replay = newReplay(this);

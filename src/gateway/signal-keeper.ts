@@ -17,7 +17,7 @@ const LOOK_EVERY_MS = 5_000;
 const HISTORY_KEPT_MS = 600_000;
 const PRUNE_EVERY_MS = 600_000;
 const HOUR_MS = 3_600_000;
-const NONE: PrefixCounts = { accepted: 0, delivered: 0, all: 0 };
+const NONE: PrefixCounts = { accepted: 0, delivered: 0, converted: 0, all: 0 };
 
 export interface SignalKeeperDeps {
   readonly pool: Pool;
@@ -55,7 +55,7 @@ export class SignalKeeper {
       if (dbNowMs - this.#prunedMs < PRUNE_EVERY_MS) return;
       this.#prunedMs = dbNowMs;
       this.#histories.clear();
-      await pruneTraffic(this.#deps.pool, watched);
+      await pruneTraffic(this.#deps.pool, watched, dbNowMs);
     } catch (error) {
       this.#deps.observer.note('warn', 'trafficNotWatched', { reason: String(error) });
     }

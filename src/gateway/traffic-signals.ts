@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
-import { type AccountId, messageIdMs } from '../domain/ids.ts';
+import { type AccountId, type MessageId, messageIdMs } from '../domain/ids.ts';
 import {
   addSlots,
   OTHER_PREFIXES,
@@ -122,7 +122,7 @@ export class TrafficSignals {
   }
 
   #of({ id, owner, trafficClass, destination }: Message): Count | undefined {
-    const slotMs = Math.floor(messageIdMs(id) / SLOT_MS) * SLOT_MS;
+    const slotMs = slotMsOf(id);
     const prefix = destination.slice(0, digitsOf(owner));
     const known = this.#counts.get(`${owner.id} ${slotMs} ${trafficClass} ${prefix}`);
     return known ?? this.#new(owner.id, slotMs, trafficClass, prefix);
@@ -149,6 +149,21 @@ export class TrafficSignals {
       delivered: delivered + (since?.delivered ?? 0),
     });
   }
+}
+
+/** Where a message counts, for those who count by themselves; one whose content is gone counts to all alone. */
+export function slotOf(
+  message: Pick<Message, 'id' | 'account' | 'owner' | 'trafficClass' | 'destination'>,
+): Pick<SlotCounts, 'account' | 'slotMs' | 'trafficClass' | 'prefix'> & { readonly key: string } {
+  const { id, account, owner, trafficClass, destination } = message;
+  const slotMs = slotMsOf(id);
+  const prefix = destination === '' ? OTHER_PREFIXES : destination.slice(0, digitsOf(owner));
+  const key = `${account} ${slotMs} ${trafficClass} ${prefix}`;
+  return { account, slotMs, trafficClass, prefix, key };
+}
+
+function slotMsOf(id: MessageId): number {
+  return Math.floor(messageIdMs(id) / SLOT_MS) * SLOT_MS;
 }
 
 function digitsOf({ policy }: CatalogAccount): number {

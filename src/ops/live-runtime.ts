@@ -1,10 +1,11 @@
 import type { Pool } from 'pg';
 import type { Catalog, CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
-import { type MessageId, messageId } from '../domain/ids.ts';
+import { type AccountId, type MessageId, messageId } from '../domain/ids.ts';
 import type { Bans } from '../gateway/bans.ts';
 import type { LiveBind } from '../gateway/bind-book.ts';
 import type { RunningCarrier } from '../gateway/carriers.ts';
 import type { CatalogSource } from '../gateway/catalog-source.ts';
+import type { Converted } from '../gateway/conversions.ts';
 import type { Dispatcher } from '../gateway/dispatch.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { ParkedReceipts, ParkedReceiptView } from '../gateway/parked-receipts.ts';
@@ -259,6 +260,10 @@ export class LiveRuntime implements OpsRuntime {
 
   async refuseHeld(id: bigint): Promise<void> {
     await this.#options.gateway()?.held.refused(messageId(id));
+  }
+
+  async confirm(account: AccountId, names: readonly string[]): Promise<Converted | undefined> {
+    return this.#options.gateway()?.conversions.confirm(account, names);
   }
 
   async replayPolicy(question: ReplayQuestionView): Promise<ReplayAnswer | 'busy' | undefined> {

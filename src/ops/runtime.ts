@@ -1,4 +1,5 @@
-import type { MessageId } from '../domain/ids.ts';
+import type { AccountId, MessageId } from '../domain/ids.ts';
+import type { Converted } from '../gateway/conversions.ts';
 import type { ParkedReceipts, ParkedReceiptView } from '../gateway/parked-receipts.ts';
 import type { ReplayAnswer, ReplayQuestion } from '../gateway/policy-replay.ts';
 import type { ProbeRequest } from '../gateway/probe-plan.ts';
@@ -313,6 +314,8 @@ export interface OpsRuntime {
   heldContent(ids: readonly MessageId[]): Promise<ReadonlyMap<bigint, HeldContent>>;
   /** Ends a message whose refusal is committed; a node that cannot leaves it to the next look. Never rejects. */
   refuseHeld(id: bigint): Promise<void>;
+  /** Counts messages of an account whose codes were entered; undefined while this node is starting. */
+  confirm(account: AccountId, names: readonly string[]): Promise<Converted | undefined>;
   /** Judges past traffic by policies that are tried; undefined while this node is starting; `busy`: one at a time. */
   replayPolicy(question: ReplayQuestionView): Promise<ReplayAnswer | 'busy' | undefined>;
   /** Stops taking traffic, waits for what is in flight, ends the process. Returns at once. */

@@ -111,6 +111,7 @@ export async function dropPartitionsBefore(
     if (done === undefined) break;
     await client.query('delete from segment_receipt where id < $1', [to_id]);
     await client.query('delete from replacement where id < $1', [to_id]);
+    await client.query('delete from conversion where id < $1', [to_id]);
     await client.query('delete from carrier_move where id < $1', [to_id]);
     await client.query('delete from lot_use where message < $1', [to_id]);
     await client.query('delete from unknown_outcome where id < $1', [to_id]);

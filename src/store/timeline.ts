@@ -38,7 +38,8 @@ export type TimelineEventKind =
   | 'givenUp'
   | 'held'
   | 'releasedByModerator'
-  | 'refusedByModerator';
+  | 'refusedByModerator'
+  | 'converted';
 
 /** One line of a timeline. Fields that the event has nothing to say about are undefined. */
 export interface TimelineEvent {
@@ -189,6 +190,9 @@ const EVENTS = `
     union all
     select 12, at, 'receiptNoted', state, carrier, null, null, null, null, null, kind, err, null, detail
       from receipt_note where message = $1
+    union all
+    select 13, at, 'converted', null, null, null, null, null, null, null, null, null, null, null
+      from conversion where id = $1
   ), money (pos, at, event, money, entry) as (
     select 10, o.settled_at, m.event, m.money, (select l.id from ledger_entry l
         where l.batch = o.batch and l.account = o.account and l.side = 1 and l.kind = m.kind)

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { type AccountId, accountId } from '../domain/ids.ts';
 import type { PrefixCounts, Signal, SignalFinding } from '../domain/traffic-signals.ts';
 import { writeAudit } from './audit.ts';
+import { forgetConversions } from './conversions.ts';
 import { inTransaction } from './pool.ts';
 import type { Queryable } from './snapshot.ts';
 import { addEvents, type NewEvent } from './webhook-events.ts';
@@ -12,6 +13,8 @@ export const SLOT_MS = 300_000;
 export const OTHER_PREFIXES = '*';
 /** Beyond the longest history that a rule may look at. */
 const KEPT_DAYS = 32;
+/** A message older than that does not count any more. */
+export const KEPT_MS = (KEPT_DAYS - 1) * 86_400_000;
 /** Who told of traffic, in the audit. */
 const ACTOR = 'policy';
 
@@ -23,18 +26,21 @@ export interface SlotCounts {
   readonly prefix: string;
   readonly accepted: number;
   readonly delivered: number;
+  /** Confirmed by the customer. */
+  readonly converted?: number;
 }
 
 /** Adds up what a node counted. */
 export async function addSlots(db: Queryable, counts: readonly SlotCounts[]): Promise<void> {
   await db.query(
-    `insert into traffic_slot as s (account, slot, class, prefix, accepted, delivered)
-       select t.account, to_timestamp(t.slot / 1000.0::float8), t.class, t.prefix, t.accepted, t.delivered
-       from unnest($1::int[], $2::int8[], $3::text[], $4::text[], $5::int8[], $6::int8[])
-         as t (account, slot, class, prefix, accepted, delivered)
+    `insert into traffic_slot as s (account, slot, class, prefix, accepted, delivered, converted)
+       select t.account, to_timestamp(t.slot / 1000.0::float8), t.class, t.prefix, t.accepted, t.delivered, t.converted
+       from unnest($1::int[], $2::int8[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int8[])
+         as t (account, slot, class, prefix, accepted, delivered, converted)
        order by t.account, t.slot, t.class, t.prefix
      on conflict (account, slot, class, prefix) do update
-       set accepted = s.accepted + excluded.accepted, delivered = s.delivered + excluded.delivered`,
+       set accepted = s.accepted + excluded.accepted, delivered = s.delivered + excluded.delivered,
+         converted = s.converted + excluded.converted`,
     [
       counts.map(({ account }) => account),
       counts.map(({ slotMs }) => slotMs),
@@ -42,6 +48,7 @@ export async function addSlots(db: Queryable, counts: readonly SlotCounts[]): Pr
       counts.map(({ prefix }) => prefix),
       counts.map(({ accepted }) => accepted),
       counts.map(({ delivered }) => delivered),
+      counts.map(({ converted = 0 }) => converted),
     ],
   );
 }
@@ -58,10 +65,11 @@ export async function countsBetween(
     prefix: string;
     accepted: number;
     delivered: number;
+    converted: number;
     all: number;
   }>(
     `select left(prefix, $2) as prefix, sum(accepted)::float8 as accepted, sum(delivered)::float8 as delivered,
-       (sum(sum(accepted)) over ())::float8 as "all"
+       sum(converted)::float8 as converted, (sum(sum(accepted)) over ())::float8 as "all"
      from traffic_slot
      where account = $1 and slot >= to_timestamp($3 / 1000.0::float8) and slot < to_timestamp($4 / 1000.0::float8)
        and ($5::text[] is null or class = any ($5)) group by 1`,
@@ -172,12 +180,14 @@ export async function readAlerts(db: Queryable, account?: AccountId): Promise<Tr
 export async function pruneTraffic(
   db: Queryable,
   watched: readonly Pick<WatchedTraffic, 'account' | 'signal'>[],
+  nowMs: number,
 ): Promise<void> {
   await db.query(
     `delete from traffic_slot where ctid in (select ctid from traffic_slot
        where slot < now() - $1 * interval '1 day' limit 5000)`,
     [KEPT_DAYS],
   );
+  await forgetConversions(db, nowMs - KEPT_DAYS * 86_400_000);
   await db.query(
     `delete from traffic_alert a where not exists (select from unnest($1::int[], $2::text[]) as t (account, rule)
        where t.account = a.account and t.rule = a.rule)`,

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { judgeDelivery, judgeShare } from '../../src/domain/traffic-signals.ts';
+import { judgeShare, judgeYield } from '../../src/domain/traffic-signals.ts';
 
-const counts = (accepted: number, all: number, delivered = accepted) => ({
+const counts = (accepted: number, all: number, delivered = accepted, converted = 0) => ({
   accepted,
   delivered,
+  converted,
   all,
 });
+
+type Rest = Parameters<typeof judgeYield> extends [unknown, ...infer Others] ? Others : never;
 
 describe('judgeShare', () => {
   const limits = { messages: 50, historyMessages: 500, rise: 0.2 };
@@ -34,7 +37,8 @@ describe('judgeShare', () => {
   });
 });
 
-describe('judgeDelivery', () => {
+describe('judgeYield', () => {
+  const judgeDelivery = (...given: Rest) => judgeYield('delivery', ...given);
   const limits = { messages: 50, historyMessages: 500, fall: 0.3, below: undefined };
   const usual = counts(1_000, 1_000, 920);
 
@@ -51,5 +55,21 @@ describe('judgeDelivery', () => {
     expect(judgeDelivery(counts(100, 100, 20), usual, { ...limits, fall: 1, below: 0.2 })).toBe(
       undefined,
     );
+  });
+
+  it('looks at what was confirmed where it is asked to, whatever was delivered', () => {
+    // All of it arrives; four in five are entered usually, two in five now.
+    const entered = counts(1_000, 1_000, 1_000, 800);
+    const now = counts(100, 100, 100, 40);
+    expect(judgeYield('delivery', now, entered, limits)).toBeUndefined();
+    expect(judgeYield('conversion', now, entered, limits)).toMatchObject({
+      measure: 'conversionRatio',
+      value: 0.4,
+      messages: 100,
+    });
+    expect(judgeYield('conversion', counts(100, 100, 100, 70), entered, limits)).toBeUndefined();
+    // Of a customer who never confirms nothing falls.
+    const silent = counts(1_000, 1_000);
+    expect(judgeYield('conversion', counts(100, 100), silent, limits)).toBeUndefined();
   });
 });

@@ -215,6 +215,10 @@ export function testRuntime(): TestRuntime {
     refuseHeld: async (id) => {
       told.push(`refuseHeld ${id}`);
     },
+    confirm: async (account, names) => {
+      told.push(`confirm ${account}: ${names.join(' ')}`);
+      return { counted: names.length, repeated: [], unknown: [], late: [] };
+    },
     replayPolicy: async ({ limit }) => {
       told.push(`replayPolicy ${limit}`);
       return undefined;

@@ -1,11 +1,20 @@
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { pathOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
-import { formatTable } from './io.ts';
+import { CliError, EXIT, formatTable } from './io.ts';
 
-/** `account signals`: what is unusual of an account's traffic. */
+/** Ids sent in one request; the API takes as many. */
+const PAGE = 10_000;
+
+/** `account signals`, `account conversions`: what is unusual of an account's traffic, what its customer says of it. */
 export function addTrafficCommands(account: Command, context: CliContext): void {
+  addSignals(account, context);
+  addConversions(account, context);
+}
+
+function addSignals(account: Command, context: CliContext): void {
   account
     .command('signals')
     .description("print what is unusual of an account's traffic now, by the rules of its policy")
@@ -30,6 +39,55 @@ export function addTrafficCommands(account: Command, context: CliContext): void 
       });
     });
 }
+
+function addConversions(account: Command, context: CliContext): void {
+  account
+    .command('conversions')
+    .description('say of one-time passwords that the code was entered, by their message_ids')
+    .argument('<name>')
+    .argument('[messages...]')
+    .option('--file <file>', 'a file with one message_id a line')
+    .option('--json', 'print JSON')
+    .action(async (name: string, given: string[], options: JsonOption & { file?: string }) => {
+      const ids = [...given, ...(options.file === undefined ? [] : linesOf(options.file))];
+      if (ids.length === 0) throw new CliError('name messages, or a --file', EXIT.usage);
+      const all = { counted: 0, repeated: [], unknown: [], late: [] } as Converted;
+      const path = pathOf('v1', 'accounts', name, 'conversions');
+      for (let at = 0; at < ids.length; at += PAGE) {
+        const body = { messages: ids.slice(at, at + PAGE) };
+        const one = await apiClient(context).post(convertedSchema, path, body);
+        all.counted += one.counted;
+        for (const list of LISTS) all[list].push(...one[list]);
+      }
+      print(context, options, { account: name, ...all }, () => {
+        const told = LISTS.filter((list) => all[list].length > 0).map(
+          (list) => `${list}: ${all[list].join(' ')}\n`,
+        );
+        return `${name}: ${all.counted} counted\n${told.join('')}`;
+      });
+    });
+}
+
+function linesOf(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
+  } catch (error) {
+    throw new CliError(`${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** What changed nothing. */
+const LISTS = ['repeated', 'unknown', 'late'] as const;
+const convertedSchema = z.looseObject({
+  counted: z.int(),
+  repeated: z.array(z.string()),
+  unknown: z.array(z.string()),
+  late: z.array(z.string()),
+});
+type Converted = Pick<z.output<typeof convertedSchema>, 'counted' | (typeof LISTS)[number]>;
 
 const COLUMNS = ['since', 'last seen', 'rule', 'prefix', 'measure', 'is', 'usually', 'messages'];
 

@@ -3,25 +3,22 @@ import { formatCredits } from '../../domain/money.ts';
 import {
   type AccountRow,
   findAccount,
-  findAccountId,
   listAccounts,
   type StatusChange,
   setAccountStatus,
 } from '../../store/accounts.ts';
 import { readAccountSpec } from '../../store/resource-rows.ts';
 import { applyResources } from '../../store/resources.ts';
-import { readAlerts } from '../../store/traffic-slots.ts';
 import { isAlreadyThere, patchedAccount, wantedAccount } from '../account-changes.ts';
 import { type Api, type ApiDeps, actorOf, nameParams } from './api.ts';
 import { conflict, notFound } from './problem.ts';
 import { faultsProblem } from './resources.ts';
 
-/** Accounts: list, create, look at, change, suspend, resume, terminate; what is unusual of their traffic. */
+/** Accounts: list, create, look at, change, suspend, resume, terminate. */
 export function addAccountRoutes(app: Api, deps: ApiDeps): void {
   addReading(app, deps);
   addCreating(app, deps);
   addPatching(app, deps);
-  addSignals(app, deps);
   for (const change of STATUS_CHANGES) addStatusChange(app, deps, change);
 }
 
@@ -134,48 +131,6 @@ function addPatching(app: Api, deps: ApiDeps): void {
     },
   );
 }
-
-function addSignals(app: Api, { pool }: ApiDeps): void {
-  app.get(
-    '/v1/accounts/:name/signals',
-    {
-      schema: {
-        summary: "What is unusual of an account's traffic now",
-        description:
-          'By the rules prefixMix and deliveryFalls of its policy, by the first digits of numbers.',
-        tags: ['accounts'],
-        params: nameParams,
-        response: { 200: z.object({ signals: z.array(signalSchema) }) },
-      },
-    },
-    async (request) => {
-      const { name } = request.params;
-      const account = await findAccountId(pool, name);
-      if (account === undefined) throw notFound('account', name);
-      const alerts = await readAlerts(pool, account);
-      return {
-        signals: alerts.map(({ rule, prefix, since, lastSeen, detail }) => ({
-          rule,
-          prefix,
-          since: since.toISOString(),
-          lastSeen: lastSeen.toISOString(),
-          ...detail,
-        })),
-      };
-    },
-  );
-}
-
-const signalSchema = z.object({
-  rule: z.string(),
-  prefix: z.string(),
-  since: z.iso.datetime(),
-  lastSeen: z.iso.datetime(),
-  measure: z.enum(['share', 'deliveryRatio']),
-  value: z.number(),
-  usual: z.number().optional(),
-  messages: z.number(),
-});
 
 const reasonBody = z.strictObject({ reason: z.string().min(1).max(500) });
 const forfeit = z.boolean().optional().describe('take what is left of its credit');

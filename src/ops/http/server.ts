@@ -4,6 +4,7 @@ import fastifySwagger from '@fastify/swagger';
 import { type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { z } from 'zod';
 import { askedFrom } from '../../store/audit.ts';
+import { addAccountTrafficRoutes } from './account-traffic.ts';
 import { addAccountRoutes } from './accounts.ts';
 import type { Api, ApiDeps } from './api.ts';
 import { addAuditRoutes } from './audit.ts';
@@ -106,6 +107,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addHealthRoutes(app, options, options.metricsToken);
   addDocsRoutes(app);
   addAccountRoutes(app, options);
+  addAccountTrafficRoutes(app, options);
   addMoneyRoutes(app, options);
   addCreditRoutes(app, options);
   addMessageRoutes(app, options);

@@ -121,6 +121,7 @@ describe('runCli', () => {
       'account purchase-refund',
       'account forfeit',
       'account signals',
+      'account conversions',
       'account suspend',
       'account resume',
       'account terminate',

@@ -108,6 +108,7 @@ describe('GET /docs', () => {
       '/v1/accounts/{name}',
       '/v1/accounts/{name}/adjustments',
       '/v1/accounts/{name}/balance',
+      '/v1/accounts/{name}/conversions',
       '/v1/accounts/{name}/forfeits',
       '/v1/accounts/{name}/penalties',
       '/v1/accounts/{name}/purchase-refunds',
