@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readCarrierBook, readCustomerBook } from './books.ts';
 import { freezeInsideCommit } from './commit-probe.ts';
 import type { CrashOptions, CrashReport, Kill } from './crash-options.ts';
-import { DaemonProcess, pause } from './daemon-process.ts';
+import { DaemonProcess, pause, RECONCILED_MS } from './daemon-process.ts';
 import { onEndSignal } from './end-signal.ts';
 import { judge } from './judge.ts';
 import { readLedgerBook } from './ledger-book.ts';
@@ -239,7 +239,7 @@ class CrashRun {
     for (const customer of this.#customers) customer.signal('SIGTERM');
     await this.#untilAllFinal(daemon);
     for (const customer of this.#customers) await customer.end(this.#options.settleMs ?? 180_000);
-    const reconciliation = (await daemon.get('/v1/reconciliation'))?.body;
+    const reconciliation = (await daemon.get('/v1/reconciliation', RECONCILED_MS))?.body;
     this.#carrier?.signal('SIGTERM');
     const stopped = await this.#carrier?.event('stopped');
     if (stopped?.receiptsOwed !== 0) {

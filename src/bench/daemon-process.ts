@@ -26,6 +26,11 @@ export interface DaemonSettings {
   readyMs?: number;
 }
 
+/** An answer of the HTTP API is waited for. */
+const ANSWER_MS = 60_000;
+/** The reconciliation of ten million messages, on a slow disk. */
+export const RECONCILED_MS = 290_000;
+
 /** As `npm start` has them: see docs/performance.md. */
 const nodeFlags = ['--max-semi-space-size=16'];
 
@@ -112,12 +117,15 @@ export class DaemonProcess {
     return performance.now() - startedAt;
   }
 
-  /** Asks the HTTP API; undefined when it cannot be reached. */
-  async get(path: string): Promise<{ status: number; body: unknown } | undefined> {
+  /** Asks the HTTP API; undefined when it cannot be reached, or does not answer in time. */
+  async get(
+    path: string,
+    patienceMs = ANSWER_MS,
+  ): Promise<{ status: number; body: unknown } | undefined> {
     try {
       const response = await fetch(`http://127.0.0.1:${this.httpPort}${path}`, {
         headers: { authorization: `Bearer ${this.#token}` },
-        signal: AbortSignal.timeout(60_000),
+        signal: AbortSignal.timeout(patienceMs),
       });
       const text = await response.text();
       const isJson = response.headers.get('content-type')?.includes('json');

@@ -1,3 +1,4 @@
+import { RECONCILED_MS } from './daemon-process.ts';
 import { type FloorResult, measureFloor } from './floor.ts';
 import type { LoadResult } from './load.ts';
 import { type BacklogRun, measureBacklog } from './measure-backlog.ts';
@@ -180,7 +181,7 @@ async function checkBooks(stand: Stand, report: PerformanceReport): Promise<void
   if (carrier.receiptsRefused > 0) {
     report.problems.push(`the gateway refused ${carrier.receiptsRefused} receipts`);
   }
-  const answer = await stand.daemon.get('/v1/reconciliation');
+  const answer = await stand.daemon.get('/v1/reconciliation', RECONCILED_MS);
   report.reconciliation = answer?.body;
   const isOk =
     typeof answer?.body === 'object' &&
