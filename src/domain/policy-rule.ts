@@ -61,6 +61,19 @@ export interface PolicyFacts {
   /** Whether what an account sends to a prefix is unusual, by the signal of this rule. */
   isUnusual(account: AccountId, rule: string, prefix: string): boolean;
   /**
+   * Whether another message said the same within a time: true or false where that is known, else what the store has to be
+   * asked when it accepts the message.
+   * @param rule kind and name of the rule
+   * @param same what makes two messages the same
+   */
+  said(
+    account: AccountId,
+    rule: string,
+    withinSeconds: number,
+    atMs: number,
+    ...same: readonly string[]
+  ): boolean | SaidText;
+  /**
    * What a rule remembers of an account: bounded, this node's own, lost with it.
    * @param rule kind and name of the rule; what it made once it is given again
    */
@@ -90,6 +103,16 @@ export interface Finding {
   readonly untilMs?: number;
   /** Text or sender in place of the message's own, for `action: rewrite`; only rules that can rewrite have one. */
   readonly rewrite?: { readonly text?: string; readonly sender?: string };
+  /** It is found only if the store knows this text from another message, which it says when it accepts this one. */
+  readonly ifSaid?: SaidText;
+}
+
+/** A text that a message says to its recipient, by the rule that looks for its repetition. */
+export interface SaidText {
+  /** 16 octets of keyed hash: the same on every node. */
+  readonly key: Buffer;
+  /** From the accept of the first message that says it. */
+  readonly withinSeconds: number;
 }
 
 /** One compiled rule: what it finds in a message, or undefined. */

@@ -9,6 +9,7 @@ import type {
   RuleAction,
   RuleCheck,
   RuleContext,
+  SaidText,
 } from './policy-rule.ts';
 import { kindsIn, type PolicySpec, type RuleSpec, type WhenSpec } from './policy-schema.ts';
 import type { Refusal } from './refusal.ts';
@@ -34,6 +35,26 @@ export interface PolicyVerdict {
   readonly sender: string | undefined;
   /** Rules in force that found something, in order, with what they did: for the timeline and metrics. */
   readonly hits: readonly Hit[];
+  /** What else rules do if the store knows texts that it says: see {@link IfSaid}. */
+  readonly ifSaid: readonly IfSaid[];
+}
+
+/** What a rule does with a message whose text another one said before. */
+export interface IfSaid extends SaidText {
+  readonly hit: Hit;
+  /** It refuses it. */
+  readonly refused: Refused | undefined;
+  /** It holds it for a moderator. */
+  readonly held: HeldFor | undefined;
+}
+
+/** Why a message waits for a moderator. */
+export interface HeldFor {
+  readonly rule: string;
+  /** What was found, in words without content. */
+  readonly reason: string | undefined;
+  /** It counts against the account. */
+  readonly violates: boolean;
 }
 
 /** A refusal by a rule. */
@@ -96,6 +117,7 @@ export const PASS: PolicyVerdict = {
   text: undefined,
   sender: undefined,
   hits: [],
+  ifSaid: [],
 };
 
 /** Compiles the rules of a policy. */
@@ -126,6 +148,9 @@ export function compilePolicy(
   };
 }
 
+/** Rules of a policy that look for texts said before, of one message: sql/0060_said_texts.sql tells so many apart. */
+const SAID_MAX = 4;
+const REFUSES: ReadonlySet<string> = new Set(['refuse', 'suspend']);
 /** Actions that leave a message unsent. */
 const KEEPS_BACK: ReadonlySet<string> = new Set(['refuse', 'hold', 'suspend']);
 
@@ -171,6 +196,7 @@ class Judging implements PolicyVerdict {
   text: string | undefined;
   sender: string | undefined;
   readonly hits: Hit[] = [];
+  readonly ifSaid: IfSaid[] = [];
 
   constructor(input: PolicyInput) {
     this.input = input;
@@ -178,20 +204,34 @@ class Judging implements PolicyVerdict {
 
   add(rule: CompiledRule, finding: Finding): void {
     const { action } = rule;
+    if (finding.ifSaid !== undefined) return this.#ifSaid(rule, finding, finding.ifSaid);
     this.hits.push({ rule: rule.name, action });
-    if (action === 'refuse' || action === 'suspend') this.#refuse(rule, finding.refusal);
+    if (REFUSES.has(action)) this.refused = this.#refusedBy(rule, finding.refusal);
     else if (action === 'hold') this.#hold(rule, finding.refusal);
     else if (action === 'defer')
       this.notBeforeMs = Math.max(this.notBeforeMs, finding.untilMs ?? 0);
     else if (action === 'rewrite') this.#rewrite(finding);
   }
 
-  #refuse(rule: CompiledRule, refusal: Refusal): void {
+  #ifSaid(rule: CompiledRule, { refusal }: Finding, { key, withinSeconds }: SaidText): void {
+    // More rules of one policy than the store tells apart: the first ones stand for all.
+    if (this.ifSaid.length >= SAID_MAX) return;
+    const { name, reason = refusal.detail, action, violation } = rule;
+    this.ifSaid.push({
+      key,
+      withinSeconds,
+      hit: { rule: name, action },
+      refused: REFUSES.has(action) ? this.#refusedBy(rule, refusal) : undefined,
+      held: action === 'hold' ? { rule: name, reason, violates: violation } : undefined,
+    });
+  }
+
+  #refusedBy(rule: CompiledRule, refusal: Refusal): Refused {
     const { name, reason, status, action, violation, ofText } = rule;
     const worded = reason === undefined ? refusal : { ...refusal, detail: reason };
     const suspends = action === 'suspend';
     const violates = violation || suspends || this.heldViolates;
-    this.refused = { refusal: worded, rule: name, status, suspends, violates, ofText };
+    return { refusal: worded, rule: name, status, suspends, violates, ofText };
   }
 
   /** The first rule that holds it is the one named. */

@@ -50,6 +50,7 @@ export function newSubmitPath(parts: GatewayParts): SubmitPath {
     heldStored: (account, held) => parts.violations.stored(account.id, held),
     signals: parts.signals,
     partSets: parts.partSets,
+    saidTexts: parts.saidTexts,
     rejectByReceipt: (message) => parts.endings.rejected(message),
     replaceIfPresent: (account, msisdn, next) =>
       parts.replacer.replaceIfPresent(account, msisdn, next),
@@ -67,15 +68,17 @@ export function newHeldMessages(parts: GatewayParts): HeldMessages {
 
 export function newPartSets(parts: GatewayParts): PartSets {
   const { violations, quotas } = parts;
-  const facts = factsOf(parts);
+  const facts = factsOf(parts, parts.saidTexts.saidByOthers);
   const policy = new PolicyStep({ ...parts.common, facts, violations, quotas }, false);
   return new PartSets({
     ...parts.common,
     epoch: parts.options.keeper.epoch,
-    hash: (text) => parts.keys.numberHash(text),
+    hash: (text) => parts.options.sealing.textHash(text),
     load: (ids) => parts.loader.load(ids),
     newer: (copy) => parts.loader.newer(copy),
     judge: (one, submit, texts, total) => policy.judgeWhole(one, submit, texts, total),
+    booked: (id, verdict) => policy.booked({ id }, verdict),
+    foundSaid: (account, found) => policy.foundSaid(account, found),
     refuse: (message, told) => parts.endings.refusedWhole(message, told),
     heldStored: (account, held) => violations.stored(account, held),
     bring: (due) => parts.scheduled.bring(due),
@@ -90,7 +93,7 @@ export function newReplacer(parts: GatewayParts): Replacer {
   const numberHashes = (msisdn: string) => parts.options.sealing.numberHashes(msisdn);
   return new Replacer({
     ...parts.common,
-    facts: factsOf(parts),
+    facts: factsOf(parts, parts.saidTexts.saidByOthers),
     violations: parts.violations,
     quotas: parts.quotas,
     heldStored: (account, held) => parts.violations.stored(account.id, held),
@@ -108,7 +111,7 @@ export function newQuotas(parts: GatewayParts): Quotas {
   return new Quotas({
     ...parts.common,
     monotonic: () => performance.now(),
-    hash: (text) => sealing.numberHash(text),
+    hash: (text) => sealing.textHash(text),
   });
 }
 
@@ -168,9 +171,10 @@ export function newWaitingList(parts: GatewayParts): WaitingList {
 }
 
 /** What the rules of policies look up. */
-function factsOf(parts: GatewayParts): PolicyFacts {
+function factsOf(parts: GatewayParts, said = parts.saidTexts.said): PolicyFacts {
   return parts.options.recipients.facts(
     (msisdn) => parts.networkOf(msisdn),
     (account, rule, prefix) => parts.signals.isUnusual(account, rule, prefix),
+    said,
   );
 }

@@ -1,7 +1,8 @@
 import type { Catalog, CatalogAccount, CatalogBind, QueueLane } from '../domain/catalog.ts';
-import type { CarrierId } from '../domain/ids.ts';
+import type { AccountId, CarrierId } from '../domain/ids.ts';
 import { type Credits, times, ZERO } from '../domain/money.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
+import type { IfSaid } from '../domain/policy.ts';
 import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 import { checkSender } from '../domain/sender-id.ts';
 import { senderKindOf } from '../domain/sender-kind.ts';
@@ -57,6 +58,8 @@ export interface Judged {
   readonly held: Held | undefined;
   /** It waits for the other parts of its long message. */
   readonly part: PartAmongOthers | undefined;
+  /** What rules do if the store knows its text. */
+  readonly ifSaid: readonly IfSaid[];
 }
 
 export interface JudgeDeps extends PolicyStepDeps {
@@ -209,7 +212,13 @@ export class Judge {
       releaseAtMs,
       held: heldBy(verdict),
       part: verdict.part,
+      ifSaid: verdict.ifSaid,
     };
+  }
+
+  /** The store knew a text of an accept: counts what its rule does. */
+  foundSaid(account: AccountId, found: IfSaid): void {
+    this.#policy.foundSaid(account, found);
   }
 
   #classOf({ account, id }: CatalogBind, { source_addr, tlvs }: SubmitSm): string {

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import type { BatchId, CarrierId, EpochId } from '../domain/ids.ts';
-import { type AcceptVerdict, writeAccept } from '../store/accept.ts';
+import { type AcceptAnswer, writeAccept } from '../store/accept.ts';
 import { noteDue } from '../store/due.ts';
 import type { DependencyError } from '../store/errors.ts';
 import { type GiveUpVerdict, writeGiveUp } from '../store/give-up.ts';
@@ -41,7 +41,7 @@ export interface LeaseRequest {
 
 /** What the lanes tell. */
 export interface LaneHandlers {
-  onAccepted(items: Submission[], verdicts: AcceptVerdict[]): void;
+  onAccepted(items: Submission[], verdicts: AcceptAnswer[]): void;
   onNotAccepted(items: Submission[]): void;
   onAcceptInDoubt(items: Submission[]): void;
   onSent(items: Sending[]): void;
@@ -71,7 +71,7 @@ export interface LanesSpec {
 
 /** Every stream of writes of the pipeline, a connection each. */
 export interface Lanes {
-  readonly accept: Lane<Submission, AcceptVerdict>;
+  readonly accept: Lane<Submission, AcceptAnswer>;
   readonly lease: Lane<LeaseRequest, TakenLease>;
   readonly sent: Lane<Sending, never>;
   readonly settle: Lane<Settlement, SettleVerdict>;

@@ -125,6 +125,7 @@ export class MessageLoader {
       releaseAtMs: stored.releaseAtMs ?? 0,
       held: undefined,
       part: undefined,
+      said: undefined,
       submitKey: undefined,
       knownUntilMs: 0,
       owner,

@@ -1,6 +1,7 @@
 import type { CatalogAccount, QueueLane } from '../domain/catalog.ts';
 import type { AccountId, BindId, CarrierId, MessageId } from '../domain/ids.ts';
 import type { Credits } from '../domain/money.ts';
+import type { IfSaid } from '../domain/policy.ts';
 import type { DefaultAlphabet } from '../smpp/data-coding.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import { customersReference } from './message-reference.ts';
@@ -51,9 +52,11 @@ export interface Message {
   /** Unix ms before which it is not sent (schedule_delivery_time); 0: at once. Its place is the table `scheduled`. */
   releaseAtMs: number;
   /** Why it waits for a moderator, as it was accepted. */
-  readonly held: Held | undefined;
+  held: Held | undefined;
   /** It waits for the other parts of its long message, as it was accepted. */
   readonly part: WaitingPart | undefined;
+  /** What rules do if the store knows its text, until the accept lane has asked; undefined: no rule asks. */
+  said: readonly IfSaid[] | undefined;
   /** What its repetition is known by (the account's `dedupe`), until then. */
   readonly submitKey: Buffer | undefined;
   readonly knownUntilMs: number;

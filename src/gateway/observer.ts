@@ -8,6 +8,12 @@ import type { ProtocolError } from './protocol-errors.ts';
 /** How a submit_sm was answered: the `result` label of `smppgate_submits_total`. */
 export type SubmitResult = 'accepted' | 'repeated' | RefusalKey | 'malformed' | 'notAuthorised';
 
+/**
+ * How the wait of a long message's parts ended: all came and may go, the time was over and what there was may go, the whole
+ * was refused, or a moderator decides about it. The `cause` label of `smppgate_part_sets_ended_total`.
+ */
+export type PartSetEnd = 'complete' | 'timedOut' | 'refused' | 'held';
+
 /** Ledger kinds that the pipeline itself posts. */
 export type MoneyKind =
   | 'charge'
@@ -122,6 +128,8 @@ export interface GatewayObserver {
   bindEvent(side: 'customer' | 'carrier', peer: string, event: BindEvent): void;
   throttled(side: 'customer' | 'carrier', peer: string): void;
   policyDecision(rule: string, action: string): void;
+  /** Long messages whose parts waited for each other were decided. */
+  partSetsEnded(cause: PartSetEnd, count: number): void;
   /** A ledger entry was committed; `microCredits` is its absolute amount. */
   money(account: CatalogAccount, kind: MoneyKind, microCredits: bigint): void;
   /** An account was told of its credit, or would be if it had a webhook. */

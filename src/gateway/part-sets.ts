@@ -1,10 +1,11 @@
 import type { Pool } from 'pg';
 import type { EpochId, MessageId } from '../domain/ids.ts';
-import type { PolicyVerdict } from '../domain/policy.ts';
+import type { IfSaid, PolicyVerdict, Refused } from '../domain/policy.ts';
 import { partOf, textOf } from '../smpp/message.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import {
   duePartSets,
+  endParts,
   findPartSet,
   holdParts,
   type JudgedParts,
@@ -13,6 +14,7 @@ import {
   releaseParts,
 } from '../store/part-sets.ts';
 import { withClient } from '../store/pool.ts';
+import { sayTexts, whoSaid } from '../store/said-texts.ts';
 import type { SettleVerdict } from '../store/settle.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
@@ -24,6 +26,7 @@ import {
   type PartText,
 } from './part-texts.ts';
 import { type Held, heldBy } from './policy-step.ts';
+import type { Ticket } from './quotas.ts';
 
 /** Sets decided in one turn of each second, two round trips each. */
 const PAGE = 200;
@@ -40,6 +43,10 @@ export interface PartRow {
   readonly part: number;
   readonly total: number;
   readonly untilMs: number;
+  /** What quotas counted of it, as JSON: [rule, key in hex, amount, until] of each. */
+  readonly counts: string;
+  /** This node has not seen all parts: if with it they are all here, it is not stored before they were judged. */
+  asks: boolean;
 }
 
 /** A part that waits, from its judgement to the answer of the store. */
@@ -57,8 +64,14 @@ export interface PartSetsDeps {
   load(ids: readonly MessageId[]): Promise<Message[]>;
   /** The message as it stands now, if it was replaced since this copy. */
   newer(copy: Message): Promise<Message | undefined>;
-  /** Has the account's policy judge the texts of a whole message, by the rules that its parts waited for. */
+  /**
+   * Has the account's policy judge the texts of a whole message, by the rules that its parts waited for; `booked`: what
+   * the verdict says is done, and counts.
+   */
   judge(one: Message, submit: SubmitSm, texts: readonly string[], total: number): PolicyVerdict;
+  booked(account: Message['account'], verdict: PolicyVerdict): void;
+  /** What a rule does about a text that was said before is done, and counts. */
+  foundSaid(account: Message['account'], found: IfSaid): void;
   /** Ends it REJECTD and gives its price back, if no carrier can have it. */
   refuse(message: Message, told: (verdict: SettleVerdict) => void): void;
   /** A message waits for a moderator: what that counts is stored. */
@@ -92,11 +105,17 @@ export class PartSets {
   }
 
   /** A part is about to be given to the accept lane. */
-  begin({ set, part }: PartAmongOthers, id: MessageId): WaitingPart {
+  begin(
+    { set, part, missing }: PartAmongOthers,
+    id: MessageId,
+    ticket: Ticket | undefined,
+  ): WaitingPart {
     set.pending += 1;
     set.ids.add(id);
     const key = this.#deps.hash(`part ${set.key}`);
-    return { set, key, part, total: set.total, untilMs: set.waitsUntilMs };
+    const counts = ticket === undefined ? '[]' : this.#countsOf(ticket);
+    const { total, waitsUntilMs: untilMs } = set;
+    return { set, key, part, total, untilMs, counts, asks: missing > 0 };
   }
 
   /** The store has it. @param isComplete by the store all parts of its message are here */
@@ -112,8 +131,32 @@ export class PartSets {
     this.#answered(set);
   }
 
+  /**
+   * Judges a part with those of it that are stored: it was not, for with it the message is whole, and some came to another
+   * node. It is stored without asking afterwards. Never rejects.
+   * @returns why the whole is refused
+   */
+  async judgeWith(message: Message, part: WaitingPart): Promise<Refused | undefined> {
+    part.asks = false;
+    try {
+      const { pool, load, booked } = this.#deps;
+      const { account } = message;
+      const set = await withClient(pool, (client) =>
+        findPartSet(client, { account, key: part.key }),
+      );
+      if (set === undefined) return undefined;
+      const verdict = this.#judge(set, [...(await load(set.ids)), message])?.verdict;
+      if (verdict === undefined) return undefined;
+      if (verdict.refused !== undefined) booked(account, verdict);
+      return verdict.refused ?? (await this.#saidBefore(set, verdict.ifSaid));
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
+  }
+
   /** Ends the parts of a message that is refused with the part at hand. Settles when that is committed. Never rejects. */
-  async refuse({ set }: PartAmongOthers): Promise<void> {
+  async refuse({ set }: Pick<PartAmongOthers, 'set'>): Promise<void> {
     if (set.pending > 0)
       await new Promise<void>((settled) => {
         this.#settled.set(set, [...(this.#settled.get(set) ?? []), settled]);
@@ -171,7 +214,9 @@ export class PartSets {
       if (held === undefined) free.push({ ...key, ids });
       else await this.#hold({ ...key, ids }, held);
     if (free.length === 0) return;
-    for (const left of await this.#let(free, false)) {
+    const behind = await this.#let(free, false);
+    this.#deps.observer.partSetsEnded('complete', free.length - behind.length);
+    for (const left of behind) {
       const set = free[left];
       // Parts of it that this node has not seen, or that were replaced.
       if (set !== undefined) await this.#decideOne(set);
@@ -188,9 +233,10 @@ export class PartSets {
   }
 
   async #hold(judged: JudgedParts, held: Held): Promise<void> {
-    const { pool, heldStored } = this.#deps;
-    if (await withClient(pool, (client) => holdParts(client, judged, held)))
-      heldStored(judged.account, held);
+    const { pool, heldStored, observer } = this.#deps;
+    if (!(await withClient(pool, (client) => holdParts(client, judged, held)))) return;
+    observer.partSetsEnded('held', 1);
+    heldStored(judged.account, held);
   }
 
   async #decideOne(key: PartSetKey): Promise<void> {
@@ -202,14 +248,60 @@ export class PartSets {
   async #decide(set: PartSet): Promise<void> {
     const messages = await this.#deps.load(set.ids);
     if (messages.length < set.ids.length && this.#deps.now() < set.untilMs + UNREAD_MS) return;
-    const verdict = this.#judge(set, messages);
-    const held = verdict && heldBy(verdict);
-    if (verdict?.refused !== undefined) await this.#endAll(set, messages);
-    else if (held !== undefined) await this.#hold(set, held);
-    else await this.#let([set], true);
+    const judged = this.#judge(set, messages);
+    const verdict = judged?.verdict;
+    if (verdict !== undefined) this.#deps.booked(set.account, verdict);
+    const said = verdict?.refused === undefined ? await this.#say(set, verdict?.ifSaid) : undefined;
+    const held = (verdict && heldBy(verdict)) ?? said?.held;
+    if ((verdict?.refused ?? said?.refused) !== undefined) return this.#endAll(set, messages);
+    if (held !== undefined) return this.#hold(set, held);
+    const left = await this.#let([set], true);
+    this.#deps.observer.partSetsEnded(
+      judged?.isWhole === false ? 'timedOut' : 'complete',
+      1 - left.length,
+    );
   }
 
-  #judge({ total }: PartSet, messages: readonly Message[]): PolicyVerdict | undefined {
+  /** Says the texts of a whole message. @returns what rules do where another message said one before */
+  async #say(
+    { account, ids }: PartSet,
+    ifSaid: readonly IfSaid[] = [],
+  ): Promise<Found | undefined> {
+    const id = ids.at(-1);
+    if (ifSaid.length === 0 || id === undefined) return undefined;
+    const asked = ifSaid.map(({ key, withinSeconds }) => ({ account, key, id, withinSeconds }));
+    const said = await sayTexts(this.#deps.pool, asked);
+    return this.#found(
+      account,
+      ifSaid.filter((_, i) => isOthers(said[i]?.firstId, ids)),
+    );
+  }
+
+  /** The same before its last part is stored: nothing is said. */
+  async #saidBefore(
+    { account, ids }: PartSet,
+    ifSaid: readonly IfSaid[],
+  ): Promise<Refused | undefined> {
+    const refusing = ifSaid.filter(({ refused }) => refused !== undefined);
+    if (refusing.length === 0) return undefined;
+    const keys = refusing.map(({ key }) => key);
+    const by = await whoSaid(this.#deps.pool, account, keys);
+    const found = refusing.filter((_, i) => isOthers(by[i], ids));
+    return this.#found(account, found.slice(0, 1)).refused;
+  }
+
+  #found(account: Message['account'], found: readonly IfSaid[]): Found {
+    let [refused, held]: [Refused | undefined, Held | undefined] = [undefined, undefined];
+    for (const one of found) {
+      this.#deps.foundSaid(account, one);
+      refused = one.refused;
+      held ??= one.held;
+      if (refused !== undefined) break;
+    }
+    return { refused, held };
+  }
+
+  #judge({ total }: PartSet, messages: readonly Message[]): JudgedWhole | undefined {
     const texts = new Map<number, string>();
     const others: PartText[] = [];
     let last: Message | undefined;
@@ -227,7 +319,8 @@ export class PartSets {
     if (last?.submit === undefined) return undefined;
     const asked = [joinedTexts(texts, total)];
     if (others.length > 0) asked.push(joinedWith({ texts, others }));
-    return this.#deps.judge(last, last.submit, asked, total);
+    const verdict = this.#deps.judge(last, last.submit, asked, total);
+    return { verdict, isWhole: texts.size >= total };
   }
 
   async #end(key: PartSetKey): Promise<void> {
@@ -238,7 +331,10 @@ export class PartSets {
   async #endAll(set: PartSet, messages: readonly Message[]): Promise<void> {
     await Promise.all(messages.map((message) => this.#endMessage(message)));
     // Those that have ended leave their place in the queue.
-    await this.#let([set], true);
+    const { pool, epoch, bring, observer } = this.#deps;
+    const { due, isLeft } = await withClient(pool, (client) => endParts(client, epoch, set));
+    if (!isLeft) observer.partSetsEnded('refused', 1);
+    if (due.length > 0) await bring(due);
   }
 
   async #endMessage(message: Message): Promise<void> {
@@ -251,6 +347,17 @@ export class PartSets {
     }
   }
 
+  #countsOf({ taken }: Ticket): string {
+    return JSON.stringify(
+      taken.map(({ rule, key, amount, until }) => [
+        rule,
+        this.#deps.hash(key).toString('hex'),
+        amount,
+        until,
+      ]),
+    );
+  }
+
   #behind(work: Promise<void>): void {
     work.catch((error) => this.#failed(error));
   }
@@ -259,4 +366,22 @@ export class PartSets {
   #failed(error: unknown): void {
     this.#deps.observer.note('warn', 'partsWait', { reason: String(error) });
   }
+}
+
+/** A message as the whole that it is. */
+interface JudgedWhole {
+  readonly verdict: PolicyVerdict;
+  /** All parts of it are here. */
+  readonly isWhole: boolean;
+}
+
+/** What rules do about texts that were said before. */
+interface Found {
+  readonly refused: Refused | undefined;
+  readonly held: Held | undefined;
+}
+
+/** Whether a text was said by a message that is no part of this one. */
+function isOthers(by: bigint | undefined, ids: readonly bigint[]): boolean {
+  return by !== undefined && !ids.includes(by);
 }

@@ -84,6 +84,7 @@ import { ReplayBrake } from './replay-brake.ts';
 import { RequeueRequests } from './requeue-requests.ts';
 import type { Destination } from './reroute.ts';
 import { Router } from './router.ts';
+import { SaidTexts } from './said-texts.ts';
 import type { ScheduledMessages } from './scheduled.ts';
 import type { Job, Sending } from './sending.ts';
 import type { Settlement } from './settlement.ts';
@@ -156,6 +157,7 @@ export class GatewayParts {
   readonly quotas: Quotas;
   readonly signals: TrafficSignals;
   readonly conversions: Conversions;
+  readonly saidTexts: SaidTexts;
   readonly held: HeldMessages;
   readonly partSets: PartSets;
   readonly replay: PolicyReplay;
@@ -246,6 +248,7 @@ export class GatewayParts {
     this.quotas = newQuotas(this);
     this.signals = new TrafficSignals(this.common);
     this.conversions = new Conversions({ ...this.common, loader: this.loader });
+    this.saidTexts = new SaidTexts((text) => sealing.textHash(text));
     this.held = newHeldMessages(this);
     this.partSets = newPartSets(this);
     this.replay = newReplay(this);

@@ -25,6 +25,7 @@ import {
   type ReplayExample,
   ReplayTally,
 } from './replay-tally.ts';
+import { saidHere } from './said-texts.ts';
 
 /** Messages read, opened and judged without a rest: some 10 ms; 6 MiB at the most. */
 const PAGE = 100;
@@ -126,6 +127,7 @@ class Run {
     const memory = new PolicyMemory();
     const facts: PolicyFacts = {
       ...deps.facts,
+      said: saidHere(),
       remembered: (rule, account, make) => memory.of(rule, account, make),
     };
     const observer = {

@@ -1,5 +1,6 @@
 import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
-import { PASS, type PolicyVerdict } from '../domain/policy.ts';
+import type { AccountId } from '../domain/ids.ts';
+import { type HeldFor, type IfSaid, PASS, type PolicyVerdict } from '../domain/policy.ts';
 import type { PolicyFacts, PolicyInput, Quota, QuotaMessage } from '../domain/policy-rule.ts';
 import { partOf } from '../smpp/message.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
@@ -20,13 +21,7 @@ export interface PolicyStepDeps {
 }
 
 /** Why a message waits for a moderator. */
-export interface Held {
-  readonly rule: string;
-  /** What was found, in words without content. */
-  readonly reason: string | undefined;
-  /** It counts against the account. */
-  readonly violates: boolean;
-}
+export type Held = HeldFor;
 
 /** What a verdict says of waiting; undefined: nothing. */
 export function heldBy(verdict: PolicyVerdict): Held | undefined {
@@ -98,7 +93,7 @@ export class PolicyStep {
       ticket?.over,
     );
     if (place === undefined || place.total < 2)
-      return this.#booked(account, policy.judge(input, this.#deps.facts));
+      return this.booked(account, policy.judge(input, this.#deps.facts));
     const mayWait = this.#partsWait && pdu.replace_if_present_flag === 0;
     const waitMs = mayWait && policy.awaitsWhole(input) ? policy.partsWaitMs : 0;
     const part = this.#parts.add(account.id, pdu, destination, place, text, nowMs, waitMs);
@@ -106,7 +101,17 @@ export class PolicyStep {
     return this.#judgePart(account, input, part, waitMs > 0);
   }
 
-  /** Judges texts of a long message whose parts were judged before: by the rules that its parts waited for. */
+  /** The store knew a text: counts what its rule does. */
+  foundSaid(account: AccountId, { hit, refused }: IfSaid): void {
+    const { observer, violations } = this.#deps;
+    observer.policyDecision(hit.rule, hit.action);
+    if (refused?.violates === true) violations.add(account, refused.rule, refused.suspends);
+  }
+
+  /**
+   * Judges texts of a long message whose parts were judged before: by the rules that its parts waited for. Whoever acts
+   * on it has it counted by `booked`.
+   */
   judgeWhole(
     message: Message,
     submit: SubmitSm,
@@ -116,14 +121,25 @@ export class PolicyStep {
     const nowMs = this.#deps.now();
     const { trafficClass, destination } = message;
     const account = this.#deps.catalog().accounts.get(message.account) ?? message.owner;
+    let whole = PASS;
     for (const [i, text] of texts.entries()) {
       const input = this.#input(account, trafficClass, submit, destination, text, segments, nowMs);
       // What a part said before it came again is no whole.
       const asked = i === 0 ? input : { ...input, isWhole: false };
       const verdict = account.policy.judgeText(asked, this.#deps.facts);
-      if (verdict !== PASS) return this.#booked(account, verdict);
+      if (verdict.refused !== undefined || verdict.heldBy !== undefined) return verdict;
+      if (i === 0) whole = verdict;
     }
-    return PASS;
+    return whole;
+  }
+
+  /** Counts what a verdict says. */
+  booked(account: Pick<CatalogAccount, 'id'>, verdict: PolicyVerdict): PolicyVerdict {
+    const { observer, violations } = this.#deps;
+    for (const { rule, action } of verdict.hits) observer.policyDecision(rule, action);
+    const { refused } = verdict;
+    if (refused?.violates === true) violations.add(account.id, refused.rule, refused.suspends);
+    return verdict;
   }
 
   #judgePart(
@@ -142,7 +158,7 @@ export class PolicyStep {
       const other = account.policy.judgeText({ ...among, text: otherText, isWhole: false }, facts);
       if (other.refused !== undefined) verdict = other;
     }
-    this.#booked(account, verdict);
+    this.booked(account, verdict);
     const { refused } = verdict;
     if (refused !== undefined && !(waits && refused.ofText)) this.#parts.remove(part);
     if (!waits || (refused !== undefined && !refused.ofText)) return verdict;
@@ -179,15 +195,6 @@ export class PolicyStep {
       tlvs,
       atMs,
     };
-  }
-
-  /** Counts what a verdict says. */
-  #booked(account: CatalogAccount, verdict: PolicyVerdict): PolicyVerdict {
-    const { observer, violations } = this.#deps;
-    for (const { rule, action } of verdict.hits) observer.policyDecision(rule, action);
-    const { refused } = verdict;
-    if (refused?.violates === true) violations.add(account.id, refused.rule, refused.suspends);
-    return verdict;
   }
 }
 

@@ -23,6 +23,15 @@ export interface Need {
   readonly amount: number;
 }
 
+/** What was taken of one quota. */
+export interface Taken {
+  readonly rule: string;
+  readonly key: string;
+  readonly amount: number;
+  /** The window as the store names it. */
+  readonly until: string;
+}
+
 /** What was taken for a message, and what there was no more of. */
 export class Ticket {
   /** Quotas that are used up: their rules have found something. */
@@ -31,6 +40,16 @@ export class Ticket {
 
   take(share: Share, amount: number): void {
     this.#taken.push({ share, until: share.until, amount });
+  }
+
+  /** What was taken, for whoever gives it back in the store (sql/0060_said_texts.sql). */
+  get taken(): readonly Taken[] {
+    return this.#taken.map(({ share: { quota, key }, until, amount }) => ({
+      rule: quota.rule,
+      key,
+      amount,
+      until,
+    }));
   }
 
   /** The message was not accepted: it does not count. Once. */

@@ -65,6 +65,7 @@ export class RecipientLists {
   facts(
     networkOf: (msisdn: string) => string | undefined,
     isUnusual: PolicyFacts['isUnusual'],
+    said: PolicyFacts['said'],
   ): PolicyFacts {
     return {
       optedOut: (account, destination, sender, trafficClass) =>
@@ -76,6 +77,7 @@ export class RecipientLists {
       registrationsOf: (account: AccountId, sender) => this.#senders.of(account, sender),
       networkOf,
       isUnusual,
+      said,
       remembered: (rule, account, make) => this.#memory.of(rule, account, make),
     };
   }

@@ -1,5 +1,7 @@
+import type { Pool } from 'pg';
 import type { CatalogAccount } from '../domain/catalog.ts';
 import { subtract, times } from '../domain/money.ts';
+import type { IfSaid } from '../domain/policy.ts';
 import { type RefusalKey, statusOf } from '../domain/refusal.ts';
 import { encodeOne, PduWriter } from '../smpp/codec.ts';
 import { codingFromLatin1, type PeerAlphabet, toGsm7 } from '../smpp/default-alphabet.ts';
@@ -12,6 +14,7 @@ import { TLVS } from '../smpp/tlv.ts';
 import type { ContentKeys } from '../store/content-keys.ts';
 import type { Lane } from '../store/lane.ts';
 import type { ReplaceRow, ReplaceVerdict } from '../store/replace.ts';
+import { sayTexts, unsayTexts } from '../store/said-texts.ts';
 import type { Lookups } from './lookups.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
@@ -29,6 +32,7 @@ export interface Replacement extends ReplaceRow {
 }
 
 export interface ReplaceDeps extends PolicyStepDeps {
+  readonly pool: Pool;
   readonly observer: GatewayObserver;
   readonly now: () => number;
   readonly lookups: Pick<Lookups, 'named' | 'queued' | 'full'>;
@@ -51,6 +55,8 @@ export interface NextVersion {
   readonly releaseAtMs: number | undefined;
   /** A rule wants a moderator to see it. */
   readonly held: Held | undefined;
+  /** What rules do if the store knows its text. */
+  readonly ifSaid: readonly IfSaid[];
   /** What rules with a quota counted of the difference. */
   readonly ticket?: Ticket | undefined;
 }
@@ -160,10 +166,15 @@ export class Replacer {
     let copy: Message | undefined = message;
     for (let tries = 0; copy !== undefined && tries < TRIES; tries++) {
       if (copy.ended !== undefined || copy.submit === undefined) return 'tooLate';
-      const next = await nextOf(copy);
+      const asked = await nextOf(copy);
+      if (!('submit' in asked)) return asked;
+      const next = asked.ifSaid.length === 0 ? asked : await this.#say(account, copy, asked);
       if (!('submit' in next)) return next;
       const verdict = await this.#store(account, copy, next);
-      if (verdict !== 0) next.ticket?.giveBack();
+      if (verdict !== 0) {
+        next.ticket?.giveBack();
+        await this.#unsay(copy, next.ifSaid);
+      }
       const outcome = outcomeOf(verdict);
       if (outcome === 'replaced') this.#countMoney(copy, next.segments);
       if (outcome === 'replaced' && next.held !== undefined)
@@ -172,6 +183,54 @@ export class Replacer {
       copy = await this.#deps.newer(copy);
     }
     return 'tooLate';
+  }
+
+  /**
+   * Says the texts of a replacement, which no accept says, for the message that it replaces. What that message said itself
+   * is no repetition.
+   * @returns with those that are said now, and what the rules hold it for; or that they refuse it
+   */
+  async #say(
+    account: CatalogAccount,
+    { id }: Message,
+    next: NextVersion,
+  ): Promise<NextVersion | Exclude<Outcome, string>> {
+    const rows = next.ifSaid.map(({ key, withinSeconds }) => ({
+      account: account.id,
+      key,
+      id,
+      withinSeconds,
+    }));
+    const said = await sayTexts(this.#deps.pool, rows).catch(() => undefined);
+    if (said === undefined) {
+      next.ticket?.giveBack();
+      return { refused: 'storeUnavailable' };
+    }
+    const ifSaid = next.ifSaid.filter((_, i) => said[i]?.isNew === true);
+    let { held } = next;
+    for (const [i, one] of next.ifSaid.entries()) {
+      const by = said[i];
+      if (by === undefined || by.isNew || by.firstId === id) continue;
+      this.#policy.foundSaid(account.id, one);
+      held ??= one.held;
+      if (one.refused === undefined) continue;
+      next.ticket?.giveBack();
+      await this.#unsay({ id, account: account.id }, ifSaid);
+      return { refused: one.refused.refusal.key };
+    }
+    return { ...next, ifSaid, held };
+  }
+
+  /** It was not replaced: what this said it did not. What cannot be taken back is over by itself. */
+  async #unsay(
+    { id, account }: Pick<Message, 'id' | 'account'>,
+    said: readonly IfSaid[],
+  ): Promise<void> {
+    if (said.length === 0) return;
+    const keys = said.map(({ key }) => key);
+    await unsayTexts(this.#deps.pool, account, keys, id).catch((error) =>
+      this.#deps.observer.note('warn', 'textsNotUnsaid', { reason: String(error) }),
+    );
   }
 
   /** Judges a replace_sm as a submit_sm of the whole message is: with its own data_coding, at its own unit price. */
@@ -207,7 +266,8 @@ export class Replacer {
     const releaseAtMs = times.releaseAtMs ?? copy.releaseAtMs;
     if (notBeforeMs >= times.validUntilMs) return { refused: 'outsideHours' };
     const deferred = notBeforeMs > releaseAtMs && { releaseAtMs: notBeforeMs };
-    return { submit, segments, ticket, held: heldBy(verdict), ...times, ...deferred };
+    const { ifSaid } = verdict;
+    return { submit, segments, ticket, held: heldBy(verdict), ifSaid, ...times, ...deferred };
   }
 
   /** What it costs more counts under the quotas of its account; the message itself counted when it was accepted. */

@@ -1,6 +1,7 @@
 import type { CatalogAccount, CatalogBind, QueueLane } from '../domain/catalog.ts';
 import { type CarrierId, ClockStepError } from '../domain/ids.ts';
 import { times, ZERO } from '../domain/money.ts';
+import type { IfSaid, Refused } from '../domain/policy.ts';
 import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 import type { Session } from '../session/session.ts';
 import { encodeOne, PduWriter } from '../smpp/codec.ts';
@@ -8,7 +9,7 @@ import { ownOctets } from '../smpp/message.ts';
 import type { DataSm, SubmitMulti, SubmitSm } from '../smpp/pdu.ts';
 import { segmentsOf } from '../smpp/segmentation.ts';
 import * as status from '../smpp/status.ts';
-import type { AcceptVerdict } from '../store/accept.ts';
+import { type AcceptAnswer, type AcceptVerdict, verdictOf, wasSaid } from '../store/accept.ts';
 import type { ContentKeys } from '../store/content-keys.ts';
 import type { Lane } from '../store/lane.ts';
 import type { Aliases } from './aliases.ts';
@@ -18,6 +19,7 @@ import type { PartSets } from './part-sets.ts';
 import type { Held } from './policy-step.ts';
 import type { Ticket } from './quotas.ts';
 import type { NextVersion } from './replace.ts';
+import type { SaidTexts } from './said-texts.ts';
 import {
   type Asking,
   NOT_STORED,
@@ -60,7 +62,7 @@ export interface SubmitDeps extends JudgeDeps, SubmitAnswersDeps {
   /** message_ids of 3.3 binds. */
   readonly aliases: Pick<Aliases, 'take' | 'ensure'>;
   readonly groups: Pick<TrafficGroups, 'idOf'>;
-  readonly accept: Pick<Lane<Submission, AcceptVerdict>, 'push' | 'depth'>;
+  readonly accept: Pick<Lane<Submission, AcceptAnswer>, 'push' | 'depth'>;
   /** Accepted messages go to the queues of their carriers. */
   enqueue(messages: readonly Message[]): void;
   /** What rules watch of the traffic. */
@@ -70,7 +72,9 @@ export interface SubmitDeps extends JudgeDeps, SubmitAnswersDeps {
   /** A message that waits for a moderator is stored, and with it what counts against its account. */
   heldStored(account: CatalogAccount, held: Held): void;
   /** Parts of long messages that wait for each other. */
-  readonly partSets: Pick<PartSets, 'begin' | 'accepted' | 'notAccepted' | 'refuse'>;
+  readonly partSets: Pick<PartSets, 'begin' | 'accepted' | 'notAccepted' | 'judgeWith' | 'refuse'>;
+  /** What this node knows of texts that were said. */
+  readonly saidTexts: Pick<SaidTexts, 'stored'>;
   /** Replaces the earlier message that is still queued; undefined: there is none. */
   replaceIfPresent(
     account: CatalogAccount,
@@ -188,8 +192,8 @@ export class SubmitPath {
       ticket?.giveBack();
       return this.#answerProblem(request, { status: status.ESME_RINVREPFLAG });
     }
-    const { segments, validUntilMs, releaseAtMs, held } = judged;
-    const next = { submit: pdu, segments, validUntilMs, releaseAtMs, held };
+    const { segments, validUntilMs, releaseAtMs, held, ifSaid } = judged;
+    const next = { submit: pdu, segments, validUntilMs, releaseAtMs, held, ifSaid };
     this.#deps.replaceIfPresent(bind.account, judged.destination, next).then(
       (earlier) => {
         if (earlier === undefined) return this.#seal(request, judged, undefined, ticket);
@@ -209,15 +213,22 @@ export class SubmitPath {
   }
 
   /** The accept lane committed a batch: answer every request, queue what was accepted. */
-  onCommitted(submissions: readonly Submission[], verdicts: readonly AcceptVerdict[]): void {
+  onCommitted(submissions: readonly Submission[], answers: readonly AcceptAnswer[]): void {
     const accepted: Message[] = [];
     let repeated: Submission[] | undefined;
     for (let i = 0; i < submissions.length; i++) {
       const submission = submissions[i];
-      const verdict = verdicts[i];
-      if (submission === undefined || verdict === undefined)
+      const answer = answers[i];
+      if (submission === undefined || answer === undefined)
         throw new Error('a verdict for each submission');
       const { message } = submission;
+      const verdict = verdictOf(answer);
+      if (verdict === JUDGE_FIRST) {
+        void this.#judgeFirst(submission);
+        continue;
+      }
+      const repeats = message.said && this.#said(submission, message.said, answer);
+      message.said = undefined;
       message.content = NOTHING;
       message.destinationHash = NOTHING;
       const { part } = message;
@@ -225,6 +236,11 @@ export class SubmitPath {
       if (part !== undefined && isStored(verdict))
         this.#deps.partSets.accepted(message, part, verdict === COMPLETE);
       else if (part !== undefined) this.#deps.partSets.notAccepted(part);
+      if (verdict === SAID) {
+        if (repeats === undefined) throw new Error('a rule that refuses it');
+        this.#refuseSaid(submission, repeats);
+        continue;
+      }
       if (verdict === REPEATED) {
         repeated ??= [];
         repeated.push(submission);
@@ -247,6 +263,58 @@ export class SubmitPath {
     this.#deps.enqueue(accepted);
     if (repeated !== undefined) void this.#answers.repeated(repeated);
     this.#readAgain();
+  }
+
+  /** What rules do about texts that the store knew. @returns the one that refuses it */
+  #said(
+    { message, receivedAtMs }: Submission,
+    said: readonly IfSaid[],
+    answer: AcceptAnswer,
+  ): Refused | undefined {
+    const isKept = isStored(verdictOf(answer));
+    let refusing: Refused | undefined;
+    for (const [nth, one] of said.entries()) {
+      const wasBefore = wasSaid(answer, nth);
+      if (isKept && !wasBefore) this.#deps.saidTexts.stored(one, receivedAtMs);
+      // Of rules that refuse the first decides and ends it, as in any policy.
+      if (!wasBefore || refusing !== undefined) continue;
+      this.#judge.foundSaid(message.account, one);
+      refusing = one.refused;
+      if (isKept && one.held !== undefined) this.#holdSaid(message, one.held);
+    }
+    return refusing;
+  }
+
+  #holdSaid(message: Message, held: Held): void {
+    if (message.part === undefined) message.held ??= held;
+    else message.part.set.held ??= held;
+  }
+
+  /** The store knew its text. A part ends those before it first: what is refused is refused for good. */
+  #refuseSaid(submission: Submission, refused: Refused): void {
+    const { part, echo, owner } = submission.message;
+    const { key, detail } = refused.refusal;
+    const answer = () =>
+      this.#answers.refused(submission, echo, owner, key, detail, refused.status);
+    if (part === undefined) return answer();
+    part.set.refused = refused;
+    part.set.isWhole = false;
+    void this.#deps.partSets.refuse(part).then(answer);
+  }
+
+  /** Its long message came over several nodes: before its last part is stored, the whole is judged. */
+  async #judgeFirst(submission: Submission): Promise<void> {
+    const { message, ticket } = submission;
+    const { part } = message;
+    if (part === undefined) throw new Error('only parts are judged with others');
+    const refused = await this.#deps.partSets.judgeWith(message, part);
+    if (refused === undefined) {
+      this.#deps.accept.push(submission);
+      return;
+    }
+    ticket?.giveBack();
+    this.#deps.partSets.notAccepted(part);
+    this.#refuseSaid(submission, refused);
   }
 
   /** The batch certainly did not commit: nothing is charged, the customer may send again. */
@@ -333,7 +401,8 @@ export class SubmitPath {
           : 0,
       releaseAtMs: judged.releaseAtMs,
       held: judged.held,
-      part: judged.part && this.#deps.partSets.begin(judged.part, id),
+      part: judged.part && this.#deps.partSets.begin(judged.part, id, ticket),
+      said: judged.ifSaid.length === 0 ? undefined : judged.ifSaid,
       submitKey: dedupe === undefined ? undefined : submitKeyOf(pdu, judged.destination, dedupe),
       knownUntilMs: dedupe === undefined ? 0 : receivedAtMs + dedupe.seconds * 1_000,
       owner: account,
@@ -418,6 +487,7 @@ export class SubmitPath {
       releaseAtMs: 0,
       held: undefined,
       part: undefined,
+      ifSaid: [],
     };
     this.#seal(request, judged, refusal, undefined);
   }
@@ -471,6 +541,10 @@ const REFUSED_BY_RECEIPT: ReadonlySet<RefusalKey> = new Set<RefusalKey>([
 const REPEATED = 4;
 /** Verdict of accept: all parts of its long message are here. */
 const COMPLETE = 5;
+/** Verdict of accept: a rule refuses it, for its text was said before. */
+const SAID = 6;
+/** Verdict of accept: not stored, for the whole that it completes is to be judged first. */
+const JUDGE_FIRST = 7;
 /** Why a message is refused whose rules would have to ask the store. */
 const TOO_MANY_ASKED = 'too many messages wait for what rules count';
 /** Why a submit_sm with replace_if_present_flag is refused: the earlier message stands as it was. */
@@ -487,7 +561,9 @@ function isStored(verdict: AcceptVerdict): boolean {
   return verdict === 0 || verdict === COMPLETE;
 }
 
-function refusalOfVerdict(verdict: Exclude<AcceptVerdict, typeof REPEATED>): Refusal | undefined {
+function refusalOfVerdict(
+  verdict: Exclude<AcceptVerdict, typeof REPEATED | typeof SAID | typeof JUDGE_FIRST>,
+): Refusal | undefined {
   switch (verdict) {
     case 0:
     case COMPLETE:

@@ -46,6 +46,8 @@ export interface Metrics {
   readonly deliveriesExpired: HotCounter;
   /** rule, action. */
   readonly policyDecisions: HotCounter;
+  /** cause (complete timedOut refused held). */
+  readonly partSetsEnded: HotCounter;
   /** account, kind (charge refund reserve release top_up ...). Children count micro-credits, a scrape shows credits. */
   readonly credits: HotCounter;
   /** account, event: warnings before credit expires and when it is low. */
@@ -145,6 +147,7 @@ type Counters = Pick<
   | 'inbound'
   | 'deliveriesExpired'
   | 'policyDecisions'
+  | 'partSetsEnded'
   | 'credits'
   | 'creditWarnings'
   | 'accountNotices'
@@ -204,6 +207,11 @@ function counters(registry: Registry): Counters {
       'rule',
       'action',
     ]),
+    partSetsEnded: counter(
+      'part_sets_ended_total',
+      'Long messages whose parts waited for each other and were decided',
+      ['cause'],
+    ),
     credits: counter('credits_total', 'Credits moved', ['account', 'kind'], MICRO_PER_CREDIT),
     creditWarnings: counter('credit_warnings_total', 'Warnings of expiring and low credit', [
       'account',

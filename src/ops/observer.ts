@@ -7,6 +7,7 @@ import type {
   GatewayObserver,
   InboundResult,
   MoneyKind,
+  PartSetEnd,
   SubmitResult,
   UnmatchedReason,
 } from '../gateway/observer.ts';
@@ -129,6 +130,10 @@ export class MetricsObserver implements GatewayObserver {
 
   policyDecision(rule: string, action: string): void {
     this.#metrics.policyDecisions.child(rule, action).inc();
+  }
+
+  partSetsEnded(cause: PartSetEnd, count: number): void {
+    if (count > 0) this.#metrics.partSetsEnded.child(cause).inc(count);
   }
 
   money(account: CatalogAccount, kind: MoneyKind, microCredits: bigint): void {

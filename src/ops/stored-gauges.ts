@@ -4,6 +4,7 @@ import { readFindings } from '../store/books-check.ts';
 import { chainLag } from '../store/ledger-chain.ts';
 import { readBalances } from '../store/ledger-read.ts';
 import { countHeld, type HeldCounts } from '../store/moderation.ts';
+import { countPartSets } from '../store/part-sets.ts';
 import { countRequests, type RequestCounts } from '../store/refund-requests.ts';
 import { countUnknownOutcomes } from '../store/timeline.ts';
 import { gauge, MICRO_PER_CREDIT, shared } from './gauge.ts';
@@ -20,6 +21,8 @@ export interface StoredGauges {
   chainLag(): Promise<bigint>;
   /** Messages that wait for a moderator. */
   held(): Promise<HeldCounts>;
+  /** Long messages whose parts wait for each other. */
+  partSets(): Promise<number>;
   /** Refund requests by state, and what there is to pay. */
   refundRequests(): Promise<RequestCounts>;
 }
@@ -38,6 +41,7 @@ export function storedGauges(pool: Pool): StoredGauges {
     },
     chainLag: () => chainLag(pool),
     held: () => countHeld(pool),
+    partSets: () => countPartSets(pool),
     refundRequests: () => countRequests(pool),
   };
 }
@@ -80,6 +84,18 @@ export function registerStoredGauges(
     ['account'],
     async (g) => {
       for (const [account, count] of (await held())?.byAccount ?? []) g.set({ account }, count);
+    },
+  );
+  gauge(
+    registry,
+    'part_sets_waiting',
+    'Long messages whose parts wait for each other',
+    [],
+    async (g) => {
+      const waiting = await stored()
+        ?.partSets()
+        .catch(() => undefined);
+      if (waiting !== undefined) g.set(waiting);
     },
   );
   registerRefundGauges(registry, stored);

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import type { AccountId, BatchId, BindId, CarrierId, EpochId, MessageId } from '../domain/ids.ts';
 import type { Credits } from '../domain/money.ts';
+import type { IfSaid } from '../domain/policy.ts';
 import {
   ByteaColumn,
   Int2Column,
@@ -48,6 +49,8 @@ export interface AcceptRow {
   /** What a repetition of it is known by until `knownUntilMs`; undefined: it is not looked for. */
   readonly submitKey: Uint8Array | undefined;
   readonly knownUntilMs: number;
+  /** What rules do if another message said its text (sql/0060_said_texts.sql), four at the most; undefined: none asks. */
+  readonly said?: readonly IfSaid[] | undefined;
 }
 
 /** Why a message is held. */
@@ -66,13 +69,31 @@ export interface AcceptedPart {
   readonly total: number;
   /** Unix ms: then it waits no longer. */
   readonly untilMs: number;
+  /** What quotas counted of it, as JSON: [rule, key in hex, amount, until] of each. */
+  readonly counts: string;
+  /** Its node has not seen all parts: it is not stored if with it they are all here. */
+  readonly asks: boolean;
 }
 
 /**
  * 0 accepted, 1 insufficient credit, 2 credit expired, 3 account suspended or terminated, 4 a repetition, 5 accepted and
- * with it all parts of its long message are here.
+ * with it all parts of its long message are here, 6 refused for a text that was said before, 7 not stored: with it all
+ * parts are here, and they are to be judged first.
  */
-export type AcceptVerdict = 0 | 1 | 2 | 3 | 4 | 5;
+export type AcceptVerdict = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
+
+/** A verdict, and in the upper half of the octet the bits of those of its `said` that another message said before. */
+export type AcceptAnswer = number;
+
+/** What became of a message. */
+export function verdictOf(answer: AcceptAnswer): AcceptVerdict {
+  return (answer & 0x0f) as AcceptVerdict;
+}
+
+/** Whether another message said one of its texts. @param nth its place in `said`, from 0 */
+export function wasSaid(answer: AcceptAnswer, nth: number): boolean {
+  return ((answer >> (4 + nth)) & 1) === 1;
+}
 
 /**
  * Charges and stores a batch in one round trip and one transaction: exactly those messages of an account are
@@ -84,7 +105,7 @@ export async function writeAccept(
   epoch: EpochId,
   batch: BatchId,
   rows: readonly AcceptRow[],
-): Promise<AcceptVerdict[]> {
+): Promise<AcceptAnswer[]> {
   const values: unknown[] = [epoch, batch, ...columnsOf(client).fill(rows)];
   const special = rows.some(isSpecial);
   if (special) {
@@ -94,7 +115,8 @@ export async function writeAccept(
       rows.map(({ submitKey, knownUntilMs }) => submitKey && new Date(knownUntilMs)),
     );
   }
-  const parts = special && rows.some((row) => row.part !== undefined);
+  const said = special && rows.some((row) => row.said !== undefined);
+  const parts = said || (special && rows.some((row) => row.part !== undefined));
   const held = parts || (special && rows.some((row) => row.held !== undefined));
   if (held) {
     values.push(
@@ -109,18 +131,48 @@ export async function writeAccept(
       rows.map((row) => row.part?.part ?? null),
       rows.map((row) => row.part?.total ?? null),
       rows.map((row) => row.part && new Date(row.part.untilMs)),
+      rows.map((row) => row.part?.counts ?? '[]'),
+      rows.map((row) => row.part?.asks ?? false),
     );
   }
+  if (said) values.push(...saidColumns(rows));
   const lane = special ? specialStatement : statement;
-  const rare = parts ? partsStatement : heldStatement;
-  const verdicts = await callLane(client, held ? rare : lane, values);
-  return Array.from(verdicts) as AcceptVerdict[];
+  const rare = said ? saidStatement : parts ? partsStatement : heldStatement;
+  return Array.from(await callLane(client, held ? rare : lane, values));
 }
 
 /** It has a time of its own, waits for a moderator or for other parts, or may be a repetition: rare, and dearer. */
-function isSpecial({ releaseAtMs, submitKey, held, part }: AcceptRow): boolean {
-  return releaseAtMs !== 0 || submitKey !== undefined || held !== undefined || part !== undefined;
+function isSpecial({ releaseAtMs, submitKey, held, part, said }: AcceptRow): boolean {
+  return (
+    releaseAtMs !== 0 ||
+    submitKey !== undefined ||
+    held !== undefined ||
+    part !== undefined ||
+    said !== undefined
+  );
 }
+
+/** A text each, with the place of its message from 1. */
+function saidColumns(rows: readonly AcceptRow[]): unknown[][] {
+  const all = rows.flatMap(({ said = [] }, i) =>
+    said.map((one, nth) => ({ ...one, place: i + 1, bit: 1 << nth })),
+  );
+  return [
+    all.map(({ place }) => place),
+    all.map(({ bit }) => bit),
+    all.map(({ key }) => key),
+    all.map(({ withinSeconds }) => withinSeconds),
+    all.map(({ refused, held }) => (refused !== undefined ? REFUSE : held && HOLD) ?? TELL),
+    all.map(({ held }) => held?.rule ?? null),
+    all.map(({ held }) => held?.reason ?? null),
+    all.map(({ held }) => held?.violates ?? false),
+  ];
+}
+
+/** What a rule does where a text was said before, as accept_said has it. */
+const TELL = 0;
+const REFUSE = 1;
+const HOLD = 2;
 
 const ARRAYS = `$3::int8[], $4::int4[], $5::int4[], $6::text[], $7::int4[], $8::int2[], $9::int2[], $10::int8[],
   $11::int4[], $12::int4[], $13::int4[], $14::int2[], $15::int2[], $16::timestamptz[], $17::bytea[], $18::int4[],
@@ -137,10 +189,18 @@ const heldStatement = {
     $24::text[], $25::text[], $26::bool[])`,
 };
 
+const PARTS = `${ARRAYS}, $21::timestamptz[], $22::bytea[], $23::timestamptz[], $24::text[], $25::text[], $26::bool[],
+  $27::bytea[], $28::int2[], $29::int2[], $30::timestamptz[], $31::jsonb[], $32::bool[]`;
+
 const partsStatement = {
   name: 'accept-parts',
-  text: `select accept_parts($1, $2, ${ARRAYS}, $21::timestamptz[], $22::bytea[], $23::timestamptz[],
-    $24::text[], $25::text[], $26::bool[], $27::bytea[], $28::int2[], $29::int2[], $30::timestamptz[])`,
+  text: `select accept_parts($1, $2, ${PARTS})`,
+};
+
+const saidStatement = {
+  name: 'accept-said',
+  text: `select accept_said($1, $2, ${PARTS}, $33::int4[], $34::int4[], $35::bytea[], $36::int4[], $37::int4[],
+    $38::text[], $39::text[], $40::bool[])`,
 };
 
 const statement = {

@@ -6,6 +6,7 @@ import {
   type MessageId,
   messageId,
 } from '../domain/ids.ts';
+import type { Queryable } from './snapshot.ts';
 
 /*
  * Parts of long messages that wait for each other (sql/0046_parts.sql).
@@ -85,6 +86,26 @@ export async function releaseParts(
   };
 }
 
+/**
+ * The parts of a refused message have ended: what quotas counted of them is given back, in the commit that takes the set
+ * away. @returns as releaseParts
+ */
+export async function endParts(
+  client: ClientBase,
+  epoch: EpochId,
+  { account, key, ids }: JudgedParts,
+): Promise<{ due: MessageId[]; isLeft: boolean }> {
+  const { rows } = await client.query<{ due: bigint[] | null; left_: number[] | null }>(
+    'select due, left_ from end_parts($1, $2, $3, $4)',
+    [epoch, account, key, [...ids]],
+  );
+  const [row] = rows;
+  return {
+    due: (row?.due ?? []).map((id) => messageId(BigInt(id))),
+    isLeft: (row?.left_ ?? []).length > 0,
+  };
+}
+
 /** Has a moderator decide about all parts of a message. @returns false: it has more parts than were judged */
 export async function holdParts(
   client: ClientBase,
@@ -96,6 +117,12 @@ export async function holdParts(
     [account, key, [...ids], held.rule, held.reason ?? null, held.violates],
   );
   return rows[0]?.done ?? true;
+}
+
+/** How many long messages wait for parts, at all nodes. */
+export async function countPartSets(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ n: number }>('select count(*)::int as n from part_set');
+  return rows[0]?.n ?? 0;
 }
 
 /** An adopted node's waiting parts are ours to decide from here on. */

@@ -122,7 +122,12 @@ export class Sealing {
     return this.#current.number.of(msisdn);
   }
 
-  /** The same under each key at hand, current first: what was stored before a rotation is found too. */
+  /** The same of any text: 16 octets that nobody without the key can make of two texts. */
+  textHash(text: string): Buffer {
+    return this.#current.number.of(hash('sha256', text, 'binary'));
+  }
+
+  /** A number's under each key at hand, current first: what was stored before a rotation is found too. */
   numberHashes(msisdn: string): Buffer[] {
     return this.#masters.map((master) => master.number.of(msisdn));
   }
@@ -207,7 +212,7 @@ const BLOCK_OCTETS = 64;
 const IPAD = 0x36;
 const OPAD = 0x5c;
 const SHA256_OCTETS = 32;
-/** More than any number has (E.164: 15 digits). */
+/** More than any number has (E.164: 15 digits), and a digest of SHA-256. */
 const MSISDN_OCTETS = 32;
 
 /**

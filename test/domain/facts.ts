@@ -1,5 +1,6 @@
 import type { PolicyFacts } from '../../src/domain/policy-rule.ts';
 import { PolicyMemory } from '../../src/gateway/policy-memory.ts';
+import { saidHere } from '../../src/gateway/said-texts.ts';
 
 /** Nobody opted out or gave consent, nothing is registered, and nothing is remembered between tests. */
 export const NOBODY: PolicyFacts = facts();
@@ -13,6 +14,7 @@ export function facts(given: Partial<PolicyFacts> = {}): PolicyFacts {
     registrationsOf: () => [],
     networkOf: () => undefined,
     isUnusual: () => false,
+    said: saidHere(),
     remembered: (rule, account, make) => memory.of(rule, account, make),
     ...given,
   };

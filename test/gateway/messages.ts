@@ -60,6 +60,7 @@ export function messageOf(owner: CatalogAccount, fields: Partial<Message> = {}):
     releaseAtMs: 0,
     held: undefined,
     part: undefined,
+    said: undefined,
     submitKey: undefined,
     knownUntilMs: 0,
     owner,

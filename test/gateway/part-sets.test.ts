@@ -38,6 +38,10 @@ beforeAll(async () => {
         flags: { rules: [{ ...words, action: 'flag' }], partsWaitSeconds: 60 },
         elsewhere: { rules: [{ ...words, when: { countries: ['SA'] } }], partsWaitSeconds: 60 },
         counts: { rules: [{ ...words, violation: true }], partsWaitSeconds: 60 },
+        capped: {
+          rules: [{ caps: { per: 'recipient', messages: 3 } }, words],
+          partsWaitSeconds: 60,
+        },
       },
       accounts: {
         cut: own,
@@ -51,6 +55,8 @@ beforeAll(async () => {
         pipelined: { ...own, credit: '1000' },
         crowd: { ...own, credit: '1000', bind: { segmentsPerSecond: 100_000 } },
         nodes: own,
+        atOnceTwo: own,
+        capped: { policy: 'capped' },
         restarted: own,
         cancelled: own,
         replaced: own,
@@ -378,7 +384,7 @@ describe('parts that nothing is to be judged of together', () => {
 });
 
 describe('parts at two nodes', () => {
-  it('are judged by what is stored: sent when they may go, else all of them end REJECTD', async () => {
+  it('are judged with what is stored: sent when they may go, else the last one gets the status', async () => {
     const beside = await gateway.beside();
     try {
       const sessions = [await bind('nodes'), await bind('nodes', beside.port)];
@@ -387,17 +393,90 @@ describe('parts at two nodes', () => {
       await sessions[1]?.accepted(part(to, 1, 2, 'good '));
       await carrier.taken(2, to);
       const bad = number();
-      const ids = [
-        await sessions[0]?.accepted(part(bad, 1, 2, 'cas')),
-        await sessions[1]?.accepted(part(bad, 2, 2, 'ino')),
-      ];
-      for (const id of ids)
-        await gateway.ended(id ?? '', { state: 'REJECTD', cause: 'policy', refund: '0.1' });
+      const id = await sessions[0]?.accepted(part(bad, 1, 2, 'cas'));
+      const last = await sessions[1]?.submit(part(bad, 2, 2, 'ino'));
+      expect(last?.command_status).toBe(CONTENT_REFUSED);
+      // It had ended before the last was answered, which was never charged.
+      expect(await gateway.end(id ?? '')).toMatchObject({
+        state: 'REJECTD',
+        cause: 'policy',
+        refund: '0.1',
+      });
       expect(carrier.to(bad)).toEqual([]);
+      expect(await gateway.money('nodes')).toEqual({ credits: '9.8', reserved: '0' });
+      expect(await waiting('nodes')).toBe(0);
     } finally {
       for (const esme of bound.splice(-2)) await esme.close();
       await beside.close();
     }
+  });
+});
+
+describe('parts that come to two nodes at the same moment', () => {
+  it('are refused as a whole by exactly one status, or sent', async () => {
+    const beside = await gateway.beside();
+    try {
+      const sessions = [await bind('atOnceTwo'), await bind('atOnceTwo', beside.port)];
+      const tos = Array.from({ length: 60 }, number);
+      const answers = await Promise.all(
+        tos.map(async (to, i) => {
+          const second = i % 2 === 0 ? 'ino' : 'tle';
+          const both = [
+            sessions[i % 3 === 0 ? 1 : 0]?.submit(part(to, 1, 2, 'come to our cas')),
+            sessions[i % 3 === 0 ? 0 : 1]?.submit(part(to, 2, 2, second)),
+          ];
+          return (await Promise.all(both)).map((answer) => answer?.command_status).sort();
+        }),
+      );
+      expect(answers).toEqual(tos.map((_, i) => (i % 2 === 0 ? [0, CONTENT_REFUSED] : [0, 0])));
+      for (const to of tos.filter((_, i) => i % 2 === 1)) await carrier.taken(2, to);
+      expect(tos.filter((_, i) => i % 2 === 0).flatMap((to) => carrier.to(to))).toEqual([]);
+      await eventually(async () =>
+        expect(await gateway.money('atOnceTwo')).toEqual({ credits: '4', reserved: '0' }),
+      );
+      await gateway.reconciled();
+    } finally {
+      for (const esme of bound.splice(-2)) await esme.close();
+      await beside.close();
+    }
+  });
+});
+
+describe('what caps count of a message that is refused as a whole', () => {
+  it('is given back for all its parts, those at another node too', async () => {
+    const beside = await gateway.beside();
+    try {
+      const sessions = [await bind('capped'), await bind('capped', beside.port)];
+      const to = number();
+      const status = async (at: number, of: number, text: string, reference: number) =>
+        (await sessions[at % 2]?.submit(part(to, at, of, text, reference)))?.command_status;
+      expect(await status(1, 3, 'come ', 1)).toBe(0);
+      expect(await status(2, 3, 'to our cas', 1)).toBe(0);
+      expect(await status(3, 3, 'ino', 1)).toBe(CONTENT_REFUSED);
+      // Three are allowed; a node that heard of none left asks again after a second.
+      await eventually(async () => expect(await status(1, 3, 'come ', 2)).toBe(0));
+      await eventually(async () => expect(await status(2, 3, 'to our ', 2)).toBe(0));
+      await eventually(async () => expect(await status(3, 3, 'house', 2)).toBe(0));
+      await carrier.taken(3, to);
+      const [used] = await gateway.sql<{ taken: bigint }>(
+        `select taken from quota q join account a on a.id = q.account where a.name = 'capped'`,
+      );
+      expect(used?.taken).toBe(3n);
+    } finally {
+      for (const esme of bound.splice(-2)) await esme.close();
+      await beside.close();
+    }
+  });
+});
+
+describe('a part from the longest sender to the longest number', () => {
+  it('waits as any other', async () => {
+    const esme = await bind('clean');
+    const to = '120255512345678';
+    const sender = { source_addr_ton: 1, source_addr_npi: 1, source_addr: '1'.repeat(15) };
+    for (const at of [1, 2])
+      await esme.accepted({ ...part(to, at, 2, 'good ', 65_535), ...sender });
+    await carrier.taken(2, to);
   });
 });
 
@@ -434,9 +513,8 @@ describe('a node that ends while parts wait', () => {
     await gateway.drain();
     await gateway.up();
     const esme = await bind('restarted');
-    const second = await esme.accepted(part(to, 2, 2, 'ino'));
-    for (const one of [id, second])
-      expect(await esme.receiptOf(one)).toMatchObject({ state: 'REJECTD' });
+    expect((await esme.submit(part(to, 2, 2, 'ino'))).command_status).toBe(CONTENT_REFUSED);
+    expect(await esme.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
     await esme.accepted(part(good, 2, 2, 'day'));
     await carrier.taken(2, good);
     expect(carrier.to(to)).toEqual([]);

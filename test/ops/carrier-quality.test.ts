@@ -134,6 +134,7 @@ describe('the metrics of quality', () => {
       ledgerMismatches: async () => undefined,
       chainLag: async () => 0n,
       held: async () => ({ byAccount: new Map(), oldestSeconds: 0 }),
+      partSets: async () => 0,
       refundRequests: async () => ({ byState: new Map(), overdue: 0, dueInSeconds: undefined }),
     });
     const text = await metrics.scrape();

@@ -14,6 +14,7 @@ const nothingStored = {
   ledgerMismatches: async () => undefined,
   chainLag: async () => 0n,
   held: async () => ({ byAccount: new Map(), oldestSeconds: 0 }),
+  partSets: async () => 0,
   refundRequests: async () => ({ byState: new Map(), overdue: 0, dueInSeconds: undefined }),
 };
 
@@ -66,6 +67,8 @@ describe('createMetrics', () => {
       messages_ended_total: 'carrier,state,fault,cause,origin',
       moderation_held: 'account',
       moderation_oldest_seconds: '',
+      part_sets_ended_total: 'cause',
+      part_sets_waiting: '',
       carrier_delivery_ratio: 'carrier,prefix',
       carrier_rate: 'carrier',
       carrier_receipt_ratio: 'carrier,prefix',
@@ -105,6 +108,7 @@ describe('createMetrics', () => {
     metrics.attach(testRuntime(), {
       balances: lost,
       unknownOutcomes: lost,
+      partSets: async () => 0,
       refundRequests: lost,
       ledgerMismatches: lost,
       chainLag: lost,

@@ -119,6 +119,7 @@ function fill(): { facts: PolicyFacts; numbers: string[]; senders: string[] } {
       registrationsOf: (_account, sender) => registry.get(sender) ?? [],
       networkOf: () => undefined,
       isUnusual: () => false,
+      said: () => false,
       remembered: (rule, account, make) => memory.of(rule, account, make),
     },
   };

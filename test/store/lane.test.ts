@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccountId, BatchId } from '../../src/domain/ids.ts';
-import { type AcceptRow, type AcceptVerdict, writeAccept } from '../../src/store/accept.ts';
+import { type AcceptAnswer, type AcceptRow, writeAccept } from '../../src/store/accept.ts';
 import type { DependencyError } from '../../src/store/errors.ts';
 import { Lane, type LaneSpec } from '../../src/store/lane.ts';
 import { createDatabase, ownPostgres, type TestDatabase } from '../support/postgres.ts';
@@ -27,13 +27,13 @@ afterAll(async () => {
   await database?.drop();
 });
 
-type Spec = LaneSpec<AcceptRow, AcceptVerdict>;
+type Spec = LaneSpec<AcceptRow, AcceptAnswer>;
 
 /** A lane of accepts that remembers what it said of each message. */
 function acceptLane(change: Partial<Spec> = {}, url = database.url, on: TestNode = node) {
-  const said = new Map<bigint, AcceptVerdict | DependencyError>();
+  const said = new Map<bigint, AcceptAnswer | DependencyError>();
   let waiting: { count: number; resolve: () => void } | undefined;
-  const say = (row: AcceptRow, what: AcceptVerdict | DependencyError) => {
+  const say = (row: AcceptRow, what: AcceptAnswer | DependencyError) => {
     expect(said.has(row.id)).toBe(false);
     said.set(row.id, what);
     if (waiting !== undefined && said.size >= waiting.count) waiting.resolve();
@@ -45,7 +45,7 @@ function acceptLane(change: Partial<Spec> = {}, url = database.url, on: TestNode
     maxBatch: 500,
     lingerMs: 0,
     onCommitted: (rows, verdicts) => {
-      for (const [i, row] of rows.entries()) say(row, verdicts[i] as AcceptVerdict);
+      for (const [i, row] of rows.entries()) say(row, verdicts[i] as AcceptAnswer);
     },
     onNotCommitted: (rows, error) => {
       for (const row of rows) say(row, error);

@@ -390,6 +390,7 @@ function recorder(reports: Report[]): GatewayObserver {
     bindEvent: note('bindEvent'),
     throttled: note('throttled'),
     policyDecision: note('policyDecision'),
+    partSetsEnded: note('partSetsEnded'),
     money: note('money'),
     creditWarning: note('creditWarning'),
     accountNotice: note('accountNotice'),

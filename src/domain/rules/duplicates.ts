@@ -1,11 +1,8 @@
 import { z } from 'zod';
 import { ruleKind } from '../policy-rule.ts';
-import { RecentKeys } from '../recent-keys.ts';
 import { whole } from '../schema-parts.ts';
 
 const SECONDS_MAX = 86_400; // a day: what is said again tomorrow is another message
-/** Messages of an account that are remembered, some 60 octets each; beyond it the oldest are forgotten. */
-const KEYS_MAX = 50_000;
 
 const schema = z.strictObject({
   withinSeconds: whole(1, SECONDS_MAX).default(300),
@@ -14,24 +11,25 @@ const schema = z.strictObject({
 });
 
 /**
- * `duplicates`: a text that the same recipient was sent by this account a short time ago. What is remembered is the
- * node's own and lost with it; of two nodes each sees its own messages.
+ * `duplicates`: a text that the same recipient was sent by this account a short time ago, over all nodes: messages that
+ * were accepted count, whatever became of them. Of a long message it is the whole text. A message without a text that
+ * can be read is like no other.
  */
 export const duplicates = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'flag', 'suspend'],
+  readsWhole: () => true,
   compile({ withinSeconds, anySender }, name) {
     const found = {
       refusal: { key: 'duplicate', detail: `the same message was sent within ${withinSeconds} s` },
     } as const;
-    return ({ accountId, destination, sender, text, atMs }, facts) => {
-      const keys = facts.remembered(
-        `duplicates ${name}`,
-        accountId,
-        () => new RecentKeys(KEYS_MAX),
-      );
-      const key = keys.keyOf(anySender ? '' : sender, destination, text);
-      return keys.countUp(key, atMs, withinSeconds * 1_000) > 1 ? found : undefined;
+    return ({ accountId, destination, sender, text, isWhole, atMs }, facts) => {
+      if (!isWhole || text === '') return undefined;
+      const from = anySender ? '' : sender;
+      const rule = `duplicates ${name}`;
+      const said = facts.said(accountId, rule, withinSeconds, atMs, from, destination, text);
+      if (typeof said === 'boolean') return said ? found : undefined;
+      return { ...found, ifSaid: said };
     };
   },
 });

@@ -144,6 +144,7 @@ const NOTHING_KNOWN: PolicyFacts = {
   registrationsOf: () => [],
   networkOf: () => undefined,
   isUnusual: () => false,
+  said: () => false,
   remembered: (_rule, _account, make) => make(),
 };
 
