@@ -139,6 +139,9 @@ begin
       told := set_byte(told, one.last - 1, 5);
       completed := true;
     end if;
+    if exists (select from unnest(rules, part_keys) as t (rule, key) where t.rule is not null and t.key = one.key) then
+      perform join_held(one.account, one.key);
+    end if;
   end loop;
   if completed then
     update batch set verdicts = told where id = p_batch;

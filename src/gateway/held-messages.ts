@@ -1,11 +1,12 @@
 import type { Pool } from 'pg';
 import type { MessageId } from '../domain/ids.ts';
 import { textOf } from '../smpp/message.ts';
-import { closeHeld, refusedWithoutEnd } from '../store/moderation.ts';
+import { closeHeld, findHeld, type HeldMessage, refusedWithoutEnd } from '../store/moderation.ts';
 import { withClient } from '../store/pool.ts';
 import type { SettleVerdict } from '../store/settle.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import { textsOf, wholeTexts } from './part-texts.ts';
 
 /** Refusals without an end are looked for so often: a walk of an index of what is held. */
 const EVERY_MS = 2_000;
@@ -54,23 +55,26 @@ export class HeldMessages {
     this.#deps = deps;
   }
 
-  /** What messages say; one whose content is gone is missing. */
-  async contents(ids: readonly MessageId[]): Promise<ReadonlyMap<bigint, HeldText>> {
+  /** What messages say, whole, by their ids; one whose content is gone is missing. */
+  async contents(
+    held: readonly Pick<HeldMessage, 'id' | 'parts'>[],
+  ): Promise<ReadonlyMap<bigint, HeldText>> {
+    const loaded = await this.#deps.load(held.flatMap(({ parts }) => parts));
+    const byId = new Map(loaded.map((message) => [message.id, message]));
     const contents = new Map<bigint, HeldText>();
-    for (const { id, submit, destination } of await this.#deps.load(ids))
-      if (submit !== undefined)
-        contents.set(id, {
-          from: submit.source_addr,
-          to: destination,
-          text: textOf(submit, DEFAULT_ALPHABET),
-        });
+    for (const { id, parts } of held) {
+      const text = heldText(parts.flatMap((part) => byId.get(part) ?? []));
+      if (text !== undefined) contents.set(id, text);
+    }
     return contents;
   }
 
-  /** Ends a message whose refusal is committed, or leaves it to the next look. Settles after the commit. */
+  /** Ends a message whose refusal is committed, all parts of it, or leaves it to the next look. Settles after the commit. */
   async refused(id: MessageId): Promise<void> {
     try {
-      for (const message of await this.#deps.load([id])) await this.#end(message);
+      const { pool, load } = this.#deps;
+      const parts = (await findHeld(pool, id))?.parts ?? [];
+      await Promise.all((await load(parts)).map((message) => this.#end(message)));
     } catch (error) {
       this.#deps.observer.note('warn', 'heldMessagesWait', { reason: String(error) });
     }
@@ -110,4 +114,17 @@ export class HeldMessages {
     }
     return false;
   }
+}
+
+/** A message, or the parts of one. A part that came again with another text is shown with both. */
+function heldText(messages: readonly Message[]): HeldText | undefined {
+  const [first] = messages;
+  if (first?.submit === undefined) return undefined;
+  const from = first.submit.source_addr;
+  const parts = textsOf(messages);
+  const text =
+    parts === undefined
+      ? textOf(first.submit, DEFAULT_ALPHABET)
+      : wholeTexts(parts, parts.total).join('\n');
+  return { from, to: first.destination, text };
 }

@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
 import type { EpochId, MessageId } from '../domain/ids.ts';
 import type { IfSaid, PolicyVerdict, Refused } from '../domain/policy.ts';
-import { partOf, textOf } from '../smpp/message.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import {
   duePartSets,
@@ -16,15 +15,9 @@ import {
 import { withClient } from '../store/pool.ts';
 import { sayTexts, whoSaid } from '../store/said-texts.ts';
 import type { SettleVerdict } from '../store/settle.ts';
-import { DEFAULT_ALPHABET, type Message } from './message.ts';
+import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
-import {
-  joinedTexts,
-  joinedWith,
-  type OpenSet,
-  type PartAmongOthers,
-  type PartText,
-} from './part-texts.ts';
+import { type OpenSet, type PartAmongOthers, textsOf, wholeTexts } from './part-texts.ts';
 import { type Held, heldBy } from './policy-step.ts';
 import type { Ticket } from './quotas.ts';
 
@@ -302,25 +295,11 @@ export class PartSets {
   }
 
   #judge({ total }: PartSet, messages: readonly Message[]): JudgedWhole | undefined {
-    const texts = new Map<number, string>();
-    const others: PartText[] = [];
-    let last: Message | undefined;
-    for (const message of messages) {
-      const { submit, ended } = message;
-      const place = submit && ended === undefined ? partOf(submit) : undefined;
-      if (submit === undefined || place === undefined) continue;
-      const { part } = place;
-      const before = texts.get(part);
-      const text = textOf(submit, DEFAULT_ALPHABET);
-      if (before !== undefined && before !== text) others.push({ part, text: before });
-      texts.set(part, text);
-      last = message;
-    }
-    if (last?.submit === undefined) return undefined;
-    const asked = [joinedTexts(texts, total)];
-    if (others.length > 0) asked.push(joinedWith({ texts, others }));
-    const verdict = this.#deps.judge(last, last.submit, asked, total);
-    return { verdict, isWhole: texts.size >= total };
+    const found = textsOf(messages);
+    if (found?.last.submit === undefined) return undefined;
+    const { last } = found;
+    const verdict = this.#deps.judge(last, found.last.submit, wholeTexts(found, total), total);
+    return { verdict, isWhole: found.texts.size >= total };
   }
 
   async #end(key: PartSetKey): Promise<void> {

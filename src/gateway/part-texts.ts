@@ -1,7 +1,9 @@
 import type { AccountId, MessageId } from '../domain/ids.ts';
 import type { Refused } from '../domain/policy.ts';
+import { partOf, textOf } from '../smpp/message.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import type { PartOfMessage } from '../smpp/udh.ts';
+import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import type { Held } from './policy-step.ts';
 
 /** Long messages of an account of which parts are still to come. */
@@ -180,6 +182,43 @@ export function joinedWith({
   return others
     .map(({ part, text }) => `${texts.get(part - 1) ?? ''}${text}${texts.get(part + 1) ?? ''}`)
     .join('\n');
+}
+
+/** Parts of one message as they are stored. */
+export interface StoredTexts {
+  readonly texts: Map<number, string>;
+  readonly others: PartText[];
+  readonly total: number;
+  /** The one that came last. */
+  readonly last: Message;
+}
+
+/** What parts of one message that have not ended say, as they came; undefined: there is none. */
+export function textsOf(messages: readonly Message[]): StoredTexts | undefined {
+  const texts = new Map<number, string>();
+  const others: PartText[] = [];
+  let found: Pick<StoredTexts, 'last' | 'total'> | undefined;
+  for (const message of messages) {
+    const { submit, ended } = message;
+    const place = submit && ended === undefined ? partOf(submit) : undefined;
+    if (submit === undefined || place === undefined) continue;
+    const { part, total } = place;
+    const before = texts.get(part);
+    const text = textOf(submit, DEFAULT_ALPHABET);
+    if (before !== undefined && before !== text) others.push({ part, text: before });
+    texts.set(part, text);
+    found = { last: message, total };
+  }
+  return found && { texts, others, ...found };
+}
+
+/** The whole text, and what other texts of parts that came again make of it. */
+export function wholeTexts(
+  { texts, others }: Pick<StoredTexts, 'texts' | 'others'>,
+  total: number,
+): string[] {
+  const whole = joinedTexts(texts, total);
+  return others.length === 0 ? [whole] : [whole, joinedWith({ texts, others })];
 }
 
 /** Whether one more part is taken; the wait begins with the first, and anew when what came before is no longer there. */

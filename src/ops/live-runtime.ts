@@ -13,6 +13,7 @@ import type { ReplayAnswer } from '../gateway/policy-replay.ts';
 import type { ProbeRequest } from '../gateway/probe-plan.ts';
 import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
 import { pendingMigrations } from '../store/migrate.ts';
+import type { HeldMessage } from '../store/moderation.ts';
 import type { RequeueRequest } from '../store/requeue-requests.ts';
 import { countWaiting } from '../store/waiting.ts';
 import { type ProbeView, probeView } from './carrier-probe.ts';
@@ -253,9 +254,11 @@ export class LiveRuntime implements OpsRuntime {
     if (account !== undefined) void this.#options.gateway()?.endQueuedOf(account.id);
   }
 
-  async heldContent(ids: readonly MessageId[]): Promise<ReadonlyMap<bigint, HeldContent>> {
+  async heldContent(
+    asked: readonly Pick<HeldMessage, 'id' | 'parts'>[],
+  ): Promise<ReadonlyMap<bigint, HeldContent>> {
     const held = this.#options.gateway()?.held;
-    return held === undefined ? new Map() : held.contents(ids);
+    return held === undefined ? new Map() : held.contents(asked);
   }
 
   async refuseHeld(id: bigint): Promise<void> {

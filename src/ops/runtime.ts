@@ -6,6 +6,7 @@ import type { ProbeRequest } from '../gateway/probe-plan.ts';
 import type { CarrierQuality } from '../gateway/quality.ts';
 import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
 import type { CarrierBindState } from '../session/carrier-bind.ts';
+import type { HeldMessage } from '../store/moderation.ts';
 import type { RequeueRequest } from '../store/requeue-requests.ts';
 import type { ProbeView } from './carrier-probe.ts';
 
@@ -311,7 +312,9 @@ export interface OpsRuntime {
    */
   accountStopped(account: string, reason: string): Promise<void>;
   /** What held messages say, by id; one whose content is gone is missing. Empty while this node is starting. */
-  heldContent(ids: readonly MessageId[]): Promise<ReadonlyMap<bigint, HeldContent>>;
+  heldContent(
+    held: readonly Pick<HeldMessage, 'id' | 'parts'>[],
+  ): Promise<ReadonlyMap<bigint, HeldContent>>;
   /** Ends a message whose refusal is committed; a node that cannot leaves it to the next look. Never rejects. */
   refuseHeld(id: bigint): Promise<void>;
   /** Counts messages of an account whose codes were entered; undefined while this node is starting. */

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decideHeld, listHeld } from '../../src/store/moderation.ts';
+import { messageId } from '../../src/domain/ids.ts';
+import { formatCredits, ZERO } from '../../src/domain/money.ts';
+import { countHeld, decideHeld, findHeld, listHeld } from '../../src/store/moderation.ts';
 import { inTransaction } from '../../src/store/pool.ts';
 import { eventually, TestGateway } from '../support/gateway.ts';
 import { Esme } from './esme.ts';
@@ -35,6 +37,10 @@ beforeAll(async () => {
         atOnce: { rules: [words], partsWaitSeconds: 0 },
         templates: { rules: [template], partsWaitSeconds: 1 },
         holds: { rules: [{ ...words, action: 'hold' }], partsWaitSeconds: 60 },
+        holdsSender: {
+          rules: [{ name: 'registered', senderRegistered: {}, action: 'hold' }, words],
+          partsWaitSeconds: 60,
+        },
         flags: { rules: [{ ...words, action: 'flag' }], partsWaitSeconds: 60 },
         elsewhere: { rules: [{ ...words, when: { countries: ['SA'] } }], partsWaitSeconds: 60 },
         counts: { rules: [{ ...words, violation: true }], partsWaitSeconds: 60 },
@@ -66,6 +72,7 @@ beforeAll(async () => {
         atOnce: { policy: 'atOnce' },
         templates: { policy: 'templates' },
         holds: { policy: 'holds' },
+        holdsSender: { policy: 'holdsSender' },
         flags: { policy: 'flags' },
         elsewhere: { policy: 'elsewhere' },
         counts: { policy: 'counts' },
@@ -350,26 +357,88 @@ describe('a part that was replaced while it waited', () => {
 });
 
 describe('a message that is held as a whole', () => {
-  it('waits for a moderator with all its parts, each of which he releases', async () => {
+  const held = () => listHeld(gateway.pool, { account: 'holds', after: 0n, limit: 10 });
+  const decide = (id: string, is: 'released' | 'refused', version?: number) =>
+    inTransaction(gateway.pool, (client) =>
+      decideHeld(client, { id: BigInt(id), version, by: 'mona', reason: 'seen', is }),
+    );
+
+  it('is one entry for the moderator, who releases all its parts in their order', async () => {
     const esme = await bind('holds');
     const to = number();
     const ids = [
-      await esme.accepted(part(to, 1, 2, 'come to our cas')),
       await esme.accepted(part(to, 2, 2, 'ino tonight')),
+      await esme.accepted(part(to, 1, 2, 'come to our cas')),
     ];
-    const held = () => listHeld(gateway.pool, { account: 'holds', after: 0n, limit: 10 });
-    await eventually(async () =>
-      expect((await held()).map(({ id, rule }) => [id.toString(), rule])).toEqual(
-        ids.map((id) => [id, 'gambling']),
-      ),
-    );
+    const [first = '', second = ''] = ids;
+    await eventually(async () => expect(await held()).toHaveLength(1));
+    const [one] = await held();
+    expect(one).toMatchObject({ id: BigInt(first), rule: 'gambling', segments: 2, isOpen: true });
+    expect(one?.parts.map(String)).toEqual([second, first]);
+    expect(formatCredits(one?.price ?? ZERO)).toBe('0.2');
+    expect(await countHeld(gateway.pool)).toMatchObject({
+      byAccount: new Map([['holds', 1]]),
+      partsByAccount: new Map([['holds', 2]]),
+    });
+    const contents = await gateway.node.gateway.held.contents(await held());
+    expect(contents.get(BigInt(first))?.text).toBe('come to our casino tonight');
     expect(carrier.to(to)).toEqual([]);
-    for (const id of ids) {
-      const decision = { id: BigInt(id), version: undefined, by: 'mona', reason: 'seen' };
-      const is = 'released';
-      await inTransaction(gateway.pool, (client) => decideHeld(client, { ...decision, is }));
-    }
+    expect(await decide(second, 'released', 1)).toBe('replaced');
+    // By any of its ids.
+    expect(await decide(second, 'released', 0)).toBe('decided');
+    expect(await decide(first, 'refused')).toBe('released');
     await eventually(() => expect(placesAt(to)).toEqual(['1/2', '2/2']));
+    expect(await held()).toEqual([]);
+    expect((await findHeld(gateway.pool, BigInt(second)))?.decision).toMatchObject({
+      is: 'released',
+      by: 'mona',
+    });
+  });
+
+  it('ends whole when it is refused', async () => {
+    const esme = await bind('holds');
+    const to = number();
+    const ids = [
+      await esme.accepted(part(to, 1, 2, 'come to our cas', 8)),
+      await esme.accepted(part(to, 2, 2, 'ino tonight', 8)),
+    ];
+    await eventually(async () => expect(await held()).toHaveLength(1));
+    expect(await decide(ids[0] ?? '', 'refused')).toBe('decided');
+    await gateway.node.gateway.held.refused(messageId(BigInt(ids[1] ?? '')));
+    for (const id of ids) expect(await gateway.end(id)).toMatchObject({ state: 'REJECTD' });
+    expect(carrier.to(to)).toEqual([]);
+    expect(await held()).toEqual([]);
+    expect(await decide(ids[1] ?? '', 'released')).toBe('refused');
+  });
+
+  it('is what is left of it when a part was cancelled or replaced meanwhile', async () => {
+    const esme = await bind('holds');
+    const to = number();
+    const ids = [
+      await esme.accepted(part(to, 1, 2, 'come to our cas', 9)),
+      await esme.accepted(part(to, 2, 2, 'ino tonight', 9)),
+    ];
+    const [first = '', second = ''] = ids;
+    await eventually(async () => expect(await held()).toHaveLength(1));
+    const text = { short_message: 'tle tonight' };
+    expect(await replace(esme, { message_id: second, ...SHOP, ...text })).toBe(0);
+    expect(await decide(first, 'released', 0)).toBe('replaced');
+    expect(await cancel(esme, { message_id: first, ...SHOP, destination_addr: to })).toBe(0);
+    const [one] = await held();
+    expect(one).toMatchObject({ id: BigInt(first), segments: 1, version: 1 });
+    expect(one?.parts.map(String)).toEqual([second]);
+    expect(await decide(first, 'released', 1)).toBe('decided');
+    await eventually(() => expect(placesAt(to)).toEqual(['2/2']));
+  });
+
+  it('is one entry also where a rule held each part as it came', async () => {
+    const esme = await bind('holdsSender');
+    const to = number();
+    for (const at of [1, 2, 3]) await esme.accepted(part(to, at, 3, 'good '));
+    const entries = await listHeld(gateway.pool, { account: 'holdsSender', after: 0n, limit: 10 });
+    expect(entries.map(({ rule, parts }) => [rule, parts.length])).toEqual([['registered', 3]]);
+    expect(await decide(String(entries[0]?.id), 'released')).toBe('decided');
+    await eventually(() => expect(placesAt(to)).toEqual(['1/3', '2/3', '3/3']));
   });
 });
 

@@ -133,7 +133,7 @@ describe('the metrics of quality', () => {
       unknownOutcomes: async () => new Map(),
       ledgerMismatches: async () => undefined,
       chainLag: async () => 0n,
-      held: async () => ({ byAccount: new Map(), oldestSeconds: 0 }),
+      held: async () => ({ byAccount: new Map(), partsByAccount: new Map(), oldestSeconds: 0 }),
       partSets: async () => 0,
       refundRequests: async () => ({ byState: new Map(), overdue: 0, dueInSeconds: undefined }),
     });

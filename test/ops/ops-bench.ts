@@ -210,8 +210,10 @@ export function testRuntime(): TestRuntime {
     accountStopped: async (account, reason) => {
       told.push(`accountStopped ${account}: ${reason}`);
     },
-    heldContent: async (ids) =>
-      new Map(ids.map((id) => [id, { from: 'Shop', to: '12025550101', text: 'please donate' }])),
+    heldContent: async (held) =>
+      new Map(
+        held.map(({ id }) => [id, { from: 'Shop', to: '12025550101', text: 'please donate' }]),
+      ),
     refuseHeld: async (id) => {
       told.push(`refuseHeld ${id}`);
     },

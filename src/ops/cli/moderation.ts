@@ -39,9 +39,13 @@ function addList(moderation: Command, context: CliContext): void {
           held.rule,
           held.since,
           held.validUntil,
+          String(held.parts),
           held.price,
         ]);
-        const table = formatTable(['id', 'account', 'rule', 'since', 'valid until', 'price'], rows);
+        const table = formatTable(
+          ['id', 'account', 'rule', 'since', 'valid until', 'parts', 'price'],
+          rows,
+        );
         return found.next === undefined ? table : `${table}more: --after ${found.next}\n`;
       });
     });
@@ -89,14 +93,16 @@ const heldSchema = z.looseObject({
   rule: z.string(),
   since: z.string(),
   validUntil: z.string(),
+  parts: z.int().default(1),
   price: z.string(),
+  messages: z.array(z.string()).optional(),
   decision: z.looseObject({ is: z.string(), by: z.string(), reason: z.string() }).optional(),
   content: z.looseObject({ from: z.string(), to: z.string(), text: z.string() }).optional(),
 });
 const listSchema = z.looseObject({ messages: z.array(heldSchema), next: z.string().optional() });
 
 function heldText(held: z.output<typeof heldSchema>): string {
-  const { decision, content, ...fields } = held;
+  const { decision, content, messages, ...fields } = held;
   const decided = decision && `${decision.is} by ${decision.by}: ${decision.reason}`;
   // A customer chose the text: nothing of it may steer a terminal.
   const shown = content && {
@@ -104,5 +110,5 @@ function heldText(held: z.output<typeof heldSchema>): string {
     to: content.to,
     text: JSON.stringify(content.text),
   };
-  return formatFields({ ...fields, decision: decided, ...shown });
+  return formatFields({ ...fields, messages: messages?.join(' '), decision: decided, ...shown });
 }

@@ -41,6 +41,7 @@ function addList(app: Api, deps: ApiDeps): void {
       schema: {
         summary: 'Messages that wait for a moderator, oldest first',
         description:
+          'A long message that was submitted in parts is one. ' +
           'Sender, number and text only with content=true, which needs a role that may, and a reason, and is audited. ' +
           'next: send it as after for the page after.',
         tags: ['moderation'],
@@ -209,7 +210,7 @@ async function contentOf(
   if (asked.reason === undefined) throw badRequest('content needs a reason');
   const { reason } = asked;
   await auditContent(deps, request, 'moderation.content', subject, { reason });
-  return deps.runtime.heldContent(held.map(({ id }) => id));
+  return deps.runtime.heldContent(held);
 }
 
 /** An internal id in decimal. */
@@ -233,6 +234,11 @@ const heldSchema = z.object({
   since: z.iso.datetime(),
   releaseAt: z.iso.datetime().optional().describe('its own time to be sent'),
   validUntil: z.iso.datetime(),
+  parts: z.int().describe('messages that it came in; segments and price are those of all of them'),
+  messages: z
+    .array(z.string())
+    .optional()
+    .describe('ids of its parts, in order, where there are several'),
   segments: z.int(),
   price: z.string(),
   version: z.int().describe('of its content; 0: as submitted'),
@@ -262,6 +268,8 @@ function heldBody(
     since: held.since.toISOString(),
     ...(held.releaseAt !== undefined && { releaseAt: held.releaseAt.toISOString() }),
     validUntil: held.validUntil.toISOString(),
+    parts: held.parts.length,
+    ...(held.parts.length > 1 && { messages: held.parts.map(String) }),
     segments: held.segments,
     price: formatCredits(held.price),
     version: held.version,

@@ -153,11 +153,14 @@ function carrierTable(
 function heldTable(held: HeldCounts | undefined): string {
   if (held === undefined) return '<p class="none">?</p>';
   const rows = [...held.byAccount].map(([account, count]) => ({
-    cells: [account, String(count)],
+    cells: [account, String(count), String(held.partsByAccount.get(account) ?? count)],
     bad: false,
   }));
   const oldest = `<p>The oldest waits for ${duration(held.oldestSeconds * 1_000)}.</p>`;
-  return table(['account', 'messages'], rows, 'Nothing is held.') + (rows.length > 0 ? oldest : '');
+  return (
+    table(['account', 'messages', 'parts'], rows, 'Nothing is held.') +
+    (rows.length > 0 ? oldest : '')
+  );
 }
 
 function refundTable(refunds: Refunds | undefined, now: number): string {
