@@ -1,4 +1,5 @@
--- A long message that is held is one entry for the moderator, whatever it was cut into.
+-- A long message that is held is one entry for the moderator, whatever it was cut into; and recipients that rules remember
+-- over nodes and restarts.
 
 -- Each part still has its row, and ends or is replaced by itself; those of one message share an entry, whose id is that
 -- of the part that came first.
@@ -80,3 +81,17 @@ begin
   end if;
   return 'decided';
 end $$;
+
+-- The last recipients of accounts whose rules look at them (`recipientPattern`), by node, some seconds after it judged
+-- them. Sealed: numbers stand nowhere in clear. Gone after a day.
+create table recent_recipients (
+  id bigint generated always as identity primary key,
+  account int not null,
+  rule text not null,
+  epoch int not null,                -- the node that judged them
+  at timestamptz not null default clock_timestamp(),
+  amount smallint not null,          -- of numbers
+  numbers bytea not null             -- 8 octets each, in their order
+);
+create index on recent_recipients (account, rule, id);
+create index on recent_recipients (at);

@@ -74,10 +74,18 @@ export interface PolicyFacts {
     ...same: readonly string[]
   ): boolean | SaidText;
   /**
-   * What a rule remembers of an account: bounded, this node's own, lost with it.
+   * What a rule remembers of an account's recipients: bounded; what the other nodes have comes to it within seconds.
    * @param rule kind and name of the rule; what it made once it is given again
    */
-  remembered<T extends object>(rule: string, account: AccountId, make: () => T): T;
+  remembered<T extends RememberedNumbers>(rule: string, account: AccountId, make: () => T): T;
+}
+
+/** Numbers that a rule remembers, and nodes tell each other. */
+export interface RememberedNumbers {
+  /** Those that came here since this was last asked, in order. */
+  takeNew(): readonly number[];
+  /** Numbers that came elsewhere, or before a restart. */
+  learn(numbers: readonly number[]): void;
 }
 
 /** A set of bits: what a consent came with (rules/consent.ts). */

@@ -14,6 +14,8 @@ import { PolicyReplay } from './policy-replay.ts';
 import { PolicyStep } from './policy-step.ts';
 import { Quotas } from './quotas.ts';
 import { Replacer } from './replace.ts';
+import { SaidTexts } from './said-texts.ts';
+import { SharedRecipients } from './shared-recipients.ts';
 import { SubmitPath } from './submit.ts';
 import { WaitingList } from './waiting-list.ts';
 
@@ -113,6 +115,18 @@ export function newQuotas(parts: GatewayParts): Quotas {
     monotonic: () => performance.now(),
     hash: (text) => sealing.textHash(text),
   });
+}
+
+/** What rules remember of texts, over all nodes. */
+export function newSaidTexts(parts: GatewayParts): SaidTexts {
+  return new SaidTexts((text) => parts.options.sealing.textHash(text));
+}
+
+/** What rules remember of recipients, told to the other nodes. */
+export function newSharedRecipients(parts: GatewayParts): SharedRecipients {
+  const { sealing, keeper, recipients } = parts.options;
+  const { epoch } = keeper;
+  return new SharedRecipients({ ...parts.common, sealing, epoch, memory: recipients.memory });
 }
 
 export function newManage(parts: GatewayParts): Manage {

@@ -202,6 +202,7 @@ export class Gateway {
     await this.#parts.violations.close();
     await this.#parts.quotas.close();
     await this.#parts.signals.close();
+    await this.#parts.sharedRecipients.close();
     await this.#parts.janitor.close();
     await this.bindBook.flush();
     await this.#parts.expiry.close();
@@ -239,6 +240,7 @@ export class Gateway {
     void this.#parts.violations.tick();
     this.#parts.quotas.tick();
     this.#parts.signals.tick();
+    this.#parts.sharedRecipients.tick();
     this.bindBook.tick();
     this.#parts.backpressure.check();
   }

@@ -15,6 +15,7 @@ import {
 import { withClient } from '../store/pool.ts';
 import { queuedOfAccount } from '../store/queued-of-account.ts';
 import { pruneQuotas } from '../store/quotas.ts';
+import { pruneRecipients } from '../store/recent-recipients.ts';
 import { pruneSaidTexts } from '../store/said-texts.ts';
 import { completedMessages, firstSegmentEnds } from '../store/segment-receipts.ts';
 import { pruneSubmitKeys } from '../store/submit-keys.ts';
@@ -169,6 +170,7 @@ export class Janitor {
     for (const number of await unfinishedPartitions(client)) await finishPartition(client, number);
     while ((await pruneSubmitKeys(client, KEYS_PAGE)) === KEYS_PAGE && performance.now() < until);
     while ((await pruneSaidTexts(client, KEYS_PAGE)) === KEYS_PAGE && performance.now() < until);
+    while ((await pruneRecipients(client, KEYS_PAGE)) === KEYS_PAGE && performance.now() < until);
     while ((await pruneQuotas(client, KEYS_PAGE)) === KEYS_PAGE && performance.now() < until);
     if (dbNowMs - this.#prunedMs > PRUNE_EVERY_MS) {
       this.#prunedMs = dbNowMs;

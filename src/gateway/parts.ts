@@ -46,6 +46,8 @@ import {
   newQuotas,
   newReplacer,
   newReplay,
+  newSaidTexts,
+  newSharedRecipients,
   newSubmitPath,
   newWaitingList,
 } from './customer-side.ts';
@@ -84,10 +86,11 @@ import { ReplayBrake } from './replay-brake.ts';
 import { RequeueRequests } from './requeue-requests.ts';
 import type { Destination } from './reroute.ts';
 import { Router } from './router.ts';
-import { SaidTexts } from './said-texts.ts';
+import type { SaidTexts } from './said-texts.ts';
 import type { ScheduledMessages } from './scheduled.ts';
 import type { Job, Sending } from './sending.ts';
 import type { Settlement } from './settlement.ts';
+import type { SharedRecipients } from './shared-recipients.ts';
 import type { SubmitPath } from './submit.ts';
 import { TrafficGroups } from './traffic-groups.ts';
 import { TrafficSignals } from './traffic-signals.ts';
@@ -158,6 +161,7 @@ export class GatewayParts {
   readonly signals: TrafficSignals;
   readonly conversions: Conversions;
   readonly saidTexts: SaidTexts;
+  readonly sharedRecipients: SharedRecipients;
   readonly held: HeldMessages;
   readonly partSets: PartSets;
   readonly replay: PolicyReplay;
@@ -229,11 +233,7 @@ export class GatewayParts {
       onBehind: () => this.backpressure.check(),
       unmatched: (carrier, orphans) => void this.late.onUnmatched(carrier, orphans),
     });
-    this.explainer = new ReceiptExplainer({
-      ...this.common,
-      search: this.search,
-      learning: this.learning,
-    });
+    this.explainer = this.#newExplainer();
     this.parked = new ParkedReceipts({ ...this.common, sealing, explainer: this.explainer });
     this.late = newLateOrphans(this);
     this.answers = newUpstreamAnswers(this);
@@ -248,7 +248,8 @@ export class GatewayParts {
     this.quotas = newQuotas(this);
     this.signals = new TrafficSignals(this.common);
     this.conversions = new Conversions({ ...this.common, loader: this.loader });
-    this.saidTexts = new SaidTexts((text) => sealing.textHash(text));
+    this.sharedRecipients = newSharedRecipients(this);
+    this.saidTexts = newSaidTexts(this);
     this.held = newHeldMessages(this);
     this.partSets = newPartSets(this);
     this.replay = newReplay(this);
@@ -261,6 +262,11 @@ export class GatewayParts {
     this.scheduled = newScheduled(this, requeue);
     this.janitor = newJanitor(this);
     this.backpressure = this.#newBackpressure();
+  }
+
+  #newExplainer(): ReceiptExplainer {
+    const { common, search, learning } = this;
+    return new ReceiptExplainer({ ...common, search, learning });
   }
 
   #openLanes(): Lanes {

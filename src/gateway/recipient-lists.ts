@@ -24,7 +24,8 @@ export class RecipientLists {
   readonly #optOuts: RecipientList;
   readonly #consents: RecipientList;
   readonly #senders: SenderList;
-  readonly #memory = new PolicyMemory();
+  /** What rules remember of recipients. */
+  readonly memory = new PolicyMemory();
   readonly #sealing: RecipientListsOptions['sealing'];
   /** Rules of one message ask for the same number. */
   #hashedNumber = '';
@@ -78,7 +79,7 @@ export class RecipientLists {
       networkOf,
       isUnusual,
       said,
-      remembered: (rule, account, make) => this.#memory.of(rule, account, make),
+      remembered: (rule, account, make) => this.memory.of(rule, account, make),
     };
   }
 

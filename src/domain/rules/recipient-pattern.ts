@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { countryCode } from '../country-code.ts';
 import { countryOf } from '../number-country.ts';
-import { ruleKind } from '../policy-rule.ts';
+import { type RememberedNumbers, ruleKind } from '../policy-rule.ts';
 import { whole } from '../schema-parts.ts';
 
 const RUN_MIN = 3; // two neighbours are a coincidence
@@ -61,13 +61,14 @@ export const recipientPattern = ruleKind({
   },
 });
 
-/** The last recipients of one account. */
-export class RecentRecipients {
+/** The last recipients of one account, over all nodes. */
+export class RecentRecipients implements RememberedNumbers {
   readonly #spec: Spec;
   readonly #ring: Float64Array;
   readonly #known = new Set<number>();
   #next = 0;
   readonly #spreads = new Map<string, Spread>();
+  #new: number[] = [];
 
   constructor(spec: Spec) {
     this.#spec = spec;
@@ -80,8 +81,25 @@ export class RecentRecipients {
     if (this.#known.has(number)) return undefined;
     const isSerial = this.#completesRun(number);
     this.#remember(number);
+    if (this.#new.length < RECENT_MAX) this.#new.push(number);
     const isRandom = this.#spec.random !== false && this.#spreadOf(destination, this.#spec.random);
     return isSerial ? 'serial' : isRandom ? 'random' : undefined;
+  }
+
+  takeNew(): readonly number[] {
+    if (this.#new.length === 0) return NONE;
+    const came = this.#new;
+    this.#new = [];
+    return came;
+  }
+
+  /** They complete nothing: that was said where they came. */
+  learn(numbers: readonly number[]): void {
+    for (const number of numbers) {
+      if (this.#known.has(number)) continue;
+      this.#remember(number);
+      if (this.#spec.random !== false) this.#spreadOf(String(number), this.#spec.random);
+    }
   }
 
   /** Walks from the number both ways in each step: as long as the run at most, and mostly one look-up each. */
@@ -121,6 +139,7 @@ export class RecentRecipients {
   }
 }
 
+const NONE: readonly number[] = [];
 /** Where there are country codes without area codes that exist. */
 const NANP = '1';
 const NOWHERE = '';

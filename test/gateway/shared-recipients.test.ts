@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, TestGateway } from '../support/gateway.ts';
+import { Esme } from './esme.ts';
+import { resources } from './resources.ts';
+import { ScriptedCarrier } from './scripted-carrier.ts';
+
+const RECIPIENT_PATTERN = 0x40a;
+
+let carrier: ScriptedCarrier;
+let gateway: TestGateway;
+let beside: TestGateway;
+const bound: Esme[] = [];
+
+beforeAll(async () => {
+  carrier = await ScriptedCarrier.listen();
+  const serial = { recipientPattern: { run: 6, step: 1, recent: 2_000, random: false } };
+  const own = { policy: 'serial', credit: '10000', bind: { segmentsPerSecond: 100_000 } };
+  gateway = await TestGateway.start(
+    resources({
+      policies: { serial: { rules: [serial] } },
+      accounts: {
+        split: own,
+        again: own,
+        open: {},
+      },
+      carriers: { main: { port: carrier.port, prefix: '1' } },
+    }),
+  );
+  beside = await gateway.beside();
+});
+
+afterAll(async () => {
+  for (const esme of bound) await esme.close();
+  await beside?.close();
+  await gateway?.close();
+  await carrier?.down();
+});
+
+async function bind(systemId: string, at = gateway): Promise<Esme> {
+  const esme = await Esme.bind(at.port, { systemId });
+  bound.push(esme);
+  return esme;
+}
+
+async function statuses(esme: Esme, numbers: readonly number[]): Promise<(number | undefined)[]> {
+  const found = [];
+  for (const number of numbers)
+    found.push((await esme.submit({ destination_addr: String(number) })).command_status);
+  return found;
+}
+
+const WINDOW = 50;
+/** Beginnings of runs that do not touch. */
+const RUNS = Array.from({ length: 200 }, (_, n) => 12025550000 + 30 * n);
+
+/** Submits these places of every run. */
+async function submitted(esme: Esme, places: readonly number[]): Promise<void> {
+  for (const place of places)
+    for (let from = 0; from < RUNS.length; from += WINDOW) {
+      const numbers = RUNS.slice(from, from + WINDOW).map((begin) => begin + place);
+      const answers = await Promise.all(
+        numbers.map((number) => esme.submit({ destination_addr: String(number) })),
+      );
+      expect(answers.map((answer) => answer.command_status)).toEqual(numbers.map(() => 0));
+    }
+}
+
+/** Submits this place of one run after the other until it completes one: of one that passed it never would. */
+async function found(esme: Esme, place: number): Promise<void> {
+  const left = [...RUNS];
+  await eventually(async () => {
+    const next = left.shift();
+    if (next !== undefined)
+      expect(await statuses(esme, [next + place])).toEqual([RECIPIENT_PATTERN]);
+  }, 8_000);
+  expect(left.length).toBeGreaterThan(0);
+}
+
+async function rows(account: string): Promise<number> {
+  const [row] = await gateway.sql<{ n: number }>(
+    `select count(*)::int as n from recent_recipients r join account a on a.id = r.account
+     where a.name = $1`,
+    [account],
+  );
+  return row?.n ?? -1;
+}
+
+describe('recipientPattern over two nodes', () => {
+  it('finds a run that is split between them, a few seconds after it came', async () => {
+    const [here, there] = [await bind('split'), await bind('split', beside)];
+    // Each node alone sees no two neighbours.
+    await submitted(here, [0, 2, 4]);
+    await submitted(there, [1, 3]);
+    await found(here, 5);
+    await found(there, 5);
+  });
+
+  it('keeps no number in clear, and nothing of accounts without such rules', async () => {
+    const [one] = await gateway.sql<{ found: boolean }>(
+      `select bool_or(position('1202555'::bytea in numbers) > 0) as found from recent_recipients`,
+    );
+    expect(one?.found).toBe(false);
+    await statuses(await bind('open'), [12025554000, 12025554001]);
+    expect(await rows('open')).toBe(0);
+  });
+});
+
+describe('recipientPattern after a restart', () => {
+  it('goes on with what came before', async () => {
+    await submitted(await bind('again', beside), [0, 1, 2, 3, 4]);
+    for (const esme of bound.splice(-1)) await esme.cut();
+    await beside.drain();
+    await beside.up();
+    // The first message has it read.
+    await found(await bind('again', beside), 5);
+  });
+});
