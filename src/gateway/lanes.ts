@@ -23,7 +23,7 @@ import type { ReceiptNote, SegmentEnd } from './receipt.ts';
 import type { Replacement } from './replace.ts';
 import type { Sending } from './sending.ts';
 import type { Settlement } from './settlement.ts';
-import type { Submission } from './submit.ts';
+import type { Submission } from './submit-verdicts.ts';
 
 /** Items of one batch (docs/performance.md: what a message costs falls up to about here). */
 const BATCH_MAX = 500;

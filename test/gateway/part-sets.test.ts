@@ -388,7 +388,7 @@ describe('a message that is held as a whole', () => {
     expect(await decide(second, 'released', 0)).toBe('decided');
     expect(await decide(first, 'refused')).toBe('released');
     await eventually(() => expect(placesAt(to)).toEqual(['1/2', '2/2']));
-    expect(await held()).toEqual([]);
+    await eventually(async () => expect(await held()).toEqual([]));
     expect((await findHeld(gateway.pool, BigInt(second)))?.decision).toMatchObject({
       is: 'released',
       by: 'mona',
@@ -407,7 +407,7 @@ describe('a message that is held as a whole', () => {
     await gateway.node.gateway.held.refused(messageId(BigInt(ids[1] ?? '')));
     for (const id of ids) expect(await gateway.end(id)).toMatchObject({ state: 'REJECTD' });
     expect(carrier.to(to)).toEqual([]);
-    expect(await held()).toEqual([]);
+    await eventually(async () => expect(await held()).toEqual([]));
     expect(await decide(ids[1] ?? '', 'released')).toBe('refused');
   });
 
