@@ -1,10 +1,18 @@
 import { createReadStream } from 'node:fs';
 import { CliError } from './io.ts';
 
-/** Lines of one request: a quarter of a second of the database, which others wait for. */
-const LINES = 20_000;
-/** Characters after which a request ends with its line: the API takes 8 MiB. */
-const CHARACTERS = 2 * 1024 * 1024;
+/** How a file is cut and sent. */
+export interface SendOptions {
+  /** Of one request. */
+  readonly lines: number;
+  /** After which a request ends with its line, however few they are. */
+  readonly characters: number;
+  /** Requests at once: while the database writes one, the daemon reads the next. */
+  readonly underWay: number;
+}
+
+/** For lists of which the order of lines counts: a quarter of a second of the database each; the API takes 8 MiB. */
+export const IN_ORDER: SendOptions = { lines: 20_000, characters: 2 * 1024 * 1024, underWay: 1 };
 
 /** Lines of a file as a request takes them. */
 export interface ListPart {
@@ -14,25 +22,24 @@ export interface ListPart {
 }
 
 /**
- * Sends a file of any size in parts, `underWay` of them at once: while the database writes one, the daemon reads the next.
- * More than one only where the order of lines means nothing. CSV, or JSON lines when the first one begins with a brace.
+ * Sends a file of any size in parts. CSV, or JSON lines when the first one begins with a brace.
  * @throws CliError with the lines of the file that are wrong, or that it cannot be read
  */
 export async function sendListFile(
   file: string,
-  underWay: number,
+  options: SendOptions,
   send: (part: ListPart) => Promise<void>,
 ): Promise<void> {
   const sending = new Set<Promise<void>>();
   try {
-    for await (const part of partsOf(file)) {
+    for await (const part of partsOf(file, options)) {
       const sent = send(part)
         .catch((error: unknown) => {
           throw error instanceof CliError ? located(error, part) : error;
         })
         .finally(() => sending.delete(sent));
       sending.add(sent);
-      if (sending.size >= underWay) await Promise.race(sending);
+      if (sending.size >= options.underWay) await Promise.race(sending);
     }
     await Promise.all(sending);
   } finally {
@@ -48,8 +55,8 @@ interface FilePart extends ListPart {
   readonly addedLines: number;
 }
 
-async function* partsOf(file: string): AsyncGenerator<FilePart> {
-  const cut = new LineCutter();
+async function* partsOf(file: string, options: SendOptions): AsyncGenerator<FilePart> {
+  const cut = new LineCutter(options);
   const input = createReadStream(file, 'utf8');
   let heading: Heading | undefined;
   let linesBefore = 0;
@@ -84,14 +91,20 @@ interface Cut {
 
 /** Cuts a text that comes in chunks after every so many lines. */
 class LineCutter {
+  readonly #options: SendOptions;
   #text = '';
   #lines = 0;
 
+  constructor(options: SendOptions) {
+    this.#options = options;
+  }
+
   *add(chunk: string): Generator<Cut> {
+    const { lines, characters } = this.#options;
     let from = 0;
     for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', end + 1)) {
       this.#lines++;
-      if (this.#lines < LINES && this.#text.length + end - from < CHARACTERS) continue;
+      if (this.#lines < lines && this.#text.length + end - from < characters) continue;
       yield { text: this.#text + chunk.slice(from, end + 1), lines: this.#lines };
       this.#text = '';
       this.#lines = 0;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { formatTable } from './io.ts';
-import { sendListFile } from './list-file.ts';
+import { IN_ORDER, sendListFile } from './list-file.ts';
 
 /** Entries asked for at once. */
 const PAGE = 10_000;
@@ -100,7 +100,7 @@ function addList(
         let changed = 0;
         let live: { live?: false } = {};
         // One after the other: of two lines about the same the last one counts.
-        await sendListFile(file, 1, async (part) => {
+        await sendListFile(file, IN_ORDER, async (part) => {
           const answer = await apiClient(context).sendText(method, changedSchema, path, part);
           changed += answer.changed;
           live = { ...live, ...liveOf(answer) };

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { formatFields, formatTable } from './io.ts';
-import { sendListFile } from './list-file.ts';
+import { IN_ORDER, sendListFile } from './list-file.ts';
 
 /** `route explain`, `route requeue`, `route numbers import|get|delete`. */
 export function addRoute(program: Command, context: CliContext): void {
@@ -73,7 +73,7 @@ function addImport(numbers: Command, context: CliContext): void {
     .action(async (file: string, options: JsonOption) => {
       const sum = { numbers: 0, changed: 0 };
       // One after the other: of two lines about a number the last one counts.
-      await sendListFile(file, 1, async (part) => {
+      await sendListFile(file, IN_ORDER, async (part) => {
         const answer = await apiClient(context).put(changedSchema, '/v1/number-networks', part);
         sum.numbers += answer.numbers;
         sum.changed += answer.changed;

@@ -38,13 +38,15 @@ export interface Given {
 }
 
 /** Routes of a scope that take lists as lines, beside JSON. */
-export function addBulkScope(app: Api, add: (scope: Api) => void): void {
+export function addBulkScope(
+  app: Api,
+  add: (scope: Api) => void,
+  bodyLimit = BULK_MAX_OCTETS,
+): void {
   app.register(async (scope: Api) => {
     for (const type of LINE_TYPES)
-      scope.addContentTypeParser(
-        type,
-        { parseAs: 'string', bodyLimit: BULK_MAX_OCTETS },
-        (_request, body, done) => done(null, { type, text: String(body) } satisfies Lines),
+      scope.addContentTypeParser(type, { parseAs: 'string', bodyLimit }, (_request, body, done) =>
+        done(null, { type, text: String(body) } satisfies Lines),
       );
     add(scope);
   });
@@ -75,6 +77,7 @@ export function entriesOf(
 export async function eachChecked<T>(
   given: Iterable<Given>,
   read: (entry: unknown) => T | { readonly wrong: string },
+  most = ENTRIES_MAX,
 ): Promise<T[]> {
   const items: ProblemItem[] = [];
   const entries: T[] = [];
@@ -84,8 +87,8 @@ export async function eachChecked<T>(
     if (isWrong(checked)) items.push({ at, message: checked.wrong });
     else entries.push(checked);
     if (items.length >= ERRORS_MAX) break;
-    if (entries.length > ENTRIES_MAX)
-      throw badRequest(`body: has more than ${ENTRIES_MAX} entries: send them in several requests`);
+    if (entries.length > most)
+      throw badRequest(`body: has more than ${most} entries: send them in several requests`);
     if (entries.length % ENTRIES_A_LOOK === 0) await turn();
   }
   if (items.length > 0)

@@ -12,6 +12,7 @@ import {
 } from '../../store/opt-outs.ts';
 import { inTransaction } from '../../store/pool.ts';
 import { countRecipients, type RecipientScope, scopeIds } from '../../store/recipient-scopes.ts';
+import { HashRun } from '../hash-run.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
 import {
   accountNamed,
@@ -29,15 +30,20 @@ import { recipientPage, recipientQuery } from './recipient-pages.ts';
 
 /** Numbers sealed at once: a millisecond. */
 const SLICE = 500;
-const NOTHING = Buffer.alloc(0);
+/** Numbers of one request, 100 octets of memory each while it lasts; a longer list goes in several. */
+const NUMBERS_MAX = 500_000;
+const LINES_MAX_OCTETS = 16 * 1024 * 1024;
+/** Numbers set in one commit: a third of a second of the database. */
+const STORED_AT_ONCE = ENTRIES_MAX;
 
 /** The numbers that want no messages of an account: list, add, remove, one or many at once. */
 export function addOptOutRoutes(app: Api, deps: ApiDeps): void {
   addListing(app, deps);
-  addBulkScope(app, (scope) => {
+  const add = (scope: Api) => {
     addSetting(scope, deps, true);
     addSetting(scope, deps, false);
-  });
+  };
+  addBulkScope(app, add, LINES_MAX_OCTETS);
 }
 
 function addListing(app: Api, deps: ApiDeps): void {
@@ -70,7 +76,8 @@ function addSetting(app: Api, deps: ApiDeps, out: boolean): void {
       summary: out ? 'Opt numbers out of an account' : 'Opt numbers in again',
       description:
         `JSON: one \`number\` or a list of \`numbers\`; text/csv: a number a line, application/x-ndjson: ` +
-        `\`{"number"}\` a line, with account, sender and class in the query. At most ${ENTRIES_MAX}; all or nothing. ` +
+        `\`{"number"}\` a line, with account, sender and class in the query. At most ${NUMBERS_MAX} (JSON: 8 MiB); all ` +
+        `or nothing up to ${STORED_AT_ONCE}, beyond it in several commits: after a failure send them again. ` +
         'account "*": of all accounts; sender, class: only that sender, only that class (objection to marketing: ' +
         'promotional). `changed` are those that were not so before.',
       tags: ['opt-outs'],
@@ -86,38 +93,71 @@ function addSetting(app: Api, deps: ApiDeps, out: boolean): void {
         sender,
         class: trafficClass,
       } = scopeOf({ ...query, ...asObject(first?.entry) });
-      const numbers = await eachChecked(entries, (entry) =>
-        numberOf(entry, account, sender, trafficClass),
-      );
+      const read = (entry: unknown) => numberOf(entry, account, sender, trafficClass);
+      const numbers = await eachChecked(entries, read, NUMBERS_MAX);
       const id = await accountNamed(deps, account);
       const scope = { sender: sender.toLowerCase(), trafficClass };
-      const changed = await set(deps, actorOf(request), { account, id, scope }, numbers, out);
+      const changed = await set(deps, actorOf(request), { account, id, scope, out }, numbers);
       return { account, changed, ...(await inForce(deps, OPT_OUT_CHANNEL)) };
     },
   });
 }
 
+interface Setting {
+  readonly account: string;
+  readonly id: AccountId;
+  readonly scope: RecipientScope;
+  readonly out: boolean;
+}
+
+/** Sets numbers, up to STORED_AT_ONCE in one commit: what subscribers' messages ask for waits no longer for the list. */
 async function set(
   deps: ApiDeps,
   actor: string,
-  what: { readonly account: string; readonly id: AccountId; readonly scope: RecipientScope },
+  what: Setting,
   numbers: readonly string[],
-  out: boolean,
 ): Promise<number> {
   // Before the lock is taken: hashing and sealing of one request go on while another one is written.
-  const settings = await settingsOf(deps, numbers, out);
+  const run = await hashed(deps, numbers, what.out);
+  let changed = 0;
+  for (const settings of run.slices(STORED_AT_ONCE, what.out))
+    changed += await store(deps, actor, what, settings);
+  return changed;
+}
+
+/** In turns: messages go on between. */
+async function hashed(deps: ApiDeps, numbers: readonly string[], out: boolean): Promise<HashRun> {
+  // In again a number must be found under each key that it may stand under.
+  const keys = out ? 1 : hashesOf(deps, numbers[0] ?? '').length;
+  const run = new HashRun(numbers.length * keys);
+  const turn = everyTurn();
+  for (let at = 0; at < numbers.length; at += SLICE) {
+    const slice = numbers.slice(at, at + SLICE);
+    const sealed = out ? deps.sealing.sealNumbers(slice) : [];
+    for (const [i, number] of slice.entries())
+      for (const hash of hashesOf(deps, number).slice(0, keys)) run.add(hash, sealed[i]);
+    await turn();
+  }
+  return run;
+}
+
+async function store(
+  deps: ApiDeps,
+  actor: string,
+  { account, id, scope: { sender, trafficClass }, out }: Setting,
+  settings: readonly OptOutSetting[],
+): Promise<number> {
   return inTransaction(deps.pool, async (client) => {
-    if (out && (await countRecipients(client, 'optOuts')) + numbers.length > RECIPIENTS_MAX)
+    if (out && (await countRecipients(client, 'optOuts')) + settings.length > RECIPIENTS_MAX)
       throw conflict('too-many-opt-outs', `there may be ${RECIPIENTS_MAX} opt-outs at the most`);
-    const [scope] = (await scopeIds(client, [what.scope])) ?? [];
+    const [scope] = (await scopeIds(client, [{ sender, trafficClass }])) ?? [];
     if (scope === undefined) throw conflict('too-many-scopes', 'too many senders and classes');
-    const changed = await setOptOuts(client, { account: what.id, scope }, settings, out);
-    const { sender, trafficClass } = what.scope;
+    const changed = await setOptOuts(client, { account: id, scope }, settings, out);
     if (changed > 0)
       await writeAudit(client, {
         actor,
         action: out ? 'optOuts.add' : 'optOuts.remove',
-        subject: what.account,
+        subject: account,
         detail: {
           changed,
           ...(sender && { sender }),
@@ -126,28 +166,6 @@ async function set(
       });
     return changed;
   });
-}
-
-/** In turns: messages go on between. */
-async function settingsOf(
-  deps: ApiDeps,
-  numbers: readonly string[],
-  out: boolean,
-): Promise<OptOutSetting[]> {
-  const settings: OptOutSetting[] = [];
-  const turn = everyTurn();
-  for (let at = 0; at < numbers.length; at += SLICE) {
-    const slice = numbers.slice(at, at + SLICE);
-    const sealed = out ? deps.sealing.sealNumbers(slice) : [];
-    for (const [i, number] of slice.entries()) {
-      const hashes = hashesOf(deps, number);
-      // In again it must be found under each key that it may stand under.
-      for (const hash of out ? hashes.slice(0, 1) : hashes)
-        settings.push({ hash, sealed: sealed[i] ?? NOTHING });
-    }
-    await turn();
-  }
-  return settings;
 }
 
 const scopeSchema = z.object({
