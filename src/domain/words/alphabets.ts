@@ -1,5 +1,13 @@
 import { ARABIC, CYRILLIC, characterOf, FOLDED_MASK, LATIN } from './characters.ts';
-import { ARABIC_LOOKALIKES, CYRILLIC_LOOKALIKES, LATIN_LOOKALIKES } from './lookalikes.ts';
+import {
+  ARABIC_LOOKALIKES,
+  ARABIC_SHAPES,
+  CYRILLIC_LOOKALIKES,
+  CYRILLIC_SISTERS,
+  LATIN_LOOKALIKES,
+  LATIN_SISTERS,
+} from './lookalikes.ts';
+import { GLYPH_LETTERS, SIGN_LETTERS } from './signs.ts';
 
 /** Codes of letters are below it: an edge of the word index is `node * 64 + code`. */
 export const CODES_MAX = 64;
@@ -49,6 +57,11 @@ export class Alphabet {
     return this.#codes.get(letter.codePointAt(0) ?? 0) ?? 0;
   }
 
+  /** Codes are below it. */
+  get count(): number {
+    return this.#letters.length + 1;
+  }
+
   /** The letter of a code. */
   letter(code: number): string {
     return this.#letters[code - 1] ?? '';
@@ -76,8 +89,11 @@ function merged(readings: readonly (readonly [string, string])[]): ReadonlyMap<n
   return all;
 }
 
-function lookalikes(table: Readonly<Record<string, string>>): (readonly [string, string])[] {
-  return Object.entries(table).map(([letter, chars]) => [chars, letter] as const);
+function lookalikes(
+  table: Readonly<Record<string, string>>,
+  ours: Readonly<Record<string, string>> = {},
+): (readonly [string, string])[] {
+  return Object.entries(table).map(([letter, chars]) => [chars, ours[letter] ?? letter] as const);
 }
 
 /** What stands there, and for each the letters it may stand for, with a blank between; "-": for none. */
@@ -92,42 +108,66 @@ const CYRILLIC_DIGITS = rows('0123456789@$!|+(€', 'о ил з зе ча б б 
 /** Digits as in Arabizi (2 hamza, 3 ain, 5 kha, 6 ta, 7 ha, 8 qaf, 9 sad), and those that look like a letter. */
 const ARABIC_DIGITS = rows(
   '0123456789@$!|loi٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹',
-  'ه ا اي ع شذ خه ط ح ق صق اه س ا ا ا ه ا ه ا اي ع ش هخ ط ح ق صق ه ا اي ع ش هخ ط ح ق صق',
+  'ه ا اي ع شذع خه ط ح ق صقو اه س ا ا ال ه ا ه ا اي عس شع هخ ط ح ق صقو ه ا اي عس شع هخ ط ح ق صقو',
 );
+
+/** Letters of other scripts that have the shape of an Arabic one. */
+const LETTERS_FOR_ARABIC = rows('jegquоοօıіιӏєεɛзэ', 'ل ع و و ن ه ه ه ا ا ا ا ع ع ع ع ع');
 
 /** Beside what looks alike in print: small letters whose capital, or whose written form, does. */
 const CYRILLIC_FOR_LATIN = rows(
   'абвгдеёжзийклмнопрстуфхцчшщъыьэюяієѕјһӏԁԛԝѡґұғҳ',
-  'a b bv gr dg e e - ze uin u k l m hn o np pr cs t yu f xh u - w w b b b e o r i e s j h li d q w w r y f x',
+  'a b bv gr dga e e xk ze uin u k la m hn o np pr cs t yu fo xh u ch w w b b b e o r i e s j h li d q w w r y f x',
 );
 const GREEK_FOR_LATIN = rows(
   'αβγδεζηθικλμνξοπρσςτυφχψω',
-  'a b yg d e z nh o il k l um vn e o np pr os cs t uy fo x y w',
+  'a b ygr da e z nh o il k lav um vn ex o np pr ose cs t uy fo x y wo',
 );
 const LATIN_FOR_CYRILLIC = rows(
   'abcdefghijklmnopqrstuvwxyz',
   'а вьб с д е ф дг нх и й к ли мт пин о рп д гр с т иу ву шв х у з',
 );
 const GREEK_FOR_CYRILLIC = rows(
-  'αβγδεζηθικλμνξοπρστυφχψω',
-  'а в гу дб е з пн о и к л мц ви з о п р со т уи ф х ч шо',
+  'αβγδεζηθικλμνξοπρσςτυφχψω',
+  'а в гу дба е з пн о и к ла мц ви з о п р сое с т уи ф х ч шо',
 );
-const OTHER_CYRILLIC = rows(
-  'іїѕјєґғҕқҝҟҡңҥөүұҳҷҹһӌәҙҫҭҽѣӏѵѳѡѝ',
-  'и и с й еэ г г г к к к к н н о у у х ч ч хн ч э з с т е еь ли ив ф о и',
-);
+const OTHER_CYRILLIC = rows('іїѕјєґҥөһҽѣӏѵѳѡѝ', 'и и с и еэ г н о хн е еь ли ив фо ош и');
 
 /** Spellings that a reader of either language takes for the same, and letters of sisters that differ by their dots. */
-const ARABIC_DOTS = rows(
-  'ٮټٺډڊړڔڕښڛڜڠڤڡڢڧڨٯڞڟڙږڗېێۍؽںڻڼ',
-  'بتثني ت تث د د رز ر ر سش س شس غ فق فق ف قف قف قف صض طظ رز رز زر ي ي ي ي نب ن ن',
-);
+const ARABIC_DOTS = rows('ٮںڤڡڢڧڨٯ', 'بتثني نبتثي فق فق فق قف قف قف');
 const URDU_FOR_ARABIC = rows('یىےےکگھہةپچژٹڈڑءۀۂ', 'ي ي ي ي ك كق ه ه ه ب ج ز ت د ر ء ه ه');
-const URDU_DOTS = rows(
-  'ٮټٺډڊړڔڕښڛڜڠڤڡڢڧڨٯڞڟڙږڗېێۍؽڻڼګڳݐ',
-  'بتثنیپ ٹت تٹ ڈد دڈ ڑر ر ر سش س شس غ فق فق ف قف قف قف صض طظ رز رز زر یے ی ی ی ںن نں گ گ ب',
-);
+const URDU_DOTS = rows('ٮںڤڡڢڧڨٯ', 'بتثنی نبتثی فق فق فق قف قف قف');
 const ARABIC_FOR_URDU = rows('يىكهھةۃۀ', 'ی ی ک ہ ہ ہ ہ ہ');
+
+/** Foreign letters as any of ours of their shape; those that have readings of their own are left to these. */
+function shapes(ours: string, known: readonly (readonly [string, string])[]) {
+  const own = new Set(`${ours}${known.map(([char]) => char).join('')}`);
+  return ARABIC_SHAPES.map((shape) => {
+    const foreign = Array.from(shape).filter((letter) => !own.has(letter));
+    return [
+      foreign.join(''),
+      Array.from(shape)
+        .filter((letter) => ours.includes(letter))
+        .join(''),
+    ] as const;
+  });
+}
+
+/** What was made from letters of another script is read as these are. */
+function sisters(
+  table: Readonly<Record<string, string>>,
+  readings: readonly (readonly [string, string])[],
+) {
+  const letters = new Map(readings);
+  return Object.entries(table).map(
+    ([letter, chars]) => [chars, letters.get(letter) ?? ''] as const,
+  );
+}
+
+const ARABIC_LETTERS = 'ءابتثجحخدذرزسشصضطظعغفقكلمنهوي';
+const URDU_LETTERS = 'ءابپتٹثجچحخدڈذرڑزژسشصضطظعغفقکگلمنںوہیے';
+/** Letters of sister languages that the table by shape has for Russian ones. */
+const RUSSIAN_OF: Readonly<Record<string, string>> = { і: 'и', є: 'е', ѕ: 'с', ј: 'и' };
 
 /** Names of the alphabets; a word of a list is compared in one. */
 export type AlphabetName = 'latin' | 'cyrillic' | 'arabic' | 'urdu';
@@ -139,6 +179,10 @@ export const ALPHABETS: Readonly<Record<AlphabetName, Alphabet>> = {
     ...GREEK_FOR_LATIN,
     ...LATIN_DIGITS,
     ...lookalikes(LATIN_LOOKALIKES),
+    ...lookalikes(LATIN_SISTERS),
+    ...sisters(CYRILLIC_SISTERS, CYRILLIC_FOR_LATIN),
+    ...[...SIGN_LETTERS, ...GLYPH_LETTERS].map(([sign, latin]) => [sign, latin] as const),
+    ['ß', 'sb'] as const,
   ]),
   cyrillic: new Alphabet(CYRILLIC, 'абвгдежзиклмнопрстуфхцчшщъыьэюя', () => [
     ...[['й', 'и'] as const, ['ё', 'е'] as const],
@@ -146,23 +190,28 @@ export const ALPHABETS: Readonly<Record<AlphabetName, Alphabet>> = {
     ...GREEK_FOR_CYRILLIC,
     ...OTHER_CYRILLIC,
     ...CYRILLIC_DIGITS,
-    ...lookalikes(CYRILLIC_LOOKALIKES),
+    ...lookalikes(CYRILLIC_LOOKALIKES, RUSSIAN_OF),
+    ...lookalikes(CYRILLIC_SISTERS),
+    ...sisters(LATIN_SISTERS, LATIN_FOR_CYRILLIC),
+    ...[...SIGN_LETTERS, ...GLYPH_LETTERS].map(([sign, , letters]) => [sign, letters] as const),
+    ['ß', 'в'] as const,
   ]),
-  arabic: new Alphabet(ARABIC, 'ءابتثجحخدذرزسشصضطظعغفقكلمنهوي', () => [
+  arabic: new Alphabet(ARABIC, ARABIC_LETTERS, () => [
     ...URDU_FOR_ARABIC,
     ...ARABIC_DOTS,
     ...ARABIC_DIGITS,
+    ...LETTERS_FOR_ARABIC,
+    ...shapes(ARABIC_LETTERS, URDU_FOR_ARABIC),
     ...lookalikes(ARABIC_LOOKALIKES),
   ]),
-  urdu: new Alphabet(ARABIC, 'ءابپتٹثجچحخدڈذرڑزژسشصضطظعغفقکگلمنںوہیے', () => [
+  urdu: new Alphabet(ARABIC, URDU_LETTERS, () => [
     ...ARABIC_FOR_URDU,
     ...URDU_DOTS,
-    ...ARABIC_DIGITS.map(
+    ...[...ARABIC_DIGITS, ...LETTERS_FOR_ARABIC].map(
       ([char, letters]) => [char, letters.replaceAll('ه', 'ہ').replaceAll('ي', 'ی')] as const,
     ),
-    ...lookalikes(ARABIC_LOOKALIKES).map(
-      ([chars, letter]) => [chars, URDU_OF[letter] ?? letter] as const,
-    ),
+    ...shapes(URDU_LETTERS, ARABIC_FOR_URDU),
+    ...lookalikes(ARABIC_LOOKALIKES, URDU_OF),
   ]),
 };
 

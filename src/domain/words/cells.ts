@@ -4,24 +4,29 @@ import {
   DIGIT,
   expansionOf,
   FOLDED_MASK,
+  isFlag,
   KIND_UNIT,
   LETTER,
   NOTHING,
   SEVERAL,
-  SIGN,
   STOP,
   SYMBOL,
   scriptOf,
 } from './characters.ts';
 import { withoutMarkup } from './markup.ts';
+import { boxedUnits, glyphPoint, glyphUnits, mayMask } from './signs.ts';
 
 /** What stands before a cell: nothing, signs, a blank (or a clause's end), or a wide blank. */
 export const GAP_NONE = 0;
 export const GAP_SIGN = 1;
+/** One sign that may stand for a letter: "f*ck". */
+export const GAP_MASK = 2;
 /** A full stop or slash, as between initials and in names of hosts. */
-export const GAP_DOT = 2;
-export const GAP_BLANK = 3;
-export const GAP_WIDE = 4;
+export const GAP_DOT = 3;
+/** Signs and one blank, and what follows does not begin a sentence: "mass. acre". */
+export const GAP_BROKEN = 4;
+export const GAP_BLANK = 5;
+export const GAP_WIDE = 6;
 
 /** The longest text of a message, in characters: a message_payload of 64 KiB; the rest is not looked at. */
 const CELLS_MAX = 65_536;
@@ -47,6 +52,7 @@ export class Cells {
   /** Letters of no script of ours. */
   others = 0;
   #gap = GAP_WIDE;
+  #wasFlag = false;
 
   /** Reads a text in place of the one before. */
   read(text: string): void {
@@ -54,6 +60,7 @@ export class Cells {
     this.letters.fill(0);
     this.others = 0;
     this.#gap = GAP_WIDE;
+    this.#wasFlag = false;
     this.#readPart(withoutMarkup(text));
   }
 
@@ -73,27 +80,61 @@ export class Cells {
       const kind = (character / KIND_UNIT) | 0;
       if (kind === NOTHING) continue;
       if (kind === SEVERAL) this.#readPart(expansionOf(point));
-      else if (kind === BLANK) this.#gap = this.#gap >= GAP_BLANK ? GAP_WIDE : GAP_BLANK;
-      else if (kind === STOP) this.#gap = Math.max(this.#gap, GAP_BLANK);
-      else if (kind === SIGN) {
-        const gap = DOTS.has(point) ? GAP_DOT : GAP_SIGN;
-        if (this.#gap < GAP_SIGN) this.#gap = gap;
-      } else this.#add(character & FOLDED_MASK, kind);
+      else if (kind === BLANK) this.#blank();
+      else if (kind === LETTER || kind === DIGIT) this.#add(character & FOLDED_MASK, kind, point);
+      else at += this.#readSign(text, at, point, kind);
     }
   }
 
-  #add(folded: number, kind: number): void {
+  /** @returns how many more units of the text it took */
+  #readSign(text: string, at: number, point: number, kind: number): number {
+    const boxed = boxedUnits(text, at);
+    if (boxed > 0 && mayBeBoxed(text, at + 1, point)) {
+      this.#sign(GAP_SIGN);
+      this.#readPart(text.slice(at + 1, at + 1 + boxed));
+      this.#sign(GAP_SIGN);
+      return boxed + 1;
+    }
+    const units = glyphUnits(text, at);
+    if (units > 0) {
+      this.#add(glyphPoint(text, at, units), SYMBOL, point);
+      return units - 1;
+    }
+    if (kind === SYMBOL) this.#add(characterOf(point) & FOLDED_MASK, kind, point);
+    else if (kind === STOP) this.#gap = Math.max(this.#gap, GAP_BLANK);
+    else if (DOTS.has(point)) this.#sign(GAP_DOT);
+    else this.#sign(mayMask(point) ? GAP_MASK : GAP_SIGN);
+    return 0;
+  }
+
+  #blank(): void {
+    if (this.#gap === GAP_NONE) this.#gap = GAP_BLANK;
+    else this.#gap = this.#gap < GAP_BROKEN ? GAP_BROKEN : GAP_WIDE;
+  }
+
+  #sign(gap: number): void {
+    if (this.#gap === GAP_NONE) this.#gap = gap;
+    else if (this.#gap === GAP_MASK) this.#gap = GAP_SIGN;
+    else if (this.#gap === GAP_BROKEN) this.#gap = GAP_BLANK;
+  }
+
+  #add(folded: number, kind: number, point: number): void {
+    if (kind === LETTER && isFlag(point) !== this.#wasFlag) {
+      this.#wasFlag = !this.#wasFlag;
+      if (this.#gap === GAP_NONE) this.#gap = GAP_SIGN;
+    }
     const last = this.length - 1;
     if (this.#gap === GAP_NONE && last >= 0 && this.points[last] === folded) {
       const run = this.runs[last] ?? 0;
       if (run < 255) this.runs[last] = run + 1;
       return;
     }
+    if (this.#gap === GAP_BROKEN && beginsSentence(point)) this.#gap = GAP_BLANK;
     if (this.length === this.points.length) this.#grow();
     const at = this.length++;
     this.points[at] = folded;
     this.kinds[at] = kind;
-    this.runs[at] = 1;
+    this.runs[at] = folded === SHARP_S ? SHARP_S_RUN : 1;
     this.gaps[at] = this.#gap;
     const script = kind === LETTER ? scriptOf(folded) : 0;
     this.scripts[at] = script;
@@ -114,6 +155,26 @@ export class Cells {
     this.runs = larger(this.runs, new Uint8Array(length));
     this.gaps = larger(this.gaps, new Uint8Array(length));
   }
+}
+
+/** A letter; in brackets also what stands for one: between bars it would be a part of "|-|". */
+function mayBeBoxed(text: string, at: number, box: number): boolean {
+  const kind = (characterOf(text.codePointAt(at) ?? 0) / KIND_UNIT) | 0;
+  return kind === LETTER || (box !== BAR && (kind === DIGIT || kind === SYMBOL));
+}
+
+const BAR = 0x7c;
+
+/** Sharp s counts as one s, as two, and as what looks like it: like a letter in a row. */
+const SHARP_S = 0xdf;
+const SHARP_S_RUN = 3;
+
+/** A capital, or no letter at all. */
+function beginsSentence(point: number): boolean {
+  const char = String.fromCodePoint(point);
+  return (
+    char !== char.toLowerCase() || (char.toLowerCase() === char.toUpperCase() && point < 0x400)
+  );
 }
 
 const DOTS = new Set(['.', '/', ':', '\\'].map((char) => char.charCodeAt(0)));

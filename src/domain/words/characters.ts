@@ -1,3 +1,6 @@
+import { ARABIC_LOOKALIKES, CYRILLIC_LOOKALIKES, LATIN_LOOKALIKES } from './lookalikes.ts';
+import { SIGN_LETTERS } from './signs.ts';
+
 /*
  * What single characters are to a word: letters of some script, digits, signs that stand for letters, what separates,
  * and what nobody sees.
@@ -71,19 +74,33 @@ const IS_BLANK = /^[\p{Z}\t\n\v\f\r\u0085]$/u;
 /** Shown as nothing though they are letters or signs: tatweel, Hangul fillers, the empty Braille cell, high hamza. */
 const UNSEEN = new Set('\u0640\u115f\u1160\u3164\uffa0\u2800\u0674');
 /** Beside digits: what is set for a letter because it looks like it. */
-const SYMBOLS = new Set('@$!|+(€£¥¢');
+const SYMBOLS = new Set(
+  [
+    ...SIGN_LETTERS.map(([sign]) => sign),
+    ...[LATIN_LOOKALIKES, CYRILLIC_LOOKALIKES, ARABIC_LOOKALIKES].flatMap(Object.values),
+    '@$!|+(€£¥¢',
+  ].join(''),
+);
 /** The marks at which a clause ends, in the scripts of our lists, and quotation. */
 const STOPS = new Set(',;:?"،؛؟۔«»“”…{}[]<>=&%');
 
+/** Regional indicators: a pair of them shows as a flag. */
+const FIRST_FLAG = 0x1f1e6;
+
+/** Whether a code point is one half of a flag: no part of a word beside it, though a row of them may spell one. */
+export function isFlag(point: number): boolean {
+  return point >= FIRST_FLAG && point < FIRST_FLAG + 26;
+}
+
 /** What NFKD leaves as it is, or spells with brackets. */
 const SPELT: Readonly<Record<string, string>> = {
-  ß: 'ss',
   æ: 'ae',
   œ: 'oe',
   ...inSequence(0x249c, 26),
   ...inSequence(0x1f110, 26),
   ...inSequence(0x1f150, 26),
   ...inSequence(0x1f170, 26),
+  ...inSequence(FIRST_FLAG, 26),
   ...paired('ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ', 'abcdefghijklmnoprstuvwyz'),
   ...paired('ɐɔǝɟɥᴉɯɹʇʌʍʎɑɡıłøđħŧ', 'acefhimrtvwyagilodht'),
 };

@@ -2,7 +2,9 @@ import { ALPHABETS, type Alphabet, type AlphabetName } from './alphabets.ts';
 import {
   Cells,
   GAP_BLANK,
+  GAP_BROKEN,
   GAP_DOT,
+  GAP_MASK,
   GAP_NONE,
   GAP_SIGN,
   GAP_WIDE,
@@ -22,6 +24,19 @@ const LETTERS_MAX = 64;
 /** A word of so many letters may have one sign among its letters, or digits in one with it. */
 const LONG_WORD = 4;
 const LONG_BESIDE_DIGITS = 5;
+/** Of so many letters: it may be cut where a sentence could end. */
+const LONG_BROKEN = 5;
+/** Letters of a word that signs may hide: fewer than half of it, and no more than these. */
+const HIDDEN_MAX = 3;
+/** What trying every letter costs. */
+const STEPS_OF_MASK = 8;
+/** Repetitions of a letter that are skipped: of more the rest is another word. */
+const REPEATS_MAX = 16;
+
+/** A letter of the alphabet's script was read. */
+const OWN = 1;
+/** One letter hidden by a sign. */
+const HIDDEN = 2;
 /** Words of so many letters mean the same in Arabic and Urdu, or nothing in one: the text's language is not asked. */
 const SHARED_WORD = 5;
 
@@ -41,6 +56,8 @@ export class WordFinder {
   readonly #index: WordIndex;
   readonly #cells = new Cells();
   #alphabet: Alphabet = ALPHABETS.latin;
+  /** By cell: what it may stand for in the alphabet. */
+  #codes: Uint8Array[] = [];
   #root = 0;
   /** The text is mostly of the alphabet's script: letters of others stand for its own. */
   #main = false;
@@ -85,6 +102,10 @@ export class WordFinder {
     this.#root = root;
     this.#main = main;
     this.#steps = length * STEPS_OF_LETTER;
+    const alphabet = this.#alphabet;
+    const codes = this.#codes;
+    for (let at = 0; at < length; at++) codes[at] = alphabet.readings(cells.points[at] ?? 0);
+    codes.length = length;
     const particles = name === 'arabic' ? index.prefixRoot : 0;
     for (let at = 0; at < length && this.#steps > 0; at++) {
       if (!startsAt(cells, at) || !(main || this.#hasOwn(at))) continue;
@@ -126,36 +147,47 @@ export class WordFinder {
     letters: number,
     gaps: number,
     widest: number,
-    own: number,
+    marks: number,
   ): void {
     if (this.#steps-- <= 0 || at >= this.#cells.length) return;
     const gap = letters === 0 ? GAP_NONE : this.#cells.gapBefore(at);
     if (gap >= GAP_WIDE) return;
-    const codes = this.#alphabet.readings(this.#cells.points[at] ?? 0);
-    const mine = own + this.#ownAt(at);
+    const codes = this.#codes[at] ?? NO_CODES;
+    const mine = marks | this.#ownAt(at);
     const apart = gaps + (gap > GAP_NONE ? 1 : 0);
     const wide = Math.max(widest, gap);
     for (let i = 0; i < codes.length; i++) {
-      const next = this.#index.next(node, codes[i] ?? 0);
+      const code = codes[i] ?? 0;
+      const next = this.#index.next(node, code);
       if (next === 0) continue;
-      const once = this.#cells.runs[at] !== 2;
-      if (once) this.#led(at + 1, next, letters + 1, apart, wide, mine);
-      const twice = (this.#cells.runs[at] ?? 1) > 1 ? this.#index.next(next, codes[i] ?? 0) : 0;
+      const run = this.#cells.runs[at] ?? 1;
+      if (run !== 2) this.#led(at + 1, next, letters + 1, apart, wide, mine);
+      const twice = run > 1 ? this.#index.next(next, code) : 0;
       if (twice !== 0) this.#led(at + 1, twice, letters + 2, apart, wide, mine);
+      const after = apart === letters ? this.#apartAgain(at + 1, code) : 0;
+      if (after !== 0)
+        this.#led(after, next, letters + 1, apart, this.#widestOf(at + 1, after, wide), mine);
     }
   }
 
-  #led(at: number, node: number, letters: number, gaps: number, widest: number, own: number): void {
+  #led(
+    at: number,
+    node: number,
+    letters: number,
+    gaps: number,
+    widest: number,
+    marks: number,
+  ): void {
     const kind = this.#index.particlesAt(node);
-    if (kind !== 0) this.#walk(at, this.#root, kind, 0, letters, gaps, widest, own);
-    this.#lead(at, node, letters, gaps, widest, own);
+    if (kind !== 0) this.#walk(at, this.#root, kind, 0, letters, gaps, widest, marks);
+    this.#lead(at, node, letters, gaps, widest, marks);
   }
 
   /**
    * @param particles what led the word in
    * @param word its terminal, once its stem is whole: what follows is its ending; 0 until then
    * @param letters read so far; `gaps` of them stand apart from the one before; `widest` of these gaps
-   * @param own letters of the alphabet's script
+   * @param marks OWN: a letter of the alphabet's script was among them; and letters hidden by a sign, in units of HIDDEN
    */
   #walk(
     at: number,
@@ -165,88 +197,183 @@ export class WordFinder {
     letters: number,
     gaps: number,
     widest: number,
-    own: number,
+    marks: number,
   ): void {
     if (this.#steps-- <= 0 || letters > LETTERS_MAX) return;
     const index = this.#index;
     if (word === 0) {
       for (let to = index.terminalAt(node); to !== 0; to = index.nextTerminal(to))
         if (particles <= index.prefixesOf(to))
-          this.#walk(at, index.endingsOf(to), particles, to, letters, gaps, widest, own);
-    } else if (index.isEnding(node)) this.#end(at, word, letters, gaps, widest, own);
+          this.#walk(at, index.endingsOf(to), particles, to, letters, gaps, widest, marks);
+    } else if (index.isEnding(node)) this.#end(at, word, letters, gaps, widest, marks);
     const cells = this.#cells;
     if (at >= cells.length) return;
-    const gap = letters === 0 ? GAP_NONE : cells.gapBefore(at);
+    const gap = letters === 0 ? GAP_NONE : (cells.gaps[at] ?? GAP_WIDE);
     if (gap >= GAP_WIDE || (gap >= GAP_BLANK && gaps < letters - 1)) return;
-    const codes = this.#alphabet.readings(cells.points[at] ?? 0);
-    const run = cells.runs[at] ?? 1;
-    const apart = gaps + (gap > GAP_NONE ? 1 : 0);
-    const wide = gap > widest ? gap : widest;
-    const mine = own + this.#ownAt(at);
-    for (let i = 0; i < codes.length; i++) {
-      const code = codes[i] ?? 0;
-      const next = index.next(node, code);
-      if (next === 0) continue;
-      if (run !== 2) this.#walk(at + 1, next, particles, word, letters + 1, apart, wide, mine);
-      if (run === 1) continue;
-      // A row of a letter counts as one that stands together, also where all others stand apart.
-      const joined = gaps > 0 && gaps === letters - 1 ? apart + 1 : apart;
-      const twice = index.next(next, code);
-      if (twice !== 0) this.#walk(at + 1, twice, particles, word, letters + 2, joined, wide, mine);
-      if (word !== 0) continue;
-      // The row has the last letter of a stem and the first of its ending.
-      for (let to = index.terminalAt(next); to !== 0; to = index.nextTerminal(to)) {
-        const inEnding = index.next(index.endingsOf(to), code);
-        if (inEnding !== 0 && particles <= index.prefixesOf(to))
-          this.#walk(at + 1, inEnding, particles, to, letters + 2, joined, wide, mine);
-      }
-    }
-    // A sign that may be a letter may also be what separates.
-    if (
-      letters > 0 &&
-      isSymbol(cells, at) &&
-      at + 1 < cells.length &&
-      cells.gapBefore(at + 1) === GAP_NONE
-    )
-      this.#over(at, node, particles, word, letters, gaps, widest, own);
+    this.#read(at, gap, node, particles, word, letters, gaps, widest, marks);
+    if (letters === 0) return;
+    if (gap === GAP_MASK) this.#masked(at, at, node, particles, word, letters, gaps, marks);
+    if (!isSymbol(cells, at) || at + 1 >= cells.length || cells.gaps[at + 1] !== GAP_NONE) return;
+    // A sign that may be a letter may also be what separates, or hide another letter.
+    this.#read(at + 1, GAP_SIGN, node, particles, word, letters, gaps, widest, marks);
+    if (isJoiningSign(cells.points[at] ?? 0) && gap === GAP_NONE)
+      this.#masked(at, at + 1, node, particles, word, letters, gaps, marks);
   }
 
-  /** 1: a letter of the alphabet's script, or what passes for one in a text of that script. */
-  #ownAt(at: number): number {
-    const { scripts, kinds } = this.#cells;
-    if (scripts[at] === this.#alphabet.script) return 1;
-    return this.#main && kinds[at] === LETTER ? 1 : 0;
-  }
-
-  /** Goes on behind a sign as if it were a separator. */
-  #over(
+  /** Goes on with all that a cell may stand for, once or in a row. */
+  #read(
     at: number,
+    gap: number,
     node: number,
     particles: number,
     word: Terminal,
     letters: number,
     gaps: number,
     widest: number,
-    own: number,
+    marks: number,
+  ): void {
+    const index = this.#index;
+    const codes = this.#codes[at] ?? NO_CODES;
+    const run = this.#cells.runs[at] ?? 1;
+    const apart = gaps + (gap > GAP_NONE ? 1 : 0);
+    const wide = gap > widest ? gap : widest;
+    for (let i = 0; i < codes.length; i++) {
+      const code = codes[i] ?? 0;
+      const next = index.next(node, code);
+      if (next === 0) continue;
+      const mine = marks | this.#ownAt(at);
+      const isRowOfOne = apart === letters && this.#cells.gapBefore(at + 1) > GAP_NONE;
+      if (run !== 2 || isRowOfOne)
+        this.#walk(at + 1, next, particles, word, letters + 1, apart, wide, mine);
+      if (run > 1) this.#double(at + 1, next, code, particles, word, letters, apart, wide, mine);
+      if (run > 1 && codes.length > 1)
+        this.#pair(at + 1, next, codes, code, particles, word, letters, apart, wide, mine);
+      // The same letter again: in another shape, or apart as all of them are.
+      const joined = this.#again(at, code);
+      if (joined !== 0) {
+        this.#walk(joined, next, particles, word, letters + 1, apart, wide, mine);
+        this.#double(joined, next, code, particles, word, letters, apart, wide, mine);
+      }
+      const after = isRowOfOne ? this.#apartAgain(at + 1, code) : 0;
+      if (after !== 0) {
+        const widestOf = this.#widestOf(at + 1, after, wide);
+        this.#walk(after, next, particles, word, letters + 1, apart, widestOf, mine);
+      }
+    }
+  }
+
+  /** A row of a letter as two of it. */
+  #double(
+    at: number,
+    node: number,
+    code: number,
+    particles: number,
+    word: Terminal,
+    letters: number,
+    apart: number,
+    widest: number,
+    marks: number,
+  ): void {
+    const index = this.#index;
+    // It counts as one that stands together, also where all others stand apart.
+    const gaps = apart > 1 && apart === letters ? apart + 1 : apart;
+    const twice = index.next(node, code);
+    if (twice !== 0) this.#walk(at, twice, particles, word, letters + 2, gaps, widest, marks);
+    if (word !== 0) return;
+    // The row has the last letter of a stem and the first of its ending.
+    for (let to = index.terminalAt(node); to !== 0; to = index.nextTerminal(to)) {
+      const inEnding = index.next(index.endingsOf(to), code);
+      if (inEnding !== 0 && particles <= index.prefixesOf(to))
+        this.#walk(at, inEnding, particles, to, letters + 2, gaps, widest, marks);
+    }
+  }
+
+  /** A row of a sign as two letters: "d11do". */
+  #pair(
+    at: number,
+    node: number,
+    codes: Uint8Array,
+    first: number,
+    particles: number,
+    word: Terminal,
+    letters: number,
+    gaps: number,
+    widest: number,
+    marks: number,
+  ): void {
+    for (let i = 0; i < codes.length; i++) {
+      const next = codes[i] === first ? 0 : this.#index.next(node, codes[i] ?? 0);
+      if (next !== 0) this.#walk(at, next, particles, word, letters + 2, gaps, widest, marks);
+    }
+  }
+
+  /** Goes on with every letter in place of the sign before the cell `to`. */
+  #masked(
+    at: number,
+    to: number,
+    node: number,
+    particles: number,
+    word: Terminal,
+    letters: number,
+    gaps: number,
+    marks: number,
   ): void {
     const cells = this.#cells;
-    const codes = this.#alphabet.readings(cells.points[at + 1] ?? 0);
-    if (cells.runs[at + 1] === 2) return;
-    const mine = own + this.#ownAt(at + 1);
-    for (let i = 0; i < codes.length; i++) {
-      const next = this.#index.next(node, codes[i] ?? 0);
-      if (next !== 0)
-        this.#walk(
-          at + 2,
-          next,
-          particles,
-          word,
-          letters + 1,
-          gaps + 1,
-          Math.max(widest, GAP_SIGN),
-          mine,
-        );
+    const hidden = marks + HIDDEN;
+    if (hidden >= HIDDEN * (HIDDEN_MAX + 1) || cells.kinds[to] !== LETTER) return;
+    if (cells.kinds[at - 1] !== LETTER) return;
+    this.#steps -= STEPS_OF_MASK;
+    const index = this.#index;
+    for (let code = 1; code < this.#alphabet.count; code++) {
+      const next = index.next(node, code);
+      if (next === 0) continue;
+      this.#read(to, GAP_NONE, next, particles, word, letters + 1, gaps, GAP_NONE, hidden);
+      if (word !== 0) continue;
+      for (let stem = index.terminalAt(next); stem !== 0; stem = index.nextTerminal(stem)) {
+        const endings = index.endingsOf(stem);
+        if (particles <= index.prefixesOf(stem))
+          this.#read(to, GAP_NONE, endings, particles, stem, letters + 1, gaps, GAP_NONE, hidden);
+      }
     }
+  }
+
+  /** Where the row of a letter ends that goes on in another shape, "aa4": three in all at least; 0: it does not. */
+  #again(at: number, code: number): number {
+    const cells = this.#cells;
+    let run = cells.runs[at] ?? 1;
+    let after = at + 1;
+    while (after < cells.length && after <= at + REPEATS_MAX && cells.gaps[after] === GAP_NONE) {
+      if (!isAmong(code, this.#codes[after] ?? NO_CODES)) break;
+      run += cells.runs[after] ?? 1;
+      after += 1;
+    }
+    return run > 2 && after > at + 1 ? after : 0;
+  }
+
+  /** Where the row of a letter ends whose repetitions stand apart: "c-c-a-a-s-h"; 0: it does not go on. */
+  #apartAgain(from: number, code: number): number {
+    const cells = this.#cells;
+    let after = from;
+    while (after < cells.length && after < from + REPEATS_MAX) {
+      const gap = cells.gaps[after] ?? GAP_WIDE;
+      if (gap === GAP_NONE || gap >= GAP_WIDE || cells.gapBefore(after + 1) === GAP_NONE) break;
+      if (!isAmong(code, this.#codes[after] ?? NO_CODES)) break;
+      after += 1;
+    }
+    return after > from ? after : 0;
+  }
+
+  #widestOf(from: number, to: number, widest: number): number {
+    let widestOf = widest;
+    for (let at = from; at < to; at++) widestOf = Math.max(widestOf, this.#cells.gapBefore(at));
+    return widestOf;
+  }
+
+  /** OWN: a letter of the alphabet's script, or what passes for one in a text of that script. */
+  #ownAt(at: number): number {
+    const { scripts, kinds } = this.#cells;
+    if (scripts[at] === this.#alphabet.script) return OWN;
+    return this.#main && kinds[at] === LETTER ? OWN : 0;
   }
 
   /** A form of a word ends before `at`: whether it is a whole word there. */
@@ -256,38 +383,60 @@ export class WordFinder {
     letters: number,
     gaps: number,
     widest: number,
-    own: number,
+    marks: number,
   ): void {
-    if (own === 0) return;
+    if ((marks & OWN) === 0) return;
     if (this.#skipShort && this.#index.lettersOf(word) < SHARED_WORD) return;
+    const hidden = (marks / HIDDEN) | 0;
+    if (hidden > 0 && letters <= hidden * 2) return;
+    if (widest >= GAP_BLANK && gaps !== letters - 1) return;
     const cells = this.#cells;
-    if (gaps === 0) {
-      if (!endsAt(cells, this.#start, at, letters)) return;
-    } else if (!isRow(cells, this.#start, at, letters, gaps, widest)) return;
-    if (this.#phrase !== undefined) return this.#goOn(at, this.#phrase, word);
+    const phrase = this.#phrase;
+    if (phrase !== undefined)
+      return this.#goOn(at, phrase, word, isClosed(cells, at, letters, gaps, widest));
+    if (!isOpened(cells, this.#start, letters, gaps, widest)) return;
     // Short words with signs among them are common in initials and names of hosts; in a phrase they are not.
-    if (gaps === 0 || isTelling(letters, gaps, widest)) {
+    if (
+      isClosed(cells, at, letters, gaps, widest) &&
+      (gaps === 0 || isTelling(letters, gaps, widest)) &&
+      (hidden === 0 || letters >= LONG_WORD)
+    ) {
       if (this.#index.isExempt(word)) this.#exempt = true;
       this.#index.listsOf(word, this.#here);
     }
-    if (this.#index.isInPhrase(word)) this.#goOn(at, this.#index.phrases, word);
+    if (this.#index.isInPhrase(word)) this.#goOn(at, this.#index.phrases, word, false);
   }
 
-  /** The word is the next of a phrase: reads the one after it. */
-  #goOn(at: number, phrase: Phrase, word: Terminal): void {
+  /**
+   * The word is the next of a phrase: reads the one after it, whatever stands between them, be it nothing.
+   * @param isWhole nothing goes on behind the word, so that the phrase may end with it
+   */
+  #goOn(at: number, phrase: Phrase, word: Terminal, isWhole: boolean): void {
     const next = phrase.next.get(word);
     if (next === undefined) return;
-    for (const list of next.lists) this.#here.push(list);
+    if (isWhole) for (const list of next.lists) this.#here.push(list);
     if (next.next.size === 0 || at >= this.#cells.length) return;
     const [before, start] = [this.#phrase, this.#start];
     this.#phrase = next;
+    this.#nextWord(at);
+    if (isSymbol(this.#cells, at) && at + 1 < this.#cells.length) this.#nextWord(at + 1);
+    this.#phrase = before;
+    this.#start = start;
+  }
+
+  #nextWord(at: number): void {
     this.#start = at;
     this.#walk(at, this.#root, BARE, 0, 0, 0, GAP_NONE, 0);
     if (this.#alphabet === ALPHABETS.arabic)
       this.#lead(at, this.#index.prefixRoot, 0, 0, GAP_NONE, 0);
-    this.#phrase = before;
-    this.#start = start;
   }
+}
+
+const NO_CODES = new Uint8Array(0);
+
+function isAmong(code: number, codes: Uint8Array): boolean {
+  for (let i = 0; i < codes.length; i++) if (codes[i] === code) return true;
+  return false;
 }
 
 const NOTHING_FOUND: readonly number[] = [];
@@ -306,46 +455,52 @@ function isJoining(cells: Cells, at: number): boolean {
     at > 0 &&
     cells.gapBefore(at) === GAP_NONE &&
     isSolid(cells, at - 1) &&
-    !PUNCTUATION.has(cells.points[at] ?? 0);
+    isJoiningSign(cells.points[at] ?? 0);
   return joined && at + 1 < cells.length && cells.gapBefore(at + 1) === GAP_NONE;
 }
 
-const PUNCTUATION = new Set('!|+('.split('').map((sign) => sign.charCodeAt(0)));
-
-/** A word of letters that stand together is whole. */
-function endsAt(cells: Cells, start: number, at: number, letters: number): boolean {
-  if (
-    start > 0 &&
-    cells.gapBefore(start) === GAP_NONE &&
-    cells.kinds[start - 1] === DIGIT &&
-    letters < LONG_BESIDE_DIGITS
-  )
-    return false;
-  if (at >= cells.length || cells.gapBefore(at) !== GAP_NONE) return true;
-  if (isSymbol(cells, at)) return !isJoining(cells, at);
-  return cells.kinds[at] === DIGIT && letters >= LONG_BESIDE_DIGITS;
+function isJoiningSign(point: number): boolean {
+  return JOINING.has(point);
 }
 
-/** A word whose letters, or some of them, stand apart is no part of something longer. */
-function isRow(
+const JOINING = new Set('@$€£¥¢'.split('').map((sign) => sign.charCodeAt(0)));
+
+/** Nothing that is a letter or a digit stands before the word; nor before its row when its letters stand apart. */
+function isOpened(
   cells: Cells,
   start: number,
+  letters: number,
+  gaps: number,
+  widest: number,
+): boolean {
+  if (gaps > 0) {
+    if (widest >= GAP_BROKEN && gaps === letters - 1) return isRowStart(cells, start);
+    return start === 0 || cells.gapBefore(start) >= GAP_BROKEN;
+  }
+  if (start === 0 || cells.gapBefore(start) !== GAP_NONE) return true;
+  return cells.kinds[start - 1] !== DIGIT || letters >= LONG_BESIDE_DIGITS;
+}
+
+/** The same behind it. */
+function isClosed(
+  cells: Cells,
   at: number,
   letters: number,
   gaps: number,
   widest: number,
 ): boolean {
-  if (widest >= GAP_BLANK)
-    return gaps === letters - 1 && isRowStart(cells, start) && isRowEnd(cells, at);
-  return (
-    (start === 0 || cells.gapBefore(start) >= GAP_BLANK) &&
-    (at >= cells.length || cells.gapBefore(at) >= GAP_BLANK)
-  );
+  if (gaps > 0) {
+    if (widest >= GAP_BROKEN && gaps === letters - 1) return isRowEnd(cells, at);
+    return at >= cells.length || cells.gapBefore(at) >= GAP_BROKEN;
+  }
+  if (at >= cells.length || cells.gapBefore(at) !== GAP_NONE) return true;
+  if (isSymbol(cells, at)) return !isJoining(cells, at);
+  return cells.kinds[at] === DIGIT && letters >= LONG_BESIDE_DIGITS;
 }
 
 /** Whether letters that stand apart tell a word: enough of them, or all apart. */
 function isTelling(letters: number, gaps: number, widest: number): boolean {
-  if (widest >= GAP_BLANK) return letters > 2;
+  if (widest >= GAP_BROKEN) return letters > 2 && (gaps === letters - 1 || letters >= LONG_BROKEN);
   if (letters >= LONG_WORD) return true;
   return gaps === letters - 1 && (letters > 2 || widest !== GAP_DOT);
 }
@@ -354,7 +509,7 @@ function isTelling(letters: number, gaps: number, widest: number): boolean {
 function isRowStart(cells: Cells, start: number): boolean {
   const gap = cells.gapBefore(start);
   if (start === 0 || gap >= GAP_WIDE) return true;
-  if (gap < GAP_BLANK) return false;
+  if (gap < GAP_BROKEN) return false;
   if (start > 1 && cells.gapBefore(start - 1) === GAP_NONE) return true;
   return LETTER_WORDS.has(cells.points[start - 1] ?? 0);
 }
@@ -362,7 +517,7 @@ function isRowStart(cells: Cells, start: number): boolean {
 function isRowEnd(cells: Cells, at: number): boolean {
   const gap = cells.gapBefore(at);
   if (at >= cells.length || gap >= GAP_WIDE) return true;
-  if (gap < GAP_BLANK) return false;
+  if (gap < GAP_BROKEN) return false;
   const isAlone = cells.gapBefore(at + 1) !== GAP_NONE;
   return !isAlone || LETTER_WORDS.has(cells.points[at] ?? 0);
 }

@@ -77,6 +77,8 @@ const SOFT = ['ь', 'и', 'ью', 'еи', 'я', 'ю', 'ем', 'е', 'ям', 'я�
 const FEMININE = ['а', 'ы', 'и', 'е', 'у', 'ои', 'ою', 'ам', 'ами', 'ах'];
 const FEMININE_SOFT = ['я', 'и', 'е', 'ю', 'еи', 'еу', 'ям', 'ями', 'ях'];
 const NEUTER = ['о', 'а', 'у', 'ом', 'е', 'ам', 'ами', 'ах'];
+/** насилие, мошеннические действия. */
+const NEUTER_SOFT = ['е', 'я', 'ю', 'ем', 'и', 'ям', 'ями', 'ях'];
 const ADJECTIVE = [
   'ыи',
   'ии',
@@ -105,7 +107,9 @@ function russianStems(word: string): Stem[] {
   const stem = word.slice(0, -1);
   if (word.length <= 3)
     return VOWELS_RU.includes(last) && last !== 'и' ? [exactly(word)] : shortRussian(word);
-  if (/(ыи|ии|ои|ая|ое|ые|ие)$/.test(word) && word.length > 5)
+  if (word.endsWith('ие') && word.length > 5)
+    return [bare(word.slice(0, -2), ADJECTIVE), bare(stem, NEUTER_SOFT)];
+  if (/(ыи|ии|ои|ая|ое|ые)$/.test(word) && word.length > 5)
     return [bare(word.slice(0, -2), ADJECTIVE)];
   if (/[аеиоуыя]ть$/.test(word)) return [bare(word.slice(0, -2), VERB), exactly(word)];
   if (last === 'а') {
@@ -113,7 +117,7 @@ function russianStems(word: string): Stem[] {
     return [...feminine(stem, endings), ...fleeting(stem)];
   }
   if (last === 'я') return [bare(stem, FEMININE_SOFT)];
-  if (last === 'о') return [bare(stem, NEUTER)];
+  if (last === 'о') return [bare(stem, stem.endsWith('ств') ? ['', ...NEUTER] : NEUTER)];
   if (last === 'ь') return [bare(stem, SOFT)];
   if (last === 'ы' || last === 'и') return russianPlural(word, stem);
   return VOWELS_RU.includes(last) ? [exactly(word)] : [bare(word, consonantEndings(last))];
@@ -135,20 +139,26 @@ function feminine(stem: string, endings: readonly string[]): Stem[] {
   return [bare(stem, stem.length > 3 ? ['', ...endings] : endings)];
 }
 
-/** проститутка, проституток. */
+/** проститутка, проституток; деньги, денег. */
 function fleeting(stem: string): Stem[] {
   const [before, last] = [stem.at(-2) ?? '', stem.at(-1) ?? ''];
-  if (last !== 'к' || VOWELS_RU.includes(before) || stem.length < 4) return [];
-  const vowel = 'жшчщь'.includes(before) ? 'е' : 'о';
-  const head = before === 'ь' ? stem.slice(0, -2) : stem.slice(0, -1);
-  return [exactly(`${head}${vowel}к`)];
+  const isSoft = before === 'ь';
+  if ((last !== 'к' && !(isSoft && last === 'г')) || VOWELS_RU.includes(before) || stem.length < 4)
+    return [];
+  const vowel = isSoft || 'жшчщ'.includes(before) ? 'е' : 'о';
+  const head = isSoft ? stem.slice(0, -2) : stem.slice(0, -1);
+  return [exactly(`${head}${vowel}${last}`)];
 }
 
 /** Listed in the plural: ставки, автоматы, деньги; foreign words in -и (наци) take no ending. */
 function russianPlural(word: string, stem: string): Stem[] {
+  const last = stem.at(-1) ?? '';
   if (stem.length < 4) return [exactly(word)];
-  if (word.endsWith('и') && !'гкхжшчщ'.includes(stem.at(-1) ?? '')) return [exactly(word)];
-  return [bare(stem, [...PLURAL, 'а', 'у', 'ои', 'е']), ...fleeting(stem)];
+  if (word.endsWith('ии')) return [bare(stem, ['и', 'я', 'ю', 'еи', 'ям', 'ями', 'ях'])];
+  if (word.endsWith('и') && !'гкхжшчщ'.includes(last)) return [exactly(word)];
+  // Of a long stem also without an ending: ставки на лошадей, девушек, услуг.
+  const plural = [...PLURAL, 'а', 'у', 'ои', 'е', ...('жшчщ'.includes(last) ? ['еи', 'ем'] : [])];
+  return [bare(stem, [...plural, ...(stem.length > 4 ? [''] : [])]), ...fleeting(stem)];
 }
 
 function consonantEndings(last: string): readonly string[] {

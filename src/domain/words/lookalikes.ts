@@ -98,3 +98,86 @@ export const ARABIC_LOOKALIKES: Readonly<Record<string, string>> = {
   پ: 'ࢷࢾ',
   ٹ: 'ࣀ',
 };
+
+/** Latin letters that were made from another, by their names in the Unicode character database: hooked, turned. */
+export const LATIN_SISTERS: Readonly<Record<string, string>> = {
+  a: 'ɐəᴀᶏⱥ',
+  b: 'ƀƃɓʙᴃᵬᶀꞗ',
+  c: 'ƈȼɕᴄꜿꞓꞔ',
+  d: 'ƌȡɖɗᴅᵭᶁᶑꝺꟈ',
+  e: 'ǝɇɘəɛɜɝᴇᴈᶒᶓᶔⱸⱻꬲꬳꬴ',
+  f: 'ƒᵮᶂꜰꝼꞙꬵ',
+  g: 'ǥɠɡɢʛᵷᵹᶃꝿꞡꟑꬶ',
+  h: 'ɥɦʜʮʯⱨꞕ',
+  i: 'ɨɪᴉᶖ',
+  j: 'ȷɉɟʄʝᴊ',
+  k: 'ƙʞᴋᶄⱪꝁꝃꝅꞣ',
+  l: 'ƚȴɫɬɭʟᴌᶅⱡꝉꞁꞎꬷꬸꬹ',
+  m: 'ɯɰɱᴍᵯᶆꟺꬺ',
+  n: 'ƞȵɲɳɴᴎᵰᶇꞑꞥꬻ',
+  o: 'ɔɵᴏᴐᴑᴒᴓᴖᴗᶗⱺꝋꝍꬽꬾꬿ',
+  p: 'ƥᴘᵱᵽᶈꝑꝓꝕ',
+  q: 'ɋʠꝗꝙꞯ',
+  r: 'ɍɹɺɻɼɽɾɿʀᴙᴚᵲᵳᶉⱹꞃꞧꭅꭆꭉꭋꭌꭨ',
+  s: 'ȿʂᵴᶊꜱꞅꞩꟊ',
+  t: 'ƫƭȶʇʈᴛᵵⱦꞇ',
+  u: 'ᴜᴝᶙꞹꭎꭒ',
+  v: 'ʋʌᴠᶌⱱⱴꝟ',
+  w: 'ɯʍᴡⱳ',
+  x: 'ᶍꭖꭗꭘꭙ',
+  y: 'ƴɏʎʏꭚ',
+  z: 'ƶȥɀʐʑʒᴢᵶᶎⱬ',
+};
+
+/** The same of Cyrillic letters: of languages other than Russian. */
+export const CYRILLIC_SISTERS: Readonly<Record<string, string>> = {
+  а: 'әꙗ',
+  в: 'ᲀ',
+  г: 'ґғҕӷӻ',
+  д: 'ԁᲁꙣ',
+  е: 'əәԑ',
+  ж: 'җ',
+  з: 'ɜʒҙӡԑ',
+  к: 'қҝҟҡӄԟ',
+  л: 'ӆԓԡԯꙥ',
+  м: 'ӎꙧ',
+  н: 'ңӈӊԣԩ',
+  о: 'ᲂꚙ',
+  п: 'ҧԥ',
+  р: 'ҏ',
+  с: 'ҫᲃ',
+  т: 'ҭᲄꚋ',
+  у: 'үұ',
+  х: 'ҩҳӽӿ',
+  ц: 'ꙡ',
+  ч: 'ҷҹҽҿӌ',
+  ъ: 'ᲆ',
+  ы: 'ꙑ',
+  э: 'ѥә',
+  ю: 'ꙕ',
+};
+
+/**
+ * Letters of one shape but for their dots: the joining groups of Unicode's ArabicShaping.txt, some of them together.
+ * What a reader's own alphabet lacks is read as any of its letters of that group.
+ */
+export const ARABIC_SHAPES: readonly string[] = [
+  'بتثٮٹٺٻټٽپٿڀݐݑݒݓݔݕݖࢠࢡࢶࢷࢸࢾࢿࣀ',
+  'جحخځڂڃڄڅچڇڿݗݘݮݯݲݼࢊࢢࣁࣅࣆ',
+  'دذڈډڊڋڌڍڎڏڐۮݙݚࢮ',
+  'رزڑڒړڔڕږڗژڙۯݛݫݬݱࢪࢲࢹ',
+  'سشښڛڜۺݜݭݰݽݾ',
+  'صضڝڞۻࢯ',
+  'طظڟࢋࢌࢣ',
+  'عغڠۼݝݞݟࢳࣃ',
+  'فڡڢڣڤڥڦݠݡࢤࢻ',
+  'قٯڧڨࢥࢵࢼࣄ',
+  'كڬڭڮݿࢴڪػؼکګگڰڱڲڳڴݢݣݤࢍࢰࣂࣈ',
+  'لڵڶڷڸݪࢦࣇ',
+  'مݥݦࢧ',
+  'نڹںڻڼݧݨݩࢉڽࢽ',
+  'ؤوٶٷۄۅۆۇۈۉۊۋۏݸݹࢫࢱ',
+  'هہۂھۿةۀەۃ',
+  'ؠئىيٸېۑݷࢨࢩࢺؽؾؿیێݵݶےۓݺݻۍࢬ',
+  'آأإاٱٲٳٵݳݴࡰࡱࡲࡳࡴࡵࡶࡷࡸࡹࡺࡻࡼࡽࡾࡿࢀࢁࢂ',
+];

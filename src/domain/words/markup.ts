@@ -31,8 +31,19 @@ const NAMED: Readonly<Record<string, string>> = {
 function endOfTag(text: string, at: number): number {
   const comment = text.startsWith('<!--', at);
   if (!comment && !isTagStart(text.charCodeAt(at + 1))) return -1;
+  if (isBox(text, at) && isInRow(text, at)) return -1;
   const length = text.slice(at, at + TAG_CHARS_MAX).indexOf('>');
   return length < 0 ? -1 : at + length;
+}
+
+/** "<a>": a tag, but in a row of three or more of them letters in boxes. */
+function isBox(text: string, at: number): boolean {
+  return text[at] === '<' && text[at + 2] === '>';
+}
+
+function isInRow(text: string, at: number): boolean {
+  const first = isBox(text, at - 3) ? (isBox(text, at - 6) ? at - 6 : at - 3) : at;
+  return isBox(text, first + 3) && isBox(text, first + 6);
 }
 
 /** A letter of ASCII, "/" or "!". */
