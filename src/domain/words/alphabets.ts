@@ -68,7 +68,7 @@ export class Alphabet {
   }
 
   #find(folded: number): Uint8Array {
-    this.#byPoint ??= merged(this.#readings());
+    this.#byPoint ??= merged(this.#readings(), this.#codes);
     const own = this.#codes.get(folded);
     const others = Array.from(this.#byPoint.get(folded) ?? '', (letter) => this.code(letter));
     const codes = [...new Set([...(own === undefined ? [] : [own]), ...others])];
@@ -78,12 +78,17 @@ export class Alphabet {
 
 const NONE = new Uint8Array(0);
 
-function merged(readings: readonly (readonly [string, string])[]): ReadonlyMap<number, string> {
+/** A letter of ours is itself alone: what a foreign one folds to it for has no say. */
+function merged(
+  readings: readonly (readonly [string, string])[],
+  ours: ReadonlyMap<number, number>,
+): ReadonlyMap<number, string> {
   const all = new Map<number, string>();
   for (const [chars, letters] of readings)
     for (const char of chars) {
       // Tables have capitals and styled letters too: what the text has of them is folded as well.
       const folded = characterOf(char.codePointAt(0) ?? 0) & FOLDED_MASK;
+      if (ours.has(folded) && char !== String.fromCodePoint(folded)) continue;
       all.set(folded, (all.get(folded) ?? '') + letters);
     }
   return all;
@@ -134,9 +139,9 @@ const GREEK_FOR_CYRILLIC = rows(
 const OTHER_CYRILLIC = rows('іїѕјєґҥөһҽѣӏѵѳѡѝ', 'и и с и еэ г н о хн е еь ли ив фо ош и');
 
 /** Spellings that a reader of either language takes for the same, and letters of sisters that differ by their dots. */
-const ARABIC_DOTS = rows('ٮںڤڡڢڧڨٯ', 'بتثني نبتثي فق فق فق قف قف قف');
+const ARABIC_DOTS = rows('ٮںڤڡڢڧڨٯ', 'بتثني نب فق فق فق قف قف قف');
 const URDU_FOR_ARABIC = rows('یىےےکگھہةپچژٹڈڑءۀۂ', 'ي ي ي ي ك كق ه ه ه ب ج ز ت د ر ء ه ه');
-const URDU_DOTS = rows('ٮںڤڡڢڧڨٯ', 'بتثنی نبتثی فق فق فق قف قف قف');
+const URDU_DOTS = rows('ٮںڤڡڢڧڨٯ', 'بتثنی ن فق فق فق قف قف قف');
 const ARABIC_FOR_URDU = rows('يىكهھةۃۀ', 'ی ی ک ہ ہ ہ ہ ہ');
 
 /** Foreign letters as any of ours of their shape; those that have readings of their own are left to these. */

@@ -19,14 +19,16 @@ import { boxedUnits, glyphPoint, glyphUnits, mayMask } from './signs.ts';
 /** What stands before a cell: nothing, signs, a blank (or a clause's end), or a wide blank. */
 export const GAP_NONE = 0;
 export const GAP_SIGN = 1;
+/** An apostrophe alone. */
+export const GAP_APOSTROPHE = 2;
 /** One sign that may stand for a letter: "f*ck". */
-export const GAP_MASK = 2;
+export const GAP_MASK = 3;
 /** A full stop or slash, as between initials and in names of hosts. */
-export const GAP_DOT = 3;
+export const GAP_DOT = 4;
 /** Signs and one blank, and what follows does not begin a sentence: "mass. acre". */
-export const GAP_BROKEN = 4;
-export const GAP_BLANK = 5;
-export const GAP_WIDE = 6;
+export const GAP_BROKEN = 5;
+export const GAP_BLANK = 6;
+export const GAP_WIDE = 7;
 
 /** The longest text of a message, in characters: a message_payload of 64 KiB; the rest is not looked at. */
 const CELLS_MAX = 65_536;
@@ -76,6 +78,7 @@ export class Cells {
         point = text.codePointAt(at) ?? 0;
         if (point > 0xffff) at += 1;
       }
+      if (point === CAPITAL_I && isBesideSmall(text, at)) point = CLICK;
       const character = characterOf(point);
       const kind = (character / KIND_UNIT) | 0;
       if (kind === NOTHING) continue;
@@ -103,6 +106,7 @@ export class Cells {
     if (kind === SYMBOL) this.#add(characterOf(point) & FOLDED_MASK, kind, point);
     else if (kind === STOP) this.#gap = Math.max(this.#gap, GAP_BLANK);
     else if (DOTS.has(point)) this.#sign(GAP_DOT);
+    else if (APOSTROPHES.has(point)) this.#sign(GAP_APOSTROPHE);
     else this.#sign(mayMask(point) ? GAP_MASK : GAP_SIGN);
     return 0;
   }
@@ -114,7 +118,7 @@ export class Cells {
 
   #sign(gap: number): void {
     if (this.#gap === GAP_NONE) this.#gap = gap;
-    else if (this.#gap === GAP_MASK) this.#gap = GAP_SIGN;
+    else if (this.#gap <= GAP_MASK) this.#gap = GAP_SIGN;
     else if (this.#gap === GAP_BROKEN) this.#gap = GAP_BLANK;
   }
 
@@ -157,6 +161,8 @@ export class Cells {
   }
 }
 
+const APOSTROPHES = new Set(Array.from("'’‘ʼ`´", (char) => char.charCodeAt(0)));
+
 /** A letter; in brackets also what stands for one: between bars it would be a part of "|-|". */
 function mayBeBoxed(text: string, at: number, box: number): boolean {
   const kind = (characterOf(text.codePointAt(at) ?? 0) / KIND_UNIT) | 0;
@@ -164,6 +170,19 @@ function mayBeBoxed(text: string, at: number, box: number): boolean {
 }
 
 const BAR = 0x7c;
+const CAPITAL_I = 0x49;
+/** A letter of one bar, which is i and l. */
+const CLICK = 0x1c0;
+
+/** A capital I beside a small letter looks like a small l. */
+function isBesideSmall(text: string, at: number): boolean {
+  const before = text.charCodeAt(at - 1) === CAPITAL_I ? at - 2 : at - 1;
+  return isSmall(text.charCodeAt(before)) || isSmall(text.charCodeAt(at + 1));
+}
+
+function isSmall(unit: number): boolean {
+  return unit >= 0x61 && unit <= 0x7a;
+}
 
 /** Sharp s counts as one s, as two, and as what looks like it: like a letter in a row. */
 const SHARP_S = 0xdf;

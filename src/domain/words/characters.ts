@@ -102,7 +102,7 @@ const SPELT: Readonly<Record<string, string>> = {
   ...inSequence(0x1f170, 26),
   ...inSequence(FIRST_FLAG, 26),
   ...paired('ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ', 'abcdefghijklmnoprstuvwyz'),
-  ...paired('ɐɔǝɟɥᴉɯɹʇʌʍʎɑɡıłøđħŧ', 'acefhimrtvwyagilodht'),
+  ...paired('ɐǝɥᴉɹʇʍʎɑɡıłøđħŧ', 'aehirtwyagilodht'),
 };
 
 function inSequence(first: number, count: number): Record<string, string> {

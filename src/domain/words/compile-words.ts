@@ -146,7 +146,9 @@ class WordsBuilder {
     id: number,
     exempt: boolean,
   ): void {
-    const terminals = words.map((word) => this.#terminalsOf(word, alphabet, language));
+    const terminals = words.map((word) =>
+      this.#terminalsOf(word, alphabet, language, words.length > 1),
+    );
     if (terminals.length === 1) {
       for (const terminal of terminals[0] ?? []) {
         if (exempt) this.#index.exempt(terminal);
@@ -169,8 +171,13 @@ class WordsBuilder {
     for (const phrase of open) if (!exempt && !phrase.lists.includes(id)) phrase.lists.push(id);
   }
 
-  #terminalsOf(word: string, alphabet: AlphabetName, language: string): Terminal[] {
-    const stems = language === '' ? [exactly(word)] : stemsOf(word, language);
+  #terminalsOf(
+    word: string,
+    alphabet: AlphabetName,
+    language: string,
+    inPhrase: boolean,
+  ): Terminal[] {
+    const stems = language === '' ? [exactly(word)] : stemsOf(word, language, inPhrase);
     return stems.map(({ stem, endings, prefixes }) =>
       this.#index.terminal(alphabet, stem, endings, prefixes),
     );

@@ -1,6 +1,7 @@
 import { ALPHABETS, type Alphabet, type AlphabetName } from './alphabets.ts';
 import {
   Cells,
+  GAP_APOSTROPHE,
   GAP_BLANK,
   GAP_BROKEN,
   GAP_DOT,
@@ -12,7 +13,23 @@ import {
   isSymbol,
 } from './cells.ts';
 import { DIGIT, LETTER } from './characters.ts';
-import { BARE } from './inflections.ts';
+import {
+  gapsOf,
+  HIDDEN_MAX,
+  hiddenOf,
+  isAllApart,
+  LETTER_READ,
+  ledBy,
+  lettersOf,
+  OWN,
+  type Path,
+  particlesOf,
+  widestOf,
+  withHidden,
+  withLetter,
+  withSame,
+  withWidest,
+} from './path.ts';
 import { spokenIn } from './spoken.ts';
 import type { Phrase, Terminal, WordIndex } from './word-index.ts';
 
@@ -26,17 +43,11 @@ const LONG_WORD = 4;
 const LONG_BESIDE_DIGITS = 5;
 /** Of so many letters: it may be cut where a sentence could end. */
 const LONG_BROKEN = 5;
-/** Letters of a word that signs may hide: fewer than half of it, and no more than these. */
-const HIDDEN_MAX = 3;
 /** What trying every letter costs. */
 const STEPS_OF_MASK = 8;
 /** Repetitions of a letter that are skipped: of more the rest is another word. */
 const REPEATS_MAX = 16;
 
-/** A letter of the alphabet's script was read. */
-const OWN = 1;
-/** One letter hidden by a sign. */
-const HIDDEN = 2;
 /** Words of so many letters mean the same in Arabic and Urdu, or nothing in one: the text's language is not asked. */
 const SHARED_WORD = 5;
 
@@ -56,8 +67,6 @@ export class WordFinder {
   readonly #index: WordIndex;
   readonly #cells = new Cells();
   #alphabet: Alphabet = ALPHABETS.latin;
-  /** By cell: what it may stand for in the alphabet. */
-  #codes: Uint8Array[] = [];
   #root = 0;
   /** The text is mostly of the alphabet's script: letters of others stand for its own. */
   #main = false;
@@ -102,10 +111,6 @@ export class WordFinder {
     this.#root = root;
     this.#main = main;
     this.#steps = length * STEPS_OF_LETTER;
-    const alphabet = this.#alphabet;
-    const codes = this.#codes;
-    for (let at = 0; at < length; at++) codes[at] = alphabet.readings(cells.points[at] ?? 0);
-    codes.length = length;
     const particles = name === 'arabic' ? index.prefixRoot : 0;
     for (let at = 0; at < length && this.#steps > 0; at++) {
       if (!startsAt(cells, at) || !(main || this.#hasOwn(at))) continue;
@@ -116,8 +121,8 @@ export class WordFinder {
       this.#phrase = undefined;
       this.#here.length = 0;
       this.#exempt = false;
-      this.#walk(at, root, BARE, 0, 0, 0, GAP_NONE, 0);
-      if (particles !== 0 && this.#steps > 0) this.#lead(at, particles, 0, 0, GAP_NONE, 0);
+      this.#walk(at, root, 0, 0);
+      if (particles !== 0 && this.#steps > 0) this.#lead(at, particles, 0);
       this.#steps = spent - (allowed - this.#steps);
       if (!this.#exempt) for (const list of this.#here) found.add(list);
     }
@@ -141,213 +146,139 @@ export class WordFinder {
   }
 
   /** Reads particles, and the word from wherever they may end. */
-  #lead(
-    at: number,
-    node: number,
-    letters: number,
-    gaps: number,
-    widest: number,
-    marks: number,
-  ): void {
+  #lead(at: number, node: number, path: Path): void {
     if (this.#steps-- <= 0 || at >= this.#cells.length) return;
-    const gap = letters === 0 ? GAP_NONE : this.#cells.gapBefore(at);
+    const gap = path === 0 ? GAP_NONE : this.#cells.gapBefore(at);
     if (gap >= GAP_WIDE) return;
-    const codes = this.#codes[at] ?? NO_CODES;
-    const mine = marks | this.#ownAt(at);
-    const apart = gaps + (gap > GAP_NONE ? 1 : 0);
-    const wide = Math.max(widest, gap);
+    const codes = this.#codesAt(at);
+    const run = this.#cells.runs[at] ?? 1;
+    const read = withLetter(path, gap) | this.#ownAt(at);
     for (let i = 0; i < codes.length; i++) {
       const code = codes[i] ?? 0;
       const next = this.#index.next(node, code);
       if (next === 0) continue;
-      const run = this.#cells.runs[at] ?? 1;
-      if (run !== 2) this.#led(at + 1, next, letters + 1, apart, wide, mine);
+      if (run !== 2) this.#led(at + 1, next, read);
       const twice = run > 1 ? this.#index.next(next, code) : 0;
-      if (twice !== 0) this.#led(at + 1, twice, letters + 2, apart, wide, mine);
-      const after = apart === letters ? this.#apartAgain(at + 1, code) : 0;
-      if (after !== 0)
-        this.#led(after, next, letters + 1, apart, this.#widestOf(at + 1, after, wide), mine);
+      if (twice !== 0) this.#led(at + 1, twice, read + LETTER_READ);
+      const after = isAllApart(read) ? this.#apartAgain(at + 1, code) : 0;
+      if (after !== 0) this.#led(after, next, this.#wider(read, at + 1, after));
     }
   }
 
-  #led(
-    at: number,
-    node: number,
-    letters: number,
-    gaps: number,
-    widest: number,
-    marks: number,
-  ): void {
+  #led(at: number, node: number, path: Path): void {
     const kind = this.#index.particlesAt(node);
-    if (kind !== 0) this.#walk(at, this.#root, kind, 0, letters, gaps, widest, marks);
-    this.#lead(at, node, letters, gaps, widest, marks);
+    if (kind !== 0) this.#walk(at, this.#root, 0, ledBy(path, kind));
+    this.#lead(at, node, path);
   }
 
-  /**
-   * @param particles what led the word in
-   * @param word its terminal, once its stem is whole: what follows is its ending; 0 until then
-   * @param letters read so far; `gaps` of them stand apart from the one before; `widest` of these gaps
-   * @param marks OWN: a letter of the alphabet's script was among them; and letters hidden by a sign, in units of HIDDEN
-   */
-  #walk(
-    at: number,
-    node: number,
-    particles: number,
-    word: Terminal,
-    letters: number,
-    gaps: number,
-    widest: number,
-    marks: number,
-  ): void {
-    if (this.#steps-- <= 0 || letters > LETTERS_MAX) return;
+  /** @param word its terminal, once its stem is whole: what follows is its ending; 0 until then */
+  #walk(at: number, node: number, word: Terminal, path: Path): void {
+    if (this.#steps-- <= 0 || lettersOf(path) > LETTERS_MAX) return;
     const index = this.#index;
     if (word === 0) {
       for (let to = index.terminalAt(node); to !== 0; to = index.nextTerminal(to))
-        if (particles <= index.prefixesOf(to))
-          this.#walk(at, index.endingsOf(to), particles, to, letters, gaps, widest, marks);
-    } else if (index.isEnding(node)) this.#end(at, word, letters, gaps, widest, marks);
+        if (particlesOf(path) <= index.prefixesOf(to))
+          this.#walk(at, index.endingsOf(to), to, path);
+    } else if (index.isEnding(node)) this.#end(at, word, path);
     const cells = this.#cells;
     if (at >= cells.length) return;
-    const gap = letters === 0 ? GAP_NONE : (cells.gaps[at] ?? GAP_WIDE);
-    if (gap >= GAP_WIDE || (gap >= GAP_BLANK && gaps < letters - 1)) return;
-    this.#read(at, gap, node, particles, word, letters, gaps, widest, marks);
-    if (letters === 0) return;
-    if (gap === GAP_MASK) this.#masked(at, at, node, particles, word, letters, gaps, marks);
+    const isFirst = lettersOf(path) === 0;
+    const gap = isFirst ? GAP_NONE : (cells.gaps[at] ?? GAP_WIDE);
+    if (gap >= GAP_BLANK && (gap >= GAP_WIDE || !isAllApart(path))) return;
+    this.#read(at, gap, node, word, path);
+    if (isFirst) return;
+    if (gap === GAP_MASK) this.#masked(at, at, node, word, path);
     if (!isSymbol(cells, at) || at + 1 >= cells.length || cells.gaps[at + 1] !== GAP_NONE) return;
     // A sign that may be a letter may also be what separates, or hide another letter.
-    this.#read(at + 1, GAP_SIGN, node, particles, word, letters, gaps, widest, marks);
+    this.#read(at + 1, GAP_SIGN, node, word, path);
     if (isJoiningSign(cells.points[at] ?? 0) && gap === GAP_NONE)
-      this.#masked(at, at + 1, node, particles, word, letters, gaps, marks);
+      this.#masked(at, at + 1, node, word, path);
   }
 
   /** Goes on with all that a cell may stand for, once or in a row. */
-  #read(
-    at: number,
-    gap: number,
-    node: number,
-    particles: number,
-    word: Terminal,
-    letters: number,
-    gaps: number,
-    widest: number,
-    marks: number,
-  ): void {
+  #read(at: number, gap: number, node: number, word: Terminal, path: Path): void {
     const index = this.#index;
-    const codes = this.#codes[at] ?? NO_CODES;
-    const run = this.#cells.runs[at] ?? 1;
-    const apart = gaps + (gap > GAP_NONE ? 1 : 0);
-    const wide = gap > widest ? gap : widest;
+    const codes = this.#codesAt(at);
     for (let i = 0; i < codes.length; i++) {
-      const code = codes[i] ?? 0;
-      const next = index.next(node, code);
-      if (next === 0) continue;
-      const mine = marks | this.#ownAt(at);
-      const isRowOfOne = apart === letters && this.#cells.gapBefore(at + 1) > GAP_NONE;
-      if (run !== 2 || isRowOfOne)
-        this.#walk(at + 1, next, particles, word, letters + 1, apart, wide, mine);
-      if (run > 1) this.#double(at + 1, next, code, particles, word, letters, apart, wide, mine);
-      if (run > 1 && codes.length > 1)
-        this.#pair(at + 1, next, codes, code, particles, word, letters, apart, wide, mine);
-      // The same letter again: in another shape, or apart as all of them are.
-      const joined = this.#again(at, code);
-      if (joined !== 0) {
-        this.#walk(joined, next, particles, word, letters + 1, apart, wide, mine);
-        this.#double(joined, next, code, particles, word, letters, apart, wide, mine);
-      }
-      const after = isRowOfOne ? this.#apartAgain(at + 1, code) : 0;
-      if (after !== 0) {
-        const widestOf = this.#widestOf(at + 1, after, wide);
-        this.#walk(after, next, particles, word, letters + 1, apart, widestOf, mine);
-      }
+      const next = index.next(node, codes[i] ?? 0);
+      if (next !== 0)
+        this.#take(at, next, codes[i] ?? 0, word, withLetter(path, gap) | this.#ownAt(at));
     }
   }
 
+  /** A letter fits: it may count once or twice where it stands in a row, with what repeats it. */
+  #take(at: number, node: number, code: number, word: Terminal, path: Path): void {
+    const run = this.#cells.runs[at] ?? 1;
+    const isJoined = this.#cells.gapBefore(at + 1) === GAP_NONE;
+    const isRow = !isJoined && isAllApart(path);
+    if (run !== 2 || isRow) this.#walk(at + 1, node, word, path);
+    if (run > 1) {
+      this.#double(at + 1, node, code, word, path);
+      this.#pair(at, node, code, word, path);
+    }
+    // The same letter again: in another shape, or apart as all of them are.
+    const joined = isJoined ? this.#again(at, code) : 0;
+    if (joined !== 0) {
+      this.#walk(joined, node, word, path);
+      this.#double(joined, node, code, word, path);
+    }
+    const after = isRow ? this.#apartAgain(at + 1, code) : 0;
+    if (after !== 0) this.#walk(after, node, word, this.#wider(path, at + 1, after));
+  }
+
   /** A row of a letter as two of it. */
-  #double(
-    at: number,
-    node: number,
-    code: number,
-    particles: number,
-    word: Terminal,
-    letters: number,
-    apart: number,
-    widest: number,
-    marks: number,
-  ): void {
+  #double(at: number, node: number, code: number, word: Terminal, path: Path): void {
     const index = this.#index;
-    // It counts as one that stands together, also where all others stand apart.
-    const gaps = apart > 1 && apart === letters ? apart + 1 : apart;
     const twice = index.next(node, code);
-    if (twice !== 0) this.#walk(at, twice, particles, word, letters + 2, gaps, widest, marks);
+    if (twice !== 0) this.#walk(at, twice, word, withSame(path));
     if (word !== 0) return;
     // The row has the last letter of a stem and the first of its ending.
     for (let to = index.terminalAt(node); to !== 0; to = index.nextTerminal(to)) {
       const inEnding = index.next(index.endingsOf(to), code);
-      if (inEnding !== 0 && particles <= index.prefixesOf(to))
-        this.#walk(at, inEnding, particles, to, letters + 2, gaps, widest, marks);
+      if (inEnding !== 0 && particlesOf(path) <= index.prefixesOf(to))
+        this.#walk(at, inEnding, to, withSame(path));
     }
   }
 
   /** A row of a sign as two letters: "d11do". */
-  #pair(
-    at: number,
-    node: number,
-    codes: Uint8Array,
-    first: number,
-    particles: number,
-    word: Terminal,
-    letters: number,
-    gaps: number,
-    widest: number,
-    marks: number,
-  ): void {
+  #pair(at: number, node: number, first: number, word: Terminal, path: Path): void {
+    const codes = this.#codesAt(at);
     for (let i = 0; i < codes.length; i++) {
       const next = codes[i] === first ? 0 : this.#index.next(node, codes[i] ?? 0);
-      if (next !== 0) this.#walk(at, next, particles, word, letters + 2, gaps, widest, marks);
+      if (next !== 0) this.#walk(at + 1, next, word, withSame(path));
     }
   }
 
   /** Goes on with every letter in place of the sign before the cell `to`. */
-  #masked(
-    at: number,
-    to: number,
-    node: number,
-    particles: number,
-    word: Terminal,
-    letters: number,
-    gaps: number,
-    marks: number,
-  ): void {
-    const cells = this.#cells;
-    const hidden = marks + HIDDEN;
-    if (hidden >= HIDDEN * (HIDDEN_MAX + 1) || cells.kinds[to] !== LETTER) return;
-    if (cells.kinds[at - 1] !== LETTER) return;
+  #masked(at: number, to: number, node: number, word: Terminal, path: Path): void {
+    const { kinds } = this.#cells;
+    if (hiddenOf(path) === HIDDEN_MAX || kinds[to] !== LETTER || kinds[at - 1] !== LETTER) return;
     this.#steps -= STEPS_OF_MASK;
     const index = this.#index;
+    const hidden = withHidden(path);
     for (let code = 1; code < this.#alphabet.count; code++) {
       const next = index.next(node, code);
       if (next === 0) continue;
-      this.#read(to, GAP_NONE, next, particles, word, letters + 1, gaps, GAP_NONE, hidden);
+      this.#read(to, GAP_NONE, next, word, hidden);
       if (word !== 0) continue;
-      for (let stem = index.terminalAt(next); stem !== 0; stem = index.nextTerminal(stem)) {
-        const endings = index.endingsOf(stem);
-        if (particles <= index.prefixesOf(stem))
-          this.#read(to, GAP_NONE, endings, particles, stem, letters + 1, gaps, GAP_NONE, hidden);
-      }
+      for (let stem = index.terminalAt(next); stem !== 0; stem = index.nextTerminal(stem))
+        if (particlesOf(path) <= index.prefixesOf(stem))
+          this.#read(to, GAP_NONE, index.endingsOf(stem), stem, hidden);
     }
   }
 
   /** Where the row of a letter ends that goes on in another shape, "aa4": three in all at least; 0: it does not. */
   #again(at: number, code: number): number {
+    if (!isAmong(code, this.#codesAt(at + 1))) return 0;
     const cells = this.#cells;
     let run = cells.runs[at] ?? 1;
     let after = at + 1;
     while (after < cells.length && after <= at + REPEATS_MAX && cells.gaps[after] === GAP_NONE) {
-      if (!isAmong(code, this.#codes[after] ?? NO_CODES)) break;
+      if (!isAmong(code, this.#codesAt(after))) break;
       run += cells.runs[after] ?? 1;
       after += 1;
     }
-    return run > 2 && after > at + 1 ? after : 0;
+    return run > 2 ? after : 0;
   }
 
   /** Where the row of a letter ends whose repetitions stand apart: "c-c-a-a-s-h"; 0: it does not go on. */
@@ -357,16 +288,21 @@ export class WordFinder {
     while (after < cells.length && after < from + REPEATS_MAX) {
       const gap = cells.gaps[after] ?? GAP_WIDE;
       if (gap === GAP_NONE || gap >= GAP_WIDE || cells.gapBefore(after + 1) === GAP_NONE) break;
-      if (!isAmong(code, this.#codes[after] ?? NO_CODES)) break;
+      if (!isAmong(code, this.#codesAt(after))) break;
       after += 1;
     }
     return after > from ? after : 0;
   }
 
-  #widestOf(from: number, to: number, widest: number): number {
-    let widestOf = widest;
-    for (let at = from; at < to; at++) widestOf = Math.max(widestOf, this.#cells.gapBefore(at));
-    return widestOf;
+  #wider(path: Path, from: number, to: number): Path {
+    let wider = path;
+    for (let at = from; at < to; at++) wider = withWidest(wider, this.#cells.gapBefore(at));
+    return wider;
+  }
+
+  /** What a cell may stand for in the alphabet. */
+  #codesAt(at: number): Uint8Array {
+    return this.#alphabet.readings(this.#cells.points[at] ?? 0);
   }
 
   /** OWN: a letter of the alphabet's script, or what passes for one in a text of that script. */
@@ -377,30 +313,17 @@ export class WordFinder {
   }
 
   /** A form of a word ends before `at`: whether it is a whole word there. */
-  #end(
-    at: number,
-    word: Terminal,
-    letters: number,
-    gaps: number,
-    widest: number,
-    marks: number,
-  ): void {
-    if ((marks & OWN) === 0) return;
+  #end(at: number, word: Terminal, path: Path): void {
+    if ((path & OWN) === 0) return;
     if (this.#skipShort && this.#index.lettersOf(word) < SHARED_WORD) return;
-    const hidden = (marks / HIDDEN) | 0;
-    if (hidden > 0 && letters <= hidden * 2) return;
-    if (widest >= GAP_BLANK && gaps !== letters - 1) return;
+    const hidden = hiddenOf(path);
+    if (hidden > 0 && lettersOf(path) <= hidden * 2) return;
+    if (widestOf(path) >= GAP_BLANK && !isAllApart(path)) return;
     const cells = this.#cells;
-    const phrase = this.#phrase;
-    if (phrase !== undefined)
-      return this.#goOn(at, phrase, word, isClosed(cells, at, letters, gaps, widest));
-    if (!isOpened(cells, this.#start, letters, gaps, widest)) return;
-    // Short words with signs among them are common in initials and names of hosts; in a phrase they are not.
-    if (
-      isClosed(cells, at, letters, gaps, widest) &&
-      (gaps === 0 || isTelling(letters, gaps, widest)) &&
-      (hidden === 0 || letters >= LONG_WORD)
-    ) {
+    const isWhole = isClosed(cells, at, path);
+    if (this.#phrase !== undefined) return this.#goOn(at, this.#phrase, word, isWhole);
+    if (!isOpened(cells, this.#start, path)) return;
+    if (isWhole && isTelling(cells, at, path)) {
       if (this.#index.isExempt(word)) this.#exempt = true;
       this.#index.listsOf(word, this.#here);
     }
@@ -426,13 +349,10 @@ export class WordFinder {
 
   #nextWord(at: number): void {
     this.#start = at;
-    this.#walk(at, this.#root, BARE, 0, 0, 0, GAP_NONE, 0);
-    if (this.#alphabet === ALPHABETS.arabic)
-      this.#lead(at, this.#index.prefixRoot, 0, 0, GAP_NONE, 0);
+    this.#walk(at, this.#root, 0, 0);
+    if (this.#alphabet === ALPHABETS.arabic) this.#lead(at, this.#index.prefixRoot, 0);
   }
 }
-
-const NO_CODES = new Uint8Array(0);
 
 function isAmong(code: number, codes: Uint8Array): boolean {
   for (let i = 0; i < codes.length; i++) if (codes[i] === code) return true;
@@ -466,43 +386,45 @@ function isJoiningSign(point: number): boolean {
 const JOINING = new Set('@$€£¥¢'.split('').map((sign) => sign.charCodeAt(0)));
 
 /** Nothing that is a letter or a digit stands before the word; nor before its row when its letters stand apart. */
-function isOpened(
-  cells: Cells,
-  start: number,
-  letters: number,
-  gaps: number,
-  widest: number,
-): boolean {
-  if (gaps > 0) {
-    if (widest >= GAP_BROKEN && gaps === letters - 1) return isRowStart(cells, start);
+function isOpened(cells: Cells, start: number, path: Path): boolean {
+  if (gapsOf(path) > 0) {
+    if (widestOf(path) >= GAP_BROKEN && isAllApart(path)) return isRowStart(cells, start);
     return start === 0 || cells.gapBefore(start) >= GAP_BROKEN;
   }
   if (start === 0 || cells.gapBefore(start) !== GAP_NONE) return true;
-  return cells.kinds[start - 1] !== DIGIT || letters >= LONG_BESIDE_DIGITS;
+  return cells.kinds[start - 1] !== DIGIT || lettersOf(path) >= LONG_BESIDE_DIGITS;
 }
 
 /** The same behind it. */
-function isClosed(
-  cells: Cells,
-  at: number,
-  letters: number,
-  gaps: number,
-  widest: number,
-): boolean {
-  if (gaps > 0) {
-    if (widest >= GAP_BROKEN && gaps === letters - 1) return isRowEnd(cells, at);
+function isClosed(cells: Cells, at: number, path: Path): boolean {
+  if (gapsOf(path) > 0) {
+    if (widestOf(path) >= GAP_BROKEN && isAllApart(path)) return isRowEnd(cells, at);
     return at >= cells.length || cells.gapBefore(at) >= GAP_BROKEN;
   }
   if (at >= cells.length || cells.gapBefore(at) !== GAP_NONE) return true;
   if (isSymbol(cells, at)) return !isJoining(cells, at);
-  return cells.kinds[at] === DIGIT && letters >= LONG_BESIDE_DIGITS;
+  return cells.kinds[at] === DIGIT && lettersOf(path) >= LONG_BESIDE_DIGITS;
 }
 
-/** Whether letters that stand apart tell a word: enough of them, or all apart. */
-function isTelling(letters: number, gaps: number, widest: number): boolean {
-  if (widest >= GAP_BROKEN) return letters > 2 && (gaps === letters - 1 || letters >= LONG_BROKEN);
+/**
+ * Whether what was read tells a word that stands alone: short ones with signs among them are common in initials and
+ * names of hosts. In a phrase its neighbours tell it.
+ */
+function isTelling(cells: Cells, at: number, path: Path): boolean {
+  const letters = lettersOf(path);
+  if (hiddenOf(path) > 0 && letters < LONG_WORD) return false;
+  const gaps = gapsOf(path);
+  if (gaps === 0) return true;
+  const widest = widestOf(path);
+  if (widest >= GAP_BROKEN) return letters > 2 && (isAllApart(path) || letters >= LONG_BROKEN);
+  if (widest === GAP_APOSTROPHE && gaps === 1 && isContracted(cells, at)) return false;
   if (letters >= LONG_WORD) return true;
-  return gaps === letters - 1 && (letters > 2 || widest !== GAP_DOT);
+  return isAllApart(path) && (letters > 2 || widest !== GAP_DOT);
+}
+
+/** "who're" is no whore. */
+function isContracted(cells: Cells, at: number): boolean {
+  return cells.gaps[at - 1] === GAP_APOSTROPHE || cells.gaps[at - 2] === GAP_APOSTROPHE;
 }
 
 /** The cell before is no single letter of the same row. */

@@ -36,10 +36,11 @@ export const ARABIC_PARTICLES: readonly string[] = [
  * The ways in which a word is written by simple inflection: plurals, cases, verbs' regular endings, clitics. Never a
  * derived word: "heroine" is not heroin, زبون not a plural.
  * @param word folded, in the letters of its alphabet
+ * @param inPhrase its neighbours tell it: forms that alone are other words count too (игр, выбор)
  */
-export function stemsOf(word: string, language: string): readonly Stem[] {
+export function stemsOf(word: string, language: string, inPhrase: boolean): readonly Stem[] {
   if (language === 'en') return englishStems(word);
-  if (language === 'ru') return russianStems(word);
+  if (language === 'ru') return russianStems(word, inPhrase);
   if (language === 'ar') return arabicStems(word);
   if (language === 'ur') return urduStems(word);
   return [exactly(word)];
@@ -97,12 +98,14 @@ const ADJECTIVE = [
   'юю',
   'ым',
 ].concat(['им', 'ом', 'ем', 'ых', 'их', 'ыми', 'ими', 'ою']);
-const VERB = ['ть', 'л', 'ла', 'ло', 'ли', 'ться', 'лся', 'лась', 'лись', 'м', 'н', 'на', 'ны'];
+const VERB = ['ть', 'л', 'ла', 'ло', 'ли', 'ться', 'лся', 'лась', 'лись'];
+/** Of short ones these are other words: срам, стан. */
+const LONG_VERB = [...VERB, 'м', 'н', 'на', 'ны'];
 const PLURAL = ['и', 'ы', 'ам', 'ами', 'ах', 'ов'];
 const VOWELS_RU = 'аеиоуыэюя';
 
 /** Letters are folded: й is и, ё is е. */
-function russianStems(word: string): Stem[] {
+function russianStems(word: string, inPhrase: boolean): Stem[] {
   const last = word.at(-1) ?? '';
   const stem = word.slice(0, -1);
   if (word.length <= 3)
@@ -111,7 +114,8 @@ function russianStems(word: string): Stem[] {
     return [bare(word.slice(0, -2), ADJECTIVE), bare(stem, NEUTER_SOFT)];
   if (/(ыи|ии|ои|ая|ое|ые)$/.test(word) && word.length > 5)
     return [bare(word.slice(0, -2), ADJECTIVE)];
-  if (/[аеиоуыя]ть$/.test(word)) return [bare(word.slice(0, -2), VERB), exactly(word)];
+  if (/[аеиоуыя]ть$/.test(word))
+    return [bare(word.slice(0, -2), word.length > 5 ? LONG_VERB : VERB), exactly(word)];
   if (last === 'а') {
     const endings = 'жшчщц'.includes(stem.at(-1) ?? '') ? [...FEMININE, 'еи', 'ею'] : FEMININE;
     return [...feminine(stem, endings), ...fleeting(stem)];
@@ -119,7 +123,7 @@ function russianStems(word: string): Stem[] {
   if (last === 'я') return [bare(stem, FEMININE_SOFT)];
   if (last === 'о') return [bare(stem, stem.endsWith('ств') ? ['', ...NEUTER] : NEUTER)];
   if (last === 'ь') return [bare(stem, SOFT)];
-  if (last === 'ы' || last === 'и') return russianPlural(word, stem);
+  if (last === 'ы' || last === 'и') return russianPlural(word, stem, inPhrase);
   return VOWELS_RU.includes(last) ? [exactly(word)] : [bare(word, consonantEndings(last))];
 }
 
@@ -151,14 +155,13 @@ function fleeting(stem: string): Stem[] {
 }
 
 /** Listed in the plural: ставки, автоматы, деньги; foreign words in -и (наци) take no ending. */
-function russianPlural(word: string, stem: string): Stem[] {
+function russianPlural(word: string, stem: string, inPhrase: boolean): Stem[] {
   const last = stem.at(-1) ?? '';
-  if (stem.length < 4) return [exactly(word)];
+  if (stem.length < (inPhrase ? 3 : 4)) return [exactly(word)];
   if (word.endsWith('ии')) return [bare(stem, ['и', 'я', 'ю', 'еи', 'ям', 'ями', 'ях'])];
   if (word.endsWith('и') && !'гкхжшчщ'.includes(last)) return [exactly(word)];
-  // Of a long stem also without an ending: ставки на лошадей, девушек, услуг.
   const plural = [...PLURAL, 'а', 'у', 'ои', 'е', ...('жшчщ'.includes(last) ? ['еи', 'ем'] : [])];
-  return [bare(stem, [...plural, ...(stem.length > 4 ? [''] : [])]), ...fleeting(stem)];
+  return [bare(stem, inPhrase ? ['', ...plural] : plural), ...fleeting(stem)];
 }
 
 function consonantEndings(last: string): readonly string[] {

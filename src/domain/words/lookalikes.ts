@@ -101,12 +101,12 @@ export const ARABIC_LOOKALIKES: Readonly<Record<string, string>> = {
 
 /** Latin letters that were made from another, by their names in the Unicode character database: hooked, turned. */
 export const LATIN_SISTERS: Readonly<Record<string, string>> = {
-  a: 'ɐəᴀᶏⱥ',
+  a: 'ʌɐəᴀᶏⱥ',
   b: 'ƀƃɓʙᴃᵬᶀꞗ',
-  c: 'ƈȼɕᴄꜿꞓꞔ',
+  c: 'ɔƈȼɕᴄꜿꞓꞔ',
   d: 'ƌȡɖɗᴅᵭᶁᶑꝺꟈ',
   e: 'ǝɇɘəɛɜɝᴇᴈᶒᶓᶔⱸⱻꬲꬳꬴ',
-  f: 'ƒᵮᶂꜰꝼꞙꬵ',
+  f: 'ɟƒᵮᶂꜰꝼꞙꬵ',
   g: 'ǥɠɡɢʛᵷᵹᶃꝿꞡꟑꬶ',
   h: 'ɥɦʜʮʯⱨꞕ',
   i: 'ɨɪᴉᶖ',

@@ -1,0 +1,72 @@
+import { GAP_NONE } from './cells.ts';
+
+/**
+ * How a word was read so far, in one number, since it is handed on at every step of a walk: letters (7 bits), how many
+ * of them stand apart from the one before (7), the widest of these gaps (3), whether a letter of the alphabet's own
+ * script was among them (1), letters hidden by a sign (2), and the particles that led it in (2).
+ */
+export type Path = number;
+
+export const LETTER_READ = 1;
+const GAP_READ = 0x80;
+/** A letter of the alphabet's script was read. */
+export const OWN = 0x20000;
+/** A sign hides a letter. */
+export const HIDDEN = 0x40000;
+const PARTICLES = 0x100000;
+const WIDEST_SHIFT = 14;
+const WIDEST_MASK = 7 << WIDEST_SHIFT;
+/** What fits in. */
+export const HIDDEN_MAX = 3;
+
+export function lettersOf(path: Path): number {
+  return path & 0x7f;
+}
+
+/** Letters that stand apart from the one before. */
+export function gapsOf(path: Path): number {
+  return (path >> 7) & 0x7f;
+}
+
+/** The widest of the gaps between its letters. */
+export function widestOf(path: Path): number {
+  return (path >> WIDEST_SHIFT) & 7;
+}
+
+export function hiddenOf(path: Path): number {
+  return (path >> 18) & 3;
+}
+
+export function particlesOf(path: Path): number {
+  return path >> 20;
+}
+
+/** The same, led in by particles of a kind. */
+export function ledBy(path: Path, particles: number): Path {
+  return (path & (PARTICLES - 1)) + particles * PARTICLES;
+}
+
+/** Each letter stands apart from the one before. */
+export function isAllApart(path: Path): boolean {
+  return gapsOf(path) === lettersOf(path) - 1;
+}
+
+/** With one more letter behind a gap. */
+export function withLetter(path: Path, gap: number): Path {
+  return (gap === GAP_NONE ? path : withWidest(path, gap) + GAP_READ) + LETTER_READ;
+}
+
+/** With the second of two same letters in a row: it counts as one that stands apart where all others do. */
+export function withSame(path: Path): Path {
+  return path + LETTER_READ + (gapsOf(path) > 0 && isAllApart(path) ? GAP_READ : 0);
+}
+
+/** With a gap that counts for no letter. */
+export function withWidest(path: Path, gap: number): Path {
+  return gap <= widestOf(path) ? path : (path & ~WIDEST_MASK) + (gap << WIDEST_SHIFT);
+}
+
+/** With a letter that a sign hides: the gap that the sign makes is none. */
+export function withHidden(path: Path): Path {
+  return path + LETTER_READ + HIDDEN;
+}
