@@ -130,7 +130,7 @@ const GREEK_FOR_LATIN = rows(
 );
 const LATIN_FOR_CYRILLIC = rows(
   'abcdefghijklmnopqrstuvwxyz',
-  'а вьб с д е ф дг нх и й к ли мт пин о рп д гр с т иу ву шв х у з',
+  'а вьб с д е ф дг нх и й к ли мт пин о рп д гря с т иу ву шв х у з',
 );
 const GREEK_FOR_CYRILLIC = rows(
   'αβγδεζηθικλμνξοπρσςτυφχψω',

@@ -14,7 +14,7 @@ import {
   scriptOf,
 } from './characters.ts';
 import { withoutMarkup } from './markup.ts';
-import { boxedUnits, glyphPoint, glyphUnits, mayMask } from './signs.ts';
+import { boxedUnits, glyphPoint, glyphUnits, mayMask, mayStartPair, pairUnits } from './signs.ts';
 
 /** What stands before a cell: nothing, signs, a blank (or a clause's end), or a wide blank. */
 export const GAP_NONE = 0;
@@ -54,6 +54,8 @@ export class Cells {
   /** Letters of no script of ours. */
   others = 0;
   #gap = GAP_WIDE;
+  /** What nobody sees stands behind the last sign or blank of the gap. */
+  #isUnseen = false;
   #wasFlag = false;
 
   /** Reads a text in place of the one before. */
@@ -62,6 +64,7 @@ export class Cells {
     this.letters.fill(0);
     this.others = 0;
     this.#gap = GAP_WIDE;
+    this.#isUnseen = false;
     this.#wasFlag = false;
     this.#readPart(withoutMarkup(text));
   }
@@ -81,11 +84,18 @@ export class Cells {
       if (point === CAPITAL_I && isBesideSmall(text, at)) point = CLICK;
       const character = characterOf(point);
       const kind = (character / KIND_UNIT) | 0;
-      if (kind === NOTHING) continue;
+      if (kind === NOTHING) {
+        this.#isUnseen = true;
+        continue;
+      }
       if (kind === SEVERAL) this.#readPart(expansionOf(point));
       else if (kind === BLANK) this.#blank();
-      else if (kind === LETTER || kind === DIGIT) this.#add(character & FOLDED_MASK, kind, point);
-      else at += this.#readSign(text, at, point, kind);
+      else if (kind === LETTER || kind === DIGIT) {
+        const units = mayStartPair(point) ? pairUnits(text, at) : 0;
+        if (units > 0) this.#add(glyphPoint(text, at, units), SYMBOL, point);
+        else this.#add(character & FOLDED_MASK, kind, point);
+        at += units > 0 ? units - 1 : 0;
+      } else at += this.#readSign(text, at, point, kind);
     }
   }
 
@@ -111,12 +121,17 @@ export class Cells {
     return 0;
   }
 
+  /** A blank behind another one makes a wide blank, but not where something that shows as nothing is set apart. */
   #blank(): void {
+    const isUnseen = this.#isUnseen;
+    this.#isUnseen = false;
+    if (isUnseen && this.#gap >= GAP_BROKEN) return;
     if (this.#gap === GAP_NONE) this.#gap = GAP_BLANK;
     else this.#gap = this.#gap < GAP_BROKEN ? GAP_BROKEN : GAP_WIDE;
   }
 
   #sign(gap: number): void {
+    if (this.#isUnseen && this.#gap !== GAP_NONE) return;
     if (this.#gap === GAP_NONE) this.#gap = gap;
     else if (this.#gap <= GAP_MASK) this.#gap = GAP_SIGN;
     else if (this.#gap === GAP_BROKEN) this.#gap = GAP_BLANK;
@@ -145,6 +160,7 @@ export class Cells {
     if (script > 0) this.letters[script] = (this.letters[script] ?? 0) + 1;
     else if (kind === LETTER) this.others += 1;
     this.#gap = GAP_NONE;
+    this.#isUnseen = false;
   }
 
   #grow(): void {

@@ -25,6 +25,7 @@ import {
   type Path,
   particlesOf,
   widestOf,
+  withGap,
   withHidden,
   withLetter,
   withSame,
@@ -161,7 +162,7 @@ export class WordFinder {
       const twice = run > 1 ? this.#index.next(next, code) : 0;
       if (twice !== 0) this.#led(at + 1, twice, read + LETTER_READ);
       const after = isAllApart(read) ? this.#apartAgain(at + 1, code) : 0;
-      if (after !== 0) this.#led(after, next, this.#wider(read, at + 1, after));
+      if (after !== 0) this.#led(after, next, withWidest(read, this.#widest(at + 1, after)));
     }
   }
 
@@ -209,21 +210,22 @@ export class WordFinder {
   /** A letter fits: it may count once or twice where it stands in a row, with what repeats it. */
   #take(at: number, node: number, code: number, word: Terminal, path: Path): void {
     const run = this.#cells.runs[at] ?? 1;
-    const isJoined = this.#cells.gapBefore(at + 1) === GAP_NONE;
-    const isRow = !isJoined && isAllApart(path);
+    const gap = this.#cells.gapBefore(at + 1);
+    const isRow = gap !== GAP_NONE && isAllApart(path);
     if (run !== 2 || isRow) this.#walk(at + 1, node, word, path);
     if (run > 1) {
       this.#double(at + 1, node, code, word, path);
       this.#pair(at, node, code, word, path);
     }
     // The same letter again: in another shape, or apart as all of them are.
-    const joined = isJoined ? this.#again(at, code) : 0;
-    if (joined !== 0) {
-      this.#walk(joined, node, word, path);
-      this.#double(joined, node, code, word, path);
+    const again = gap <= GAP_DOT ? this.#again(at, code) : 0;
+    if (again !== 0) {
+      const gapped = withGap(path, this.#widest(at + 1, again));
+      this.#walk(again, node, word, gapped);
+      this.#double(again, node, code, word, gapped);
     }
     const after = isRow ? this.#apartAgain(at + 1, code) : 0;
-    if (after !== 0) this.#walk(after, node, word, this.#wider(path, at + 1, after));
+    if (after !== 0) this.#walk(after, node, word, withWidest(path, this.#widest(at + 1, after)));
   }
 
   /** A row of a letter as two of it. */
@@ -267,13 +269,14 @@ export class WordFinder {
     }
   }
 
-  /** Where the row of a letter ends that goes on in another shape, "aa4": three in all at least; 0: it does not. */
+  /** Where the row of a letter ends that goes on in another shape or behind a sign, "aa4", "aa-a"; 0: it does not. */
   #again(at: number, code: number): number {
     if (!isAmong(code, this.#codesAt(at + 1))) return 0;
     const cells = this.#cells;
     let run = cells.runs[at] ?? 1;
     let after = at + 1;
-    while (after < cells.length && after <= at + REPEATS_MAX && cells.gaps[after] === GAP_NONE) {
+    while (after < cells.length && after <= at + REPEATS_MAX) {
+      if ((cells.gaps[after] ?? GAP_WIDE) > GAP_DOT) break;
       if (!isAmong(code, this.#codesAt(after))) break;
       run += cells.runs[after] ?? 1;
       after += 1;
@@ -294,10 +297,10 @@ export class WordFinder {
     return after > from ? after : 0;
   }
 
-  #wider(path: Path, from: number, to: number): Path {
-    let wider = path;
-    for (let at = from; at < to; at++) wider = withWidest(wider, this.#cells.gapBefore(at));
-    return wider;
+  #widest(from: number, to: number): number {
+    let widest = GAP_NONE;
+    for (let at = from; at < to; at++) widest = Math.max(widest, this.#cells.gapBefore(at));
+    return widest;
   }
 
   /** What a cell may stand for in the alphabet. */

@@ -53,7 +53,12 @@ export function isAllApart(path: Path): boolean {
 
 /** With one more letter behind a gap. */
 export function withLetter(path: Path, gap: number): Path {
-  return (gap === GAP_NONE ? path : withWidest(path, gap) + GAP_READ) + LETTER_READ;
+  return withGap(path, gap) + LETTER_READ;
+}
+
+/** With one more gap, within the row of a letter that was read. */
+export function withGap(path: Path, gap: number): Path {
+  return gap === GAP_NONE ? path : withWidest(path, gap) + GAP_READ;
 }
 
 /** With the second of two same letters in a row: it counts as one that stands apart where all others do. */

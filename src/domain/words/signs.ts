@@ -86,29 +86,49 @@ const GLYPHS: readonly SignRow[] = [
   [')|(', 'x', 'ж'],
   ["'/", 'y', 'у'],
   ['`/', 'y', 'у'],
+  ['|`', '', 'г'],
+  ['|¯', '', 'г'],
+  ['|¯|', '', 'п'],
+  ['|^|', '', 'п'],
+  ['|O', '', 'ю'],
+  ['|О', '', 'ю'],
+  ['|0', '', 'ю'],
+  ['|-O', '', 'ю'],
+  ['|-О', '', 'ю'],
+  ['|-0', '', 'ю'],
 ];
+
+/** Letters and bars that are one Cyrillic letter, beside another one: read so nowhere else. */
+const PAIRS: readonly SignRow[] = [
+  ...['bI', 'bl', 'b|', 'b1', 'ьI', 'ьl', 'ь|', 'ь1', 'ЬI', 'Ьl', 'Ь|', 'Ь1'].map(cyrillic('ы')),
+  ...['IO', 'IО', 'I0', 'lO', 'lО', 'l0', '1O', '1О'].map(cyrillic('ю')),
+  ...['JI', 'Jl', 'J|'].map(cyrillic('л')),
+  ...['LLI', 'LLl', 'LL|', 'III', 'LII'].map(cyrillic('ш')),
+  ...['II', 'll'].map(cyrillic('п')),
+  ...['9|', '9I', '9l', 'q|'].map(cyrillic('я')),
+];
+
+function cyrillic(letter: string) {
+  return (sign: string): SignRow => [sign, '', letter];
+}
 
 /** Of the private use area: what stands for a glyph among cells. No text has one, they are signs there. */
 const FIRST_GLYPH = 0xe000;
 const GLYPH_UNITS_MAX = 5;
 
-const POINTS = new Map(GLYPHS.map(([glyph], i) => [glyph, FIRST_GLYPH + i] as const));
+const ALL = [...GLYPHS, ...PAIRS];
+const POINTS = new Map(ALL.map(([glyph], i) => [glyph, FIRST_GLYPH + i] as const));
 const starts = new Uint8Array(128);
-const goesOn = new Uint8Array(128);
+const goesOn = new Uint8Array(0x500);
 for (const [glyph] of GLYPHS) {
   starts[glyph.charCodeAt(0)] = 1;
   goesOn[glyph.charCodeAt(1)] = 1;
 }
 
 /** How glyphs are read, by their code points. */
-export const GLYPH_LETTERS: readonly SignRow[] = GLYPHS.map(
+export const GLYPH_LETTERS: readonly SignRow[] = ALL.map(
   ([, latin, cyrillic], i) => [String.fromCodePoint(FIRST_GLYPH + i), latin, cyrillic] as const,
 );
-
-/** Whether a code point of a cell stands for several signs. */
-export function isGlyph(point: number): boolean {
-  return point >= FIRST_GLYPH && point < FIRST_GLYPH + GLYPHS.length;
-}
 
 /** The units of the longest glyph that starts at an offset; 0: none. */
 export function glyphUnits(text: string, at: number): number {
@@ -116,6 +136,27 @@ export function glyphUnits(text: string, at: number): number {
   for (let units = GLYPH_UNITS_MAX; units > 1; units--)
     if (at + units <= text.length && POINTS.has(text.slice(at, at + units))) return units;
   return 0;
+}
+
+const PAIR_STARTS = new Set(PAIRS.map(([sign]) => sign.charCodeAt(0)));
+
+/** Whether a pair of letters and bars may start with a code point. */
+export function mayStartPair(point: number): boolean {
+  return PAIR_STARTS.has(point);
+}
+
+/** The units of the pair at an offset that is one Cyrillic letter; 0: none. */
+export function pairUnits(text: string, at: number): number {
+  for (let units = 3; units > 1; units--) {
+    const isPair = at + units <= text.length && POINTS.has(text.slice(at, at + units));
+    if (isPair && (isCyrillic(text, at - 1) || isCyrillic(text, at + units))) return units;
+  }
+  return 0;
+}
+
+function isCyrillic(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at);
+  return unit >= 0x400 && unit < 0x530;
 }
 
 /** The code point of the glyph at an offset. */
