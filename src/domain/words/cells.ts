@@ -14,7 +14,19 @@ import {
   scriptOf,
 } from './characters.ts';
 import { withoutMarkup } from './markup.ts';
-import { boxedUnits, glyphPoint, glyphUnits, mayMask, mayStartPair, pairUnits } from './signs.ts';
+import {
+  APOSTROPHE,
+  BOX,
+  boxedUnits,
+  DOT,
+  GLYPH,
+  glyphPoint,
+  glyphUnits,
+  ORTHOGRAPHIC,
+  PAIR,
+  pairUnits,
+  rolesOf,
+} from './signs.ts';
 
 /** What stands before a cell: nothing, signs, a blank (or a clause's end), or a wide blank. */
 export const GAP_NONE = 0;
@@ -91,33 +103,35 @@ export class Cells {
       if (kind === SEVERAL) this.#readPart(expansionOf(point));
       else if (kind === BLANK) this.#blank();
       else if (kind === LETTER || kind === DIGIT) {
-        const units = mayStartPair(point) ? pairUnits(text, at) : 0;
-        if (units > 0) this.#add(glyphPoint(text, at, units), SYMBOL, point);
-        else this.#add(character & FOLDED_MASK, kind, point);
-        at += units > 0 ? units - 1 : 0;
+        const units = rolesOf(point) & PAIR ? pairUnits(text, at) : 0;
+        if (units > 0) {
+          this.#add(glyphPoint(text, at, units), SYMBOL, point);
+          at += units - 1;
+        } else this.#add(character & FOLDED_MASK, kind, point);
       } else at += this.#readSign(text, at, point, kind);
     }
   }
 
   /** @returns how many more units of the text it took */
   #readSign(text: string, at: number, point: number, kind: number): number {
-    const boxed = boxedUnits(text, at);
+    const roles = rolesOf(point);
+    const boxed = (roles & BOX) === 0 ? 0 : boxedUnits(text, at);
     if (boxed > 0 && mayBeBoxed(text, at + 1, point)) {
       this.#sign(GAP_SIGN);
       this.#readPart(text.slice(at + 1, at + 1 + boxed));
       this.#sign(GAP_SIGN);
       return boxed + 1;
     }
-    const units = glyphUnits(text, at);
+    const units = (roles & GLYPH) === 0 ? 0 : glyphUnits(text, at);
     if (units > 0) {
       this.#add(glyphPoint(text, at, units), SYMBOL, point);
       return units - 1;
     }
     if (kind === SYMBOL) this.#add(characterOf(point) & FOLDED_MASK, kind, point);
     else if (kind === STOP) this.#gap = Math.max(this.#gap, GAP_BLANK);
-    else if (DOTS.has(point)) this.#sign(GAP_DOT);
-    else if (APOSTROPHES.has(point)) this.#sign(GAP_APOSTROPHE);
-    else this.#sign(mayMask(point) ? GAP_MASK : GAP_SIGN);
+    else if (roles & DOT) this.#sign(GAP_DOT);
+    else if (roles & APOSTROPHE) this.#sign(GAP_APOSTROPHE);
+    else this.#sign(roles & ORTHOGRAPHIC ? GAP_SIGN : GAP_MASK);
     return 0;
   }
 
@@ -138,17 +152,14 @@ export class Cells {
   }
 
   #add(folded: number, kind: number, point: number): void {
-    if (kind === LETTER && isFlag(point) !== this.#wasFlag) {
-      this.#wasFlag = !this.#wasFlag;
-      if (this.#gap === GAP_NONE) this.#gap = GAP_SIGN;
-    }
+    if (point > 0xffff || this.#wasFlag) this.#flag(point, kind);
     const last = this.length - 1;
     if (this.#gap === GAP_NONE && last >= 0 && this.points[last] === folded) {
       const run = this.runs[last] ?? 0;
       if (run < 255) this.runs[last] = run + 1;
       return;
     }
-    if (this.#gap === GAP_BROKEN && beginsSentence(point)) this.#gap = GAP_BLANK;
+    if (this.#gap === GAP_BROKEN && beginsSentence(point, folded, kind)) this.#gap = GAP_BLANK;
     if (this.length === this.points.length) this.#grow();
     const at = this.length++;
     this.points[at] = folded;
@@ -161,6 +172,13 @@ export class Cells {
     else if (kind === LETTER) this.others += 1;
     this.#gap = GAP_NONE;
     this.#isUnseen = false;
+  }
+
+  /** A flag is no part of the word beside it. */
+  #flag(point: number, kind: number): void {
+    if (kind !== LETTER || isFlag(point) === this.#wasFlag) return;
+    this.#wasFlag = !this.#wasFlag;
+    if (this.#gap === GAP_NONE) this.#gap = GAP_SIGN;
   }
 
   #grow(): void {
@@ -176,8 +194,6 @@ export class Cells {
     this.gaps = larger(this.gaps, new Uint8Array(length));
   }
 }
-
-const APOSTROPHES = new Set(Array.from("'’‘ʼ`´", (char) => char.charCodeAt(0)));
 
 /** A letter; in brackets also what stands for one: between bars it would be a part of "|-|". */
 function mayBeBoxed(text: string, at: number, box: number): boolean {
@@ -204,15 +220,10 @@ function isSmall(unit: number): boolean {
 const SHARP_S = 0xdf;
 const SHARP_S_RUN = 3;
 
-/** A capital, or no letter at all. */
-function beginsSentence(point: number): boolean {
-  const char = String.fromCodePoint(point);
-  return (
-    char !== char.toLowerCase() || (char.toLowerCase() === char.toUpperCase() && point < 0x400)
-  );
+/** A capital, or no letter at all; the Arabic script has no capitals. */
+function beginsSentence(point: number, folded: number, kind: number): boolean {
+  return kind !== LETTER || (point !== folded && point < 0x600);
 }
-
-const DOTS = new Set(['.', '/', ':', '\\'].map((char) => char.charCodeAt(0)));
 
 /** A letter or digit stands at a cell: not a sign that may be a letter. */
 export function isSolid(cells: Cells, at: number): boolean {

@@ -95,6 +95,8 @@ export function isFlag(point: number): boolean {
 /** What NFKD leaves as it is, or spells with brackets. */
 const SPELT: Readonly<Record<string, string>> = {
   æ: 'ae',
+  // A c by shape, which NFKD takes for an s.
+  Ϲ: 'ς',
   œ: 'oe',
   ...inSequence(0x249c, 26),
   ...inSequence(0x1f110, 26),

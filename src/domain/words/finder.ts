@@ -199,11 +199,21 @@ export class WordFinder {
   /** Goes on with all that a cell may stand for, once or in a row. */
   #read(at: number, gap: number, node: number, word: Terminal, path: Path): void {
     const index = this.#index;
+    const cells = this.#cells;
     const codes = this.#codesAt(at);
     for (let i = 0; i < codes.length; i++) {
-      const next = index.next(node, codes[i] ?? 0);
-      if (next !== 0)
-        this.#take(at, next, codes[i] ?? 0, word, withLetter(path, gap) | this.#ownAt(at));
+      const code = codes[i] ?? 0;
+      const next = index.next(node, code);
+      if (next === 0) continue;
+      const read = withLetter(path, gap) | this.#ownAt(at);
+      // Nearly always: one letter, and another one or the end of the word behind it.
+      const after = cells.gapBefore(at + 1);
+      const isAlone =
+        cells.runs[at] === 1 &&
+        (after === GAP_NONE ? !isAmong(code, this.#codesAt(at + 1)) : after > GAP_DOT) &&
+        (after === GAP_NONE || !isAllApart(read));
+      if (isAlone) this.#walk(at + 1, next, word, read);
+      else this.#take(at, next, code, word, read);
     }
   }
 
@@ -281,6 +291,7 @@ export class WordFinder {
       run += cells.runs[after] ?? 1;
       after += 1;
     }
+    this.#steps -= after - at;
     return run > 2 ? after : 0;
   }
 
@@ -294,6 +305,7 @@ export class WordFinder {
       if (!isAmong(code, this.#codesAt(after))) break;
       after += 1;
     }
+    this.#steps -= after - from;
     return after > from ? after : 0;
   }
 

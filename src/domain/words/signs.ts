@@ -118,12 +118,6 @@ const GLYPH_UNITS_MAX = 5;
 
 const ALL = [...GLYPHS, ...PAIRS];
 const POINTS = new Map(ALL.map(([glyph], i) => [glyph, FIRST_GLYPH + i] as const));
-const starts = new Uint8Array(128);
-const goesOn = new Uint8Array(0x500);
-for (const [glyph] of GLYPHS) {
-  starts[glyph.charCodeAt(0)] = 1;
-  goesOn[glyph.charCodeAt(1)] = 1;
-}
 
 /** How glyphs are read, by their code points. */
 export const GLYPH_LETTERS: readonly SignRow[] = ALL.map(
@@ -132,21 +126,15 @@ export const GLYPH_LETTERS: readonly SignRow[] = ALL.map(
 
 /** The units of the longest glyph that starts at an offset; 0: none. */
 export function glyphUnits(text: string, at: number): number {
-  if (starts[text.charCodeAt(at)] !== 1 || goesOn[text.charCodeAt(at + 1)] !== 1) return 0;
+  if (at + 1 >= text.length || !has(text.charCodeAt(at + 1), GOES_ON)) return 0;
   for (let units = GLYPH_UNITS_MAX; units > 1; units--)
     if (at + units <= text.length && POINTS.has(text.slice(at, at + units))) return units;
   return 0;
 }
 
-const PAIR_STARTS = new Set(PAIRS.map(([sign]) => sign.charCodeAt(0)));
-
-/** Whether a pair of letters and bars may start with a code point. */
-export function mayStartPair(point: number): boolean {
-  return PAIR_STARTS.has(point);
-}
-
 /** The units of the pair at an offset that is one Cyrillic letter; 0: none. */
 export function pairUnits(text: string, at: number): number {
+  if (at + 1 >= text.length || !has(text.charCodeAt(at + 1), PAIR_GOES_ON)) return 0;
   for (let units = 3; units > 1; units--) {
     const isPair = at + units <= text.length && POINTS.has(text.slice(at, at + units));
     if (isPair && (isCyrillic(text, at - 1) || isCyrillic(text, at + units))) return units;
@@ -164,32 +152,51 @@ export function glyphPoint(text: string, at: number, units: number): number {
   return POINTS.get(text.slice(at, at + units)) ?? 0;
 }
 
-/** Signs that have a place inside or right between words of some orthography: never set for a letter. */
-const ORTHOGRAPHIC = new Set("'’‘ʼ`´-‐‑‒–—−./\\_~^:·•".split('').map((sign) => sign.charCodeAt(0)));
-
-/** Whether one such sign between two letters may hide a letter: "f*ck". */
-export function mayMask(sign: number): boolean {
-  return !ORTHOGRAPHIC.has(sign);
-}
-
-const BOXES = new Map([
-  ['(', ')'],
-  ['[', ']'],
-  ['{', '}'],
-  ['<', '>'],
-  ['|', '|'],
-  ['"', '"'],
-  ['«', '»'],
-  ['“', '”'],
-  ['‹', '›'],
-  ['（', '）'],
-  ['【', '】'],
-]);
-const boxUnits = new Set(Array.from(BOXES.keys(), (sign) => sign.charCodeAt(0)));
+const BOXES = new Map(
+  ['()', '[]', '{}', '<>', '||', '""', '«»', '“”', '‹›', '（）', '【】'].map(
+    ([open = '', close = '']) => [open, close] as const,
+  ),
+);
 
 /** The units of one character in a box, "(a)", that starts at an offset; 0: none. */
 export function boxedUnits(text: string, at: number): number {
-  if (!boxUnits.has(text.charCodeAt(at))) return 0;
   const units = (text.codePointAt(at + 1) ?? 0) > 0xffff ? 2 : 1;
   return text[at + 1 + units] === BOXES.get(text[at] ?? '') ? units : 0;
+}
+
+/** What a character of the BMP may begin or be besides itself: bits. */
+export const BOX = 1;
+export const GLYPH = 2;
+export const PAIR = 4;
+export const DOT = 8;
+export const APOSTROPHE = 16;
+/** It has a place inside or right between words of some orthography: it is never set for a letter. */
+export const ORTHOGRAPHIC = 32;
+const GOES_ON = 64;
+const PAIR_GOES_ON = 128;
+
+const ROLES = new Uint8Array(0x10000);
+const mark = (units: Iterable<string>, role: number) => {
+  for (const unit of units) ROLES[unit.charCodeAt(0)] = (ROLES[unit.charCodeAt(0)] ?? 0) | role;
+};
+for (const [glyph] of GLYPHS) {
+  mark([glyph], GLYPH);
+  mark([glyph.slice(1)], GOES_ON);
+}
+for (const [pair] of PAIRS) {
+  mark([pair], PAIR);
+  mark([pair.slice(1)], PAIR_GOES_ON);
+}
+mark(BOXES.keys(), BOX);
+mark('./:\\', DOT);
+mark("'’‘ʼ`´", APOSTROPHE);
+mark("'’‘ʼ`´-‐‑‒–—−_~^·•", ORTHOGRAPHIC);
+
+/** The roles of a code point; one beyond the BMP has none. */
+export function rolesOf(point: number): number {
+  return point < 0x10000 ? (ROLES[point] ?? 0) : 0;
+}
+
+function has(unit: number, role: number): boolean {
+  return ((ROLES[unit] ?? 0) & role) !== 0;
 }
