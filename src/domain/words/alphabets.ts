@@ -188,6 +188,8 @@ export const ALPHABETS: Readonly<Record<AlphabetName, Alphabet>> = {
     ...sisters(CYRILLIC_SISTERS, CYRILLIC_FOR_LATIN),
     ...[...SIGN_LETTERS, ...GLYPH_LETTERS].map(([sign, latin]) => [sign, latin] as const),
     ['ß', 'sb'] as const,
+    // A small l for a capital I.
+    ['l', 'i'] as const,
   ]),
   cyrillic: new Alphabet(CYRILLIC, 'абвгдежзиклмнопрстуфхцчшщъыьэюя', () => [
     ...[['й', 'и'] as const, ['ё', 'е'] as const],

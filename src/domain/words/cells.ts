@@ -220,9 +220,11 @@ function isSmall(unit: number): boolean {
 const SHARP_S = 0xdf;
 const SHARP_S_RUN = 3;
 
-/** A capital, or no letter at all; the Arabic script has no capitals. */
+/** A capital, or no letter at all. */
 function beginsSentence(point: number, folded: number, kind: number): boolean {
-  return kind !== LETTER || (point !== folded && point < 0x600);
+  if (kind !== LETTER || point === folded) return kind !== LETTER;
+  const char = String.fromCodePoint(point);
+  return char !== char.toLowerCase();
 }
 
 /** A letter or digit stands at a cell: not a sign that may be a letter. */

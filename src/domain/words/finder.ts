@@ -338,7 +338,7 @@ export class WordFinder {
     const isWhole = isClosed(cells, at, path);
     if (this.#phrase !== undefined) return this.#goOn(at, this.#phrase, word, isWhole);
     if (!isOpened(cells, this.#start, path)) return;
-    if (isWhole && isTelling(cells, at, path)) {
+    if (isWhole && isTelling(cells, this.#start, at, path)) {
       if (this.#index.isExempt(word)) this.#exempt = true;
       this.#index.listsOf(word, this.#here);
     }
@@ -425,16 +425,22 @@ function isClosed(cells: Cells, at: number, path: Path): boolean {
  * Whether what was read tells a word that stands alone: short ones with signs among them are common in initials and
  * names of hosts. In a phrase its neighbours tell it.
  */
-function isTelling(cells: Cells, at: number, path: Path): boolean {
+function isTelling(cells: Cells, start: number, at: number, path: Path): boolean {
   const letters = lettersOf(path);
   if (hiddenOf(path) > 0 && letters < LONG_WORD) return false;
   const gaps = gapsOf(path);
   if (gaps === 0) return true;
   const widest = widestOf(path);
-  if (widest >= GAP_BROKEN) return letters > 2 && (isAllApart(path) || letters >= LONG_BROKEN);
+  if (widest >= GAP_BROKEN && isAllApart(path)) return letters > 2;
+  if (widest >= GAP_BROKEN) return letters >= LONG_BROKEN && !isCutAtEdge(cells, start, at);
   if (widest === GAP_APOSTROPHE && gaps === 1 && isContracted(cells, at)) return false;
   if (letters >= LONG_WORD) return true;
   return isAllApart(path) && (letters > 2 || widest !== GAP_DOT);
+}
+
+/** "poke. r u there": one letter alone before or behind the end of a sentence. */
+function isCutAtEdge(cells: Cells, start: number, at: number): boolean {
+  return cells.gapBefore(start + 1) === GAP_BROKEN || cells.gapBefore(at - 1) === GAP_BROKEN;
 }
 
 /** "who're" is no whore. */
