@@ -103,15 +103,20 @@ const SPELT: Readonly<Record<string, string>> = {
   ...inSequence(0x1f150, 26),
   ...inSequence(0x1f170, 26),
   ...inSequence(FIRST_FLAG, 26),
+  // Digits in circles that NFKD leaves as they are.
+  ...inSequence(0x24f5, 9, 0x31),
+  ...inSequence(0x2776, 9, 0x31),
+  ...inSequence(0x2780, 9, 0x31),
+  ...inSequence(0x278a, 9, 0x31),
   ...paired('ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ', 'abcdefghijklmnoprstuvwyz'),
   ...paired('ɐǝɥᴉɹʇʍʎɑɡıłøđħŧ', 'aehirtwyagilodht'),
 };
 
-function inSequence(first: number, count: number): Record<string, string> {
+function inSequence(first: number, count: number, from = 0x61): Record<string, string> {
   return Object.fromEntries(
     Array.from({ length: count }, (_, i) => [
       String.fromCodePoint(first + i),
-      String.fromCharCode(0x61 + i),
+      String.fromCharCode(from + i),
     ]),
   );
 }

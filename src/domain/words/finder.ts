@@ -115,6 +115,7 @@ export class WordFinder {
     const particles = name === 'arabic' ? index.prefixRoot : 0;
     for (let at = 0; at < length && this.#steps > 0; at++) {
       if (!startsAt(cells, at) || !(main || this.#hasOwn(at))) continue;
+      if (cells.kinds[at] !== LETTER && isNumber(cells, at)) continue;
       const spent = this.#steps;
       this.#steps = Math.min(spent, STEPS_OF_START);
       const allowed = this.#steps;
@@ -382,6 +383,17 @@ function startsAt(cells: Cells, at: number): boolean {
   if (cells.kinds[at - 1] === DIGIT) return cells.kinds[at] === LETTER;
   if (!isSymbol(cells, at - 1)) return false;
   return !isJoining(cells, at - 1);
+}
+
+/** Digits and signs without a letter, up to the next blank: no word, and the dearest to read as one. */
+function isNumber(cells: Cells, at: number): boolean {
+  const end = Math.min(cells.length, at + LETTERS_MAX);
+  for (let i = at; i < end; i++) {
+    // One alone may be the first of a row of single letters.
+    if (i > at && (cells.gaps[i] ?? GAP_WIDE) >= GAP_BROKEN) return i > at + 1;
+    if (cells.kinds[i] === LETTER) return false;
+  }
+  return true;
 }
 
 /** A sign such as "@" or "$" between letters is one of them; brackets and exclamation marks are not. */
