@@ -103,13 +103,18 @@ export class Cells {
       if (kind === SEVERAL) this.#readPart(expansionOf(point));
       else if (kind === BLANK) this.#blank();
       else if (kind === LETTER || kind === DIGIT) {
-        const units = rolesOf(point) & PAIR ? pairUnits(text, at) : 0;
-        if (units > 0) {
-          this.#add(glyphPoint(text, at, units), SYMBOL, point);
-          at += units - 1;
-        } else this.#add(character & FOLDED_MASK, kind, point);
+        const units = rolesOf(point) & PAIR ? this.#readPair(text, at) : 0;
+        if (units === 0) this.#add(character & FOLDED_MASK, kind, point);
+        else at += units - 1;
       } else at += this.#readSign(text, at, point, kind);
     }
+  }
+
+  /** @returns the units of the pair that starts here; 0: none does */
+  #readPair(text: string, at: number): number {
+    const units = pairUnits(text, at);
+    if (units > 0) this.#add(glyphPoint(text, at, units), SYMBOL, 0);
+    return units;
   }
 
   /** @returns how many more units of the text it took */
