@@ -1,20 +1,16 @@
 import { ALPHABETS, type Alphabet, type AlphabetName } from './alphabets.ts';
 import {
   Cells,
-  GAP_APOSTROPHE,
   GAP_BLANK,
-  GAP_BROKEN,
   GAP_DOT,
   GAP_MASK,
   GAP_NONE,
   GAP_SIGN,
   GAP_WIDE,
-  isSolid,
   isSymbol,
 } from './cells.ts';
-import { DIGIT, LETTER } from './characters.ts';
+import { LETTER } from './characters.ts';
 import {
-  gapsOf,
   HIDDEN_MAX,
   hiddenOf,
   isAllApart,
@@ -32,6 +28,7 @@ import {
   withWidest,
 } from './path.ts';
 import { spokenIn } from './spoken.ts';
+import { isClosed, isJoiningSign, isNumber, isOpened, isTelling, startsAt } from './whole-words.ts';
 import type { Phrase, Terminal, WordIndex } from './word-index.ts';
 
 /** Steps for one start, and for each letter of a text: no disguise of a real word took a tenth of it. */
@@ -39,11 +36,6 @@ const STEPS_OF_START = 600;
 const STEPS_OF_LETTER = 60;
 /** The longest word with its disguise, in letters. */
 const LETTERS_MAX = 64;
-/** A word of so many letters may have one sign among its letters, or digits in one with it. */
-const LONG_WORD = 4;
-const LONG_BESIDE_DIGITS = 5;
-/** Of so many letters: it may be cut where a sentence could end. */
-const LONG_BROKEN = 5;
 /** What trying every letter costs. */
 const STEPS_OF_MASK = 8;
 /** Repetitions of a letter that are skipped: of more the rest is another word. */
@@ -51,9 +43,6 @@ const REPEATS_MAX = 16;
 
 /** Words of so many letters mean the same in Arabic and Urdu, or nothing in one: the text's language is not asked. */
 const SHARED_WORD = 5;
-
-/** Words that are one letter: they may stand beside a word whose letters stand apart. */
-const LETTER_WORDS = new Set('aiuіавиксоуяو'.split('').map((letter) => letter.charCodeAt(0)));
 
 /**
  * Finds the words of an index in texts. Each text is read once into cells; at every cell where a word may start, the
@@ -376,103 +365,3 @@ function isAmong(code: number, codes: Uint8Array): boolean {
 }
 
 const NOTHING_FOUND: readonly number[] = [];
-/** No letter or digit stands in one with the cell before it. */
-function startsAt(cells: Cells, at: number): boolean {
-  if (cells.gapBefore(at) !== GAP_NONE || at === 0) return true;
-  // "777casino": digits before a letter; whether the word is long enough is seen at its end.
-  if (cells.kinds[at - 1] === DIGIT) return cells.kinds[at] === LETTER;
-  if (!isSymbol(cells, at - 1)) return false;
-  return !isJoining(cells, at - 1);
-}
-
-/** Digits and signs without a letter, up to the next blank: no word, and the dearest to read as one. */
-function isNumber(cells: Cells, at: number): boolean {
-  const end = Math.min(cells.length, at + LETTERS_MAX);
-  for (let i = at; i < end; i++) {
-    // One alone may be the first of a row of single letters.
-    if (i > at && (cells.gaps[i] ?? GAP_WIDE) >= GAP_BROKEN) return i > at + 1;
-    if (cells.kinds[i] === LETTER) return false;
-  }
-  return true;
-}
-
-/** A sign such as "@" or "$" between letters is one of them; brackets and exclamation marks are not. */
-function isJoining(cells: Cells, at: number): boolean {
-  const joined =
-    at > 0 &&
-    cells.gapBefore(at) === GAP_NONE &&
-    isSolid(cells, at - 1) &&
-    isJoiningSign(cells.points[at] ?? 0);
-  return joined && at + 1 < cells.length && cells.gapBefore(at + 1) === GAP_NONE;
-}
-
-function isJoiningSign(point: number): boolean {
-  return JOINING.has(point);
-}
-
-const JOINING = new Set('@$€£¥¢'.split('').map((sign) => sign.charCodeAt(0)));
-
-/** Nothing that is a letter or a digit stands before the word; nor before its row when its letters stand apart. */
-function isOpened(cells: Cells, start: number, path: Path): boolean {
-  if (gapsOf(path) > 0) {
-    if (widestOf(path) >= GAP_BROKEN && isAllApart(path)) return isRowStart(cells, start);
-    return start === 0 || cells.gapBefore(start) >= GAP_BROKEN;
-  }
-  if (start === 0 || cells.gapBefore(start) !== GAP_NONE) return true;
-  return cells.kinds[start - 1] !== DIGIT || lettersOf(path) >= LONG_BESIDE_DIGITS;
-}
-
-/** The same behind it. */
-function isClosed(cells: Cells, at: number, path: Path): boolean {
-  if (gapsOf(path) > 0) {
-    if (widestOf(path) >= GAP_BROKEN && isAllApart(path)) return isRowEnd(cells, at);
-    return at >= cells.length || cells.gapBefore(at) >= GAP_BROKEN;
-  }
-  if (at >= cells.length || cells.gapBefore(at) !== GAP_NONE) return true;
-  if (isSymbol(cells, at)) return !isJoining(cells, at);
-  return cells.kinds[at] === DIGIT && lettersOf(path) >= LONG_BESIDE_DIGITS;
-}
-
-/**
- * Whether what was read tells a word that stands alone: short ones with signs among them are common in initials and
- * names of hosts. In a phrase its neighbours tell it.
- */
-function isTelling(cells: Cells, start: number, at: number, path: Path): boolean {
-  const letters = lettersOf(path);
-  if (hiddenOf(path) > 0 && letters < LONG_WORD) return false;
-  const gaps = gapsOf(path);
-  if (gaps === 0) return true;
-  const widest = widestOf(path);
-  if (widest >= GAP_BROKEN && isAllApart(path)) return letters > 2;
-  if (widest >= GAP_BROKEN) return letters >= LONG_BROKEN && !isCutAtEdge(cells, start, at);
-  if (widest === GAP_APOSTROPHE && gaps === 1 && isContracted(cells, at)) return false;
-  if (letters >= LONG_WORD) return true;
-  return isAllApart(path) && (letters > 2 || widest !== GAP_DOT);
-}
-
-/** "poke. r u there": one letter alone before or behind the end of a sentence. */
-function isCutAtEdge(cells: Cells, start: number, at: number): boolean {
-  return cells.gapBefore(start + 1) === GAP_BROKEN || cells.gapBefore(at - 1) === GAP_BROKEN;
-}
-
-/** "who're" is no whore. */
-function isContracted(cells: Cells, at: number): boolean {
-  return cells.gaps[at - 1] === GAP_APOSTROPHE || cells.gaps[at - 2] === GAP_APOSTROPHE;
-}
-
-/** The cell before is no single letter of the same row. */
-function isRowStart(cells: Cells, start: number): boolean {
-  const gap = cells.gapBefore(start);
-  if (start === 0 || gap >= GAP_WIDE) return true;
-  if (gap < GAP_BROKEN) return false;
-  if (start > 1 && cells.gapBefore(start - 1) === GAP_NONE) return true;
-  return LETTER_WORDS.has(cells.points[start - 1] ?? 0);
-}
-
-function isRowEnd(cells: Cells, at: number): boolean {
-  const gap = cells.gapBefore(at);
-  if (at >= cells.length || gap >= GAP_WIDE) return true;
-  if (gap < GAP_BROKEN) return false;
-  const isAlone = cells.gapBefore(at + 1) !== GAP_NONE;
-  return !isAlone || LETTER_WORDS.has(cells.points[at] ?? 0);
-}

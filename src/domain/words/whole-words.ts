@@ -1,0 +1,128 @@
+import {
+  type Cells,
+  GAP_APOSTROPHE,
+  GAP_BROKEN,
+  GAP_DOT,
+  GAP_NONE,
+  GAP_WIDE,
+  isSolid,
+  isSymbol,
+} from './cells.ts';
+import { DIGIT, LETTER } from './characters.ts';
+import { gapsOf, hiddenOf, isAllApart, lettersOf, type Path, widestOf } from './path.ts';
+
+/*
+ * Where words may start and what is a whole one: by what stands before, behind and between their letters.
+ */
+
+/** A word of so many letters may have one sign among its letters, or digits in one with it. */
+const LONG_WORD = 4;
+const LONG_BESIDE_DIGITS = 5;
+/** Of so many letters: it may be cut where a sentence could end. */
+const LONG_BROKEN = 5;
+/** How far a number is looked through for a letter. */
+const NUMBER_MAX = 64;
+
+/** Words that are one letter: they may stand beside a word whose letters stand apart. */
+const LETTER_WORDS = new Set('aiuіавиксоуяو'.split('').map((letter) => letter.charCodeAt(0)));
+
+/** No letter or digit stands in one with the cell before it. */
+export function startsAt(cells: Cells, at: number): boolean {
+  if (cells.gapBefore(at) !== GAP_NONE || at === 0) return true;
+  // "777casino": digits before a letter; whether the word is long enough is seen at its end.
+  if (cells.kinds[at - 1] === DIGIT) return cells.kinds[at] === LETTER;
+  if (!isSymbol(cells, at - 1)) return false;
+  return !isJoining(cells, at - 1);
+}
+
+/** Digits and signs without a letter, up to the next blank: no word, and the dearest to read as one. */
+export function isNumber(cells: Cells, at: number): boolean {
+  const end = Math.min(cells.length, at + NUMBER_MAX);
+  for (let i = at; i < end; i++) {
+    // One alone may be the first of a row of single letters.
+    if (i > at && (cells.gaps[i] ?? GAP_WIDE) >= GAP_BROKEN) return i > at + 1;
+    if (cells.kinds[i] === LETTER) return false;
+  }
+  return true;
+}
+
+/** A sign such as "@" or "$" between letters is one of them; brackets and exclamation marks are not. */
+function isJoining(cells: Cells, at: number): boolean {
+  const joined =
+    at > 0 &&
+    cells.gapBefore(at) === GAP_NONE &&
+    isSolid(cells, at - 1) &&
+    isJoiningSign(cells.points[at] ?? 0);
+  return joined && at + 1 < cells.length && cells.gapBefore(at + 1) === GAP_NONE;
+}
+
+export function isJoiningSign(point: number): boolean {
+  return JOINING.has(point);
+}
+
+const JOINING = new Set('@$€£¥¢'.split('').map((sign) => sign.charCodeAt(0)));
+
+/** Nothing that is a letter or a digit stands before the word; nor before its row when its letters stand apart. */
+export function isOpened(cells: Cells, start: number, path: Path): boolean {
+  if (gapsOf(path) > 0) {
+    if (widestOf(path) >= GAP_BROKEN && isAllApart(path)) return isRowStart(cells, start);
+    return start === 0 || cells.gapBefore(start) >= GAP_BROKEN;
+  }
+  if (start === 0 || cells.gapBefore(start) !== GAP_NONE) return true;
+  return cells.kinds[start - 1] !== DIGIT || lettersOf(path) >= LONG_BESIDE_DIGITS;
+}
+
+/** The same behind it. */
+export function isClosed(cells: Cells, at: number, path: Path): boolean {
+  if (gapsOf(path) > 0) {
+    if (widestOf(path) >= GAP_BROKEN && isAllApart(path)) return isRowEnd(cells, at);
+    return at >= cells.length || cells.gapBefore(at) >= GAP_BROKEN;
+  }
+  if (at >= cells.length || cells.gapBefore(at) !== GAP_NONE) return true;
+  if (isSymbol(cells, at)) return !isJoining(cells, at);
+  return cells.kinds[at] === DIGIT && lettersOf(path) >= LONG_BESIDE_DIGITS;
+}
+
+/**
+ * Whether what was read tells a word that stands alone: short ones with signs among them are common in initials and
+ * names of hosts. In a phrase its neighbours tell it.
+ */
+export function isTelling(cells: Cells, start: number, at: number, path: Path): boolean {
+  const letters = lettersOf(path);
+  if (hiddenOf(path) > 0 && letters < LONG_WORD) return false;
+  const gaps = gapsOf(path);
+  if (gaps === 0) return true;
+  const widest = widestOf(path);
+  if (widest >= GAP_BROKEN && isAllApart(path)) return letters > 2;
+  if (widest >= GAP_BROKEN) return letters >= LONG_BROKEN && !isCutAtEdge(cells, start, at);
+  if (widest === GAP_APOSTROPHE && gaps === 1 && isContracted(cells, at)) return false;
+  if (letters >= LONG_WORD) return true;
+  return isAllApart(path) && (letters > 2 || widest !== GAP_DOT);
+}
+
+/** "poke. r u there": one letter alone before or behind the end of a sentence. */
+function isCutAtEdge(cells: Cells, start: number, at: number): boolean {
+  return cells.gapBefore(start + 1) === GAP_BROKEN || cells.gapBefore(at - 1) === GAP_BROKEN;
+}
+
+/** "who're" is no whore. */
+function isContracted(cells: Cells, at: number): boolean {
+  return cells.gaps[at - 1] === GAP_APOSTROPHE || cells.gaps[at - 2] === GAP_APOSTROPHE;
+}
+
+/** The cell before is no single letter of the same row. */
+function isRowStart(cells: Cells, start: number): boolean {
+  const gap = cells.gapBefore(start);
+  if (start === 0 || gap >= GAP_WIDE) return true;
+  if (gap < GAP_BROKEN) return false;
+  if (start > 1 && cells.gapBefore(start - 1) === GAP_NONE) return true;
+  return LETTER_WORDS.has(cells.points[start - 1] ?? 0);
+}
+
+function isRowEnd(cells: Cells, at: number): boolean {
+  const gap = cells.gapBefore(at);
+  if (at >= cells.length || gap >= GAP_WIDE) return true;
+  if (gap < GAP_BROKEN) return false;
+  const isAlone = cells.gapBefore(at + 1) !== GAP_NONE;
+  return !isAlone || LETTER_WORDS.has(cells.points[at] ?? 0);
+}
