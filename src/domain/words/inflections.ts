@@ -124,7 +124,15 @@ function russianStems(word: string, inPhrase: boolean): Stem[] {
   if (last === 'о') return [bare(stem, stem.endsWith('ств') ? ['', ...NEUTER] : NEUTER)];
   if (last === 'ь') return [bare(stem, SOFT)];
   if (last === 'ы' || last === 'и') return russianPlural(word, stem, inPhrase);
-  return VOWELS_RU.includes(last) ? [exactly(word)] : [bare(word, consonantEndings(last))];
+  if (VOWELS_RU.includes(last)) return [exactly(word)];
+  return [bare(word, consonantEndings(last)), ...droppedVowel(word)];
+}
+
+/** ублюдок, ублюдка; of nouns that keep their vowel (подлец, подлеца) these are no words. */
+function droppedVowel(word: string): Stem[] {
+  const [, head, last = ''] = /^(.{3,})[ое]([кц])$/.exec(word) ?? [];
+  if (head === undefined || VOWELS_RU.includes(head.at(-1) ?? '')) return [];
+  return [bare(`${head}${last}`, consonantEndings(last).slice(1))];
 }
 
 /** хуй, лох: whole nouns of three letters; й folds to и. */

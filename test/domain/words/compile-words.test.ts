@@ -95,6 +95,12 @@ describe('foundIn', () => {
     expect(words.foundIn('shark loan')).toEqual([]);
   });
 
+  it('finds Russian nouns that drop a vowel', async () => {
+    const words = await compiled(list(['ублюдок', 'подлец'], 'ru'));
+    for (const form of ['ублюдок', 'ублюдка', 'ублюдки', 'подлец', 'подлеца'])
+      expect([form, words.foundIn(`это ${form}!`)]).toEqual([form, [expect.anything()]]);
+  });
+
   it.each(['loanshark', 'loan+sharks', 'loan_shark', 'l.o.a.n.s.h.a.r.k', 'lo*n\u200bsh*rk'])(
     'finds the phrase "%s" without its blank',
     async (text) => {
