@@ -106,6 +106,9 @@ export interface CompiledPolicy {
   judgeText(input: PolicyInput, facts: PolicyFacts): PolicyVerdict;
 }
 
+/** What nearly all messages have: one array for all. */
+const NOTHING_SAID: readonly IfSaid[] = [];
+
 /** The verdict on a message in which no rule found anything. */
 export const PASS: PolicyVerdict = {
   refused: undefined,
@@ -117,7 +120,7 @@ export const PASS: PolicyVerdict = {
   text: undefined,
   sender: undefined,
   hits: [],
-  ifSaid: [],
+  ifSaid: NOTHING_SAID,
 };
 
 /** Compiles the rules of a policy. */
@@ -196,7 +199,7 @@ class Judging implements PolicyVerdict {
   text: string | undefined;
   sender: string | undefined;
   readonly hits: Hit[] = [];
-  readonly ifSaid: IfSaid[] = [];
+  ifSaid: readonly IfSaid[] = NOTHING_SAID;
 
   constructor(input: PolicyInput) {
     this.input = input;
@@ -217,13 +220,14 @@ class Judging implements PolicyVerdict {
     // More rules of one policy than the store tells apart: the first ones stand for all.
     if (this.ifSaid.length >= SAID_MAX) return;
     const { name, reason = refusal.detail, action, violation } = rule;
-    this.ifSaid.push({
+    const found: IfSaid = {
       key,
       withinSeconds,
       hit: { rule: name, action },
       refused: REFUSES.has(action) ? this.#refusedBy(rule, refusal) : undefined,
       held: action === 'hold' ? { rule: name, reason, violates: violation } : undefined,
-    });
+    };
+    this.ifSaid = [...this.ifSaid, found];
   }
 
   #refusedBy(rule: CompiledRule, refusal: Refusal): Refused {
