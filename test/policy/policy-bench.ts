@@ -21,6 +21,7 @@ import { PolicyMemory } from '../../src/gateway/policy-memory.ts';
 import { PolicyStep } from '../../src/gateway/policy-step.ts';
 import { Ticket } from '../../src/gateway/quotas.ts';
 import { RecipientSet } from '../../src/gateway/recipient-set.ts';
+import { SaidTexts } from '../../src/gateway/said-texts.ts';
 import { applyText, faultText } from '../../src/ops/apply.ts';
 import { formatTable } from '../../src/ops/cli/io.ts';
 import { createSecretKeeper } from '../../src/ops/secret-keeper.ts';
@@ -119,7 +120,7 @@ function fill(): { facts: PolicyFacts; numbers: string[]; senders: string[] } {
       registrationsOf: (_account, sender) => registry.get(sender) ?? [],
       networkOf: () => undefined,
       isUnusual: () => false,
-      said: () => false,
+      said: new SaidTexts((text) => sealing.textHash(text)).said,
       remembered: (rule, account, make) => memory.of(rule, account, make),
     },
   };
