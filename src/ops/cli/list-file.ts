@@ -31,21 +31,19 @@ export async function sendListFile(
   send: (part: ListPart) => Promise<void>,
 ): Promise<void> {
   const sending = new Set<Promise<void>>();
-  try {
-    for await (const part of partsOf(file, options)) {
-      const sent = send(part)
-        .catch((error: unknown) => {
-          throw error instanceof CliError ? located(error, part) : error;
-        })
-        .finally(() => sending.delete(sent));
-      sending.add(sent);
-      if (sending.size >= options.underWay) await Promise.race(sending);
-    }
-    await Promise.all(sending);
-  } finally {
-    // The first fault is told; the others' would be unhandled.
-    await Promise.allSettled(sending);
+  let fault: { readonly error: unknown } | undefined;
+  for await (const part of partsOf(file, options)) {
+    const sent = send(part)
+      .catch((error: unknown) => {
+        fault ??= { error: error instanceof CliError ? located(error, part) : error };
+      })
+      .finally(() => sending.delete(sent));
+    sending.add(sent);
+    if (sending.size >= options.underWay) await Promise.race(sending);
+    if (fault !== undefined) break;
   }
+  await Promise.all(sending);
+  if (fault !== undefined) throw fault.error;
 }
 
 interface FilePart extends ListPart {
