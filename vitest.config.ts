@@ -24,8 +24,8 @@ export default defineConfig({
     // A process a file: a test that kills or leaks cannot touch another's.
     pool: 'forks',
     sequence: { sequencer: SlowFirst },
-    // On two cores, with the servers on them as well: most of a file's time is waiting, and a third fills it.
-    maxWorkers: 3,
+    // Two files at a time: the target machine has two cores, and the servers need them as well.
+    maxWorkers: 2,
     // Of one file: those that run at once wait for processes most of their time.
     maxConcurrency: 10,
     // A test takes milliseconds; a real server that has to be made or recover takes seconds, and a

@@ -15,6 +15,7 @@ import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 const BAD = '96650';
 const GOOD = '12025';
 const SENT = 60;
+const FEW = 5;
 
 let database: TestDatabase;
 let stage: Stage;
@@ -75,6 +76,16 @@ async function send(esme: Esme, count: number, prefix: string): Promise<string[]
       esme.accepted({ destination_addr: `${prefix}${numbers++}` }),
     ),
   );
+}
+
+/** To the other prefix, a few at a time: whenever the traffic is looked at, nearly all was delivered and entered. */
+async function usualTraffic(account: string, esme: Esme): Promise<void> {
+  for (let sent = 0; sent < SENT; sent += FEW) {
+    const ids = await send(esme, FEW, GOOD);
+    for (const id of ids) await esme.receiptOf(id);
+    const { body } = await confirm(account, ids.slice(0, FEW * 0.8));
+    expect(body).toMatchObject({ counted: FEW * 0.8 });
+  }
 }
 
 async function bind(systemId: string): Promise<Esme> {
@@ -178,25 +189,18 @@ describe('deliveryFalls of: conversion', () => {
       ['entered', entered],
       ['arrived', arrived],
     ] as const) {
-      const [bad, good] = [await send(esme, SENT, BAD), await send(esme, SENT, GOOD)];
-      for (const id of [...bad, ...good]) await esme.receiptOf(id);
+      await usualTraffic(account, esme);
+      const bad = await send(esme, SENT, BAD);
+      for (const id of bad) await esme.receiptOf(id);
       // Of the one prefix one in six is entered, of the other as many as ever.
       expect(await cli('account', 'conversions', account, ...bad.slice(0, SENT / 6))).toEqual({
         code: 0,
         out: `${account}: ${SENT / 6} counted\n`,
       });
-      const again = await cli(
-        'account',
-        'conversions',
-        account,
-        ...good.slice(0, SENT * 0.8),
-        bad[0] ?? '',
-        'x',
-        '--json',
-      );
+      const again = await cli('account', 'conversions', account, bad[0] ?? '', 'x', '--json');
       expect(JSON.parse(again.out)).toEqual({
         account,
-        counted: SENT * 0.8,
+        counted: 0,
         repeated: [bad[0]],
         unknown: ['x'],
         late: [],

@@ -141,20 +141,21 @@ async function recordsOf(customer: Customer): Promise<object> {
   const csv = await provider.cli('report', 'usage', '--by', 'sender', '--account', name, '--csv');
   expect(csv).toMatchObject({ code: 0, out: expect.stringMatching(/^Records,3,3,/m) });
   const by = `by=country,carrier,state,sender&account=${name}`;
-  const { rows } = await provider.http<{ rows: Delivery[] }>(
-    'GET',
-    `/v1/reports/deliveries?${by}&carrier=main`,
-  );
+  const path = `/v1/reports/deliveries?${by}&carrier=main`;
+  // Ends are counted in a turn of their own.
+  const ends = await eventually(async () => {
+    const { rows } = await provider.http<{ rows: Delivery[] }>('GET', path);
+    const ours = rows.filter((row) => row.sender === source_addr);
+    expect(ours).toHaveLength(numbers.length);
+    return ours;
+  }, 20_000);
   return {
     events: events.map(({ event }) => event).filter((event) => event !== 'leased'),
     entries,
     usage: usage.map((row) =>
       [row.country, row.network || '-', row.messages, row.charged].join(' '),
     ),
-    deliveries: rows
-      .filter((row) => row.sender === source_addr)
-      .map((row) => [row.country, row.state, row.messages].join(' '))
-      .sort(),
+    deliveries: ends.map((row) => [row.country, row.state, row.messages].join(' ')).sort(),
   };
 }
 
