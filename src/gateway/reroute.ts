@@ -64,7 +64,8 @@ export interface RerouteDeps {
  *   hot messages ────────────────┼──> to(message, tried) ──> the end of its lane there (cold if that is long)
  *   cold ids ── read, in pages ──┘          └── undefined: back to its place
  * ```
- * Where moves are to be recorded each page of them is stored before any of it is elsewhere. Each is looked at once. What is in hand between two queues is counted in `floor`.
+ * Where moves are to be recorded each page of them is stored before any of it is elsewhere. Each is looked at once. What
+ * is in hand between two queues is counted in `floor`.
  */
 export class Reroute {
   readonly #deps: RerouteDeps;

@@ -15,16 +15,17 @@ export class HashRun {
   readonly #counts = new Uint32Array(OCTETS);
   #length = 0;
 
-  /** @param most numbers that it may take */
-  constructor(most: number) {
+  readonly #isSealed: boolean;
+
+  /**
+   * @param most numbers that it may take
+   * @param isSealed they come with what is sealed; else they are only looked up
+   */
+  constructor(most: number, isSealed: boolean) {
     this.#records = Buffer.allocUnsafe(most * RECORD_OCTETS);
+    this.#isSealed = isSealed;
   }
 
-  get length(): number {
-    return this.#length;
-  }
-
-  /** @param sealed undefined: it is only looked up */
   add(hash: Buffer, sealed: Buffer | undefined): void {
     const at = this.#length * RECORD_OCTETS;
     hash.copy(this.#records, at);
@@ -34,19 +35,19 @@ export class HashRun {
     this.#length++;
   }
 
-  /** All of them, so many at a time. @param sealed whether they were added with what is sealed */
-  *slices(size: number, sealed: boolean): Generator<OptOutSetting[]> {
+  /** All of them, so many at a time. */
+  *slices(size: number): Generator<OptOutSetting[]> {
     const order = this.#order();
     for (let from = 0; from < order.length; from += size)
-      yield Array.from(order.subarray(from, from + size), (nth) => this.#setting(nth, sealed));
+      yield Array.from(order.subarray(from, from + size), (nth) => this.#setting(nth));
   }
 
-  #setting(nth: number, sealed: boolean): OptOutSetting {
+  #setting(nth: number): OptOutSetting {
     const at = nth * RECORD_OCTETS;
     const end = at + NUMBER_HASH_OCTETS;
     return {
       hash: this.#records.subarray(at, end),
-      sealed: sealed ? this.#records.subarray(end, at + RECORD_OCTETS) : NOTHING,
+      sealed: this.#isSealed ? this.#records.subarray(end, at + RECORD_OCTETS) : NOTHING,
     };
   }
 

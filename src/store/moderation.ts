@@ -5,8 +5,8 @@ import { writeAudit } from './audit.ts';
 import type { Queryable } from './snapshot.ts';
 
 /**
- * A message that waits for a moderator, or waited: with all its parts, where its customer cut it into such. Neither number nor text:
- * those are sealed in `content`.
+ * A message that waits for a moderator, or waited: with all its parts, where its customer cut it into such. Neither
+ * number nor text: those are sealed in `content`.
  */
 export interface HeldMessage {
   /** Of the part that came first. */
@@ -70,7 +70,8 @@ export async function findHeld(db: Queryable, id: bigint): Promise<HeldMessage |
 }
 
 /**
- * Writes a moderator's decision about a message, all its parts, and its audit row in the caller's transaction; call it last there. A release makes the
+ * Writes a moderator's decision about a message, all its parts, and its audit row in the caller's transaction; call it
+ * last there. A release makes the
  * message due at once, or at its own time; a refusal stands, and the message's end is for the gateway to write.
  * @param version of the content that he saw; undefined: whatever it is now
  */

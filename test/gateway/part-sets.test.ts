@@ -539,7 +539,7 @@ describe('what caps count of a message that is refused as a whole', () => {
 });
 
 describe('a part from the longest sender to the longest number', () => {
-  it('waits as any other', async () => {
+  it('is accepted and sent as any other', async () => {
     const esme = await bind('clean');
     const to = '120255512345678';
     const sender = { source_addr_ton: 1, source_addr_npi: 1, source_addr: '1'.repeat(15) };

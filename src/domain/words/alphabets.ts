@@ -144,7 +144,7 @@ const URDU_FOR_ARABIC = rows('یىےےکگھہةپچژٹڈڑءۀۂ', 'ي ي ي �
 const URDU_DOTS = rows('ٮںڤڡڢڧڨٯ', 'بتثنی ن فق فق فق قف قف قف');
 const ARABIC_FOR_URDU = rows('يىكهھةۃۀ', 'ی ی ک ہ ہ ہ ہ ہ');
 
-/** Foreign letters as any of ours of their shape; those that have readings of their own are left to these. */
+/** Reads foreign letters as any of our letters of their shape; those in `known` are read as it says. */
 function shapes(ours: string, known: readonly (readonly [string, string])[]) {
   const own = new Set(`${ours}${known.map(([char]) => char).join('')}`);
   return ARABIC_SHAPES.map((shape) => {

@@ -159,7 +159,7 @@ export const CYRILLIC_SISTERS: Readonly<Record<string, string>> = {
 
 /**
  * Letters of one shape but for their dots: the joining groups of Unicode's ArabicShaping.txt, some of them together.
- * What a reader's own alphabet lacks is read as any of its letters of that group.
+ * A letter that an alphabet lacks is read as any of that alphabet's letters in its group.
  */
 export const ARABIC_SHAPES: readonly string[] = [
   'بتثٮٹٺٻټٽپٿڀݐݑݒݓݔݕݖࢠࢡࢶࢷࢸࢾࢿࣀ',

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { pathOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { CliError, EXIT, formatTable } from './io.ts';
+import { linesOf } from './list-file.ts';
 
 /** Ids sent in one request; the API takes as many. */
 const PAGE = 10_000;
@@ -66,17 +66,6 @@ function addConversions(account: Command, context: CliContext): void {
         return `${name}: ${all.counted} counted\n${told.join('')}`;
       });
     });
-}
-
-function linesOf(file: string): string[] {
-  try {
-    return readFileSync(file, 'utf8')
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '');
-  } catch (error) {
-    throw new CliError(`${file} cannot be read: ${(error as Error).message}`);
-  }
 }
 
 /** What changed nothing. */

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { pathOf, queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { CliError, EXIT, formatFields, formatTable } from './io.ts';
+import { linesOf } from './list-file.ts';
 
 /** `refund request|list|show|investigate|approve|refuse|pay|outage ...`. */
 export function addRefund(program: Command, context: CliContext): void {
@@ -202,17 +202,6 @@ function addOutageEnd(outage: Command, context: CliContext): void {
       const ended = await apiClient(context).send('PATCH', outageSchema, path, body);
       print(context, { ...(json && { json }) }, ended, formatFields);
     });
-}
-
-function linesOf(file: string): string[] {
-  try {
-    return readFileSync(file, 'utf8')
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '');
-  } catch (error) {
-    throw new CliError(`${file} cannot be read: ${(error as Error).message}`);
-  }
 }
 
 const headSchema = z.looseObject({

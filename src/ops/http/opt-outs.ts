@@ -120,7 +120,7 @@ async function set(
   // Before the lock is taken: hashing and sealing of one request go on while another one is written.
   const run = await hashed(deps, numbers, what.out);
   let changed = 0;
-  for (const settings of run.slices(STORED_AT_ONCE, what.out))
+  for (const settings of run.slices(STORED_AT_ONCE))
     changed += await store(deps, actor, what, settings);
   return changed;
 }
@@ -129,7 +129,7 @@ async function set(
 async function hashed(deps: ApiDeps, numbers: readonly string[], out: boolean): Promise<HashRun> {
   // In again a number must be found under each key that it may stand under.
   const keys = out ? 1 : hashesOf(deps, numbers[0] ?? '').length;
-  const run = new HashRun(numbers.length * keys);
+  const run = new HashRun(numbers.length * keys, out);
   const turn = everyTurn();
   for (let at = 0; at < numbers.length; at += SLICE) {
     const slice = numbers.slice(at, at + SLICE);
