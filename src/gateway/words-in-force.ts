@@ -1,11 +1,8 @@
 import type { StoredResources } from '../domain/resources.ts';
-import { type CompiledWords, compileWords, NO_WORDS } from '../domain/words/compile-words.ts';
-import { everyTurn } from './every-turn.ts';
+import { type CompiledWords, NO_WORDS } from '../domain/words/compile-words.ts';
+import { compileWordsApart } from './words-thread.ts';
 
-/**
- * The word lists, compiled once for each change of them: a reload for another reason takes what is there. Compiling
- * pauses every few milliseconds, so that 80,000 words (some 300 ms) hold no message up.
- */
+/** The word lists, compiled once for each change of them: a reload for another reason takes what is there. */
 export class WordsInForce {
   #versions = '';
   #compiled: CompiledWords = NO_WORDS;
@@ -15,7 +12,7 @@ export class WordsInForce {
     const versions = wordLists.map(({ name, version }) => `${name} ${version}`).join('\n');
     if (versions === this.#versions) return this.#compiled;
     const sources = wordLists.map(({ name, spec }) => ({ name, ...spec }));
-    this.#compiled = await compileWords(sources, everyTurn());
+    this.#compiled = await compileWordsApart(sources);
     this.#versions = versions;
     return this.#compiled;
   }

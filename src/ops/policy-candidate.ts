@@ -3,8 +3,7 @@ import type { CatalogAccount } from '../domain/catalog.ts';
 import { type CompiledPolicy, compilePolicy } from '../domain/policy.ts';
 import type { PolicySpec } from '../domain/policy-schema.ts';
 import type { WordListSpec } from '../domain/word-list-schema.ts';
-import { compileWords } from '../domain/words/compile-words.ts';
-import { everyTurn } from '../gateway/every-turn.ts';
+import { compileWordsApart } from '../gateway/words-thread.ts';
 import { loadResources } from '../store/resource-rows.ts';
 import type { ApplyFault } from './apply.ts';
 import { readResourcesFile } from './resources-reader.ts';
@@ -43,7 +42,7 @@ export async function candidatePolicies(
   ];
   if (faults.length > 0) return { faults };
   const sources = [...lists].map(([name, spec]) => ({ name, ...spec }));
-  const words = await compileWords(sources, everyTurn());
+  const words = await compileWordsApart(sources);
   const compiled = new Map<string, CompiledPolicy>();
   for (const [name, spec] of policies) compiled.set(name, compilePolicy(name, 0, spec, { words }));
   return {

@@ -12,7 +12,14 @@ import {
   stemsOf,
 } from './inflections.ts';
 import { parseWords } from './parse-words.ts';
-import { type Phrase, type Terminal, WordIndex } from './word-index.ts';
+import {
+  NO_PHRASE,
+  type Phrase,
+  type Terminal,
+  type WordColumns,
+  WordIndex,
+} from './word-index.ts';
+import { WordIndexBuilder } from './word-index-builder.ts';
 
 /** A list of words as the matcher takes it. */
 export interface WordSource {
@@ -57,6 +64,16 @@ const RUSSIAN: ReadonlySet<string> = new Set(['ru', 'uk', 'be']);
 /** No lists at all. */
 export const NO_WORDS: CompiledWords = { foundIn: () => [], counts: new Map() };
 
+/** What lists are compiled to: plain data, which a thread can hand to another. */
+export interface WordTable {
+  readonly columns: WordColumns;
+  /** By number: the list and category that words are found for. */
+  readonly found: readonly FoundWords[];
+  readonly counts: ReadonlyMap<string, number>;
+  /** Entries of other scripts by that number: whole, whatever the case. */
+  readonly plain: ReadonlyMap<number, readonly string[]>;
+}
+
 /**
  * Compiles lists into one index.
  * @param pause asked every fraction of a millisecond of work whether to let the traffic go on; undefined: not yet
@@ -65,7 +82,14 @@ export async function compileWords(
   lists: readonly WordSource[],
   pause: () => Promise<void> | undefined,
 ): Promise<CompiledWords> {
-  if (lists.length === 0) return NO_WORDS;
+  return lists.length === 0 ? NO_WORDS : openWords(await wordTable(lists, pause));
+}
+
+/** As {@link compileWords}, but for the last step. */
+export async function wordTable(
+  lists: readonly WordSource[],
+  pause: () => Promise<void> | undefined,
+): Promise<WordTable> {
   const letters = lists.reduce((sum, list) => sum + list.words.length, 0);
   const builder = new WordsBuilder(letters);
   for (const list of lists) {
@@ -82,8 +106,40 @@ export async function compileWords(
   return builder.build();
 }
 
+/** What a table finds in texts. */
+export function openWords({ columns, found, counts, plain }: WordTable): CompiledWords {
+  const finder = new WordFinder(new WordIndex(columns));
+  const plainLists = [...plain].map(([id, entries]) => [id, compileWordList(entries)] as const);
+  let text = '';
+  let last: readonly FoundWords[] = [];
+  return {
+    counts,
+    foundIn(asked) {
+      if (asked === text) return last;
+      const ids = [...finder.listsIn(asked), ...plainIn(asked, plainLists)];
+      last = ids.length === 0 ? NOTHING_FOUND : ids.flatMap((id) => found[id] ?? []);
+      text = asked;
+      return last;
+    },
+  };
+}
+
+/** The memory of a table, to be handed over rather than copied. */
+export function buffersOf({ columns }: WordTable): ArrayBuffer[] {
+  const { edges, first, nodeFlags, terminals, phrases, lists } = columns;
+  const arrays = [
+    edges,
+    first,
+    nodeFlags,
+    lists,
+    ...Object.values(terminals),
+    ...Object.values(phrases),
+  ];
+  return arrays.map(({ buffer }) => buffer);
+}
+
 class WordsBuilder {
-  readonly #index: WordIndex;
+  readonly #index: WordIndexBuilder;
   readonly #cells = new Cells();
   readonly #found: FoundWords[] = [];
   readonly #ids = new Map<string, number>();
@@ -92,7 +148,7 @@ class WordsBuilder {
   readonly #plain = new Map<number, string[]>();
 
   constructor(letters: number) {
-    this.#index = new WordIndex(letters);
+    this.#index = new WordIndexBuilder(letters);
     this.#index.addParticles('arabic', ARABIC_ARTICLES, ARTICLE);
     this.#index.addParticles('arabic', ARABIC_PARTICLES, CLITICS);
   }
@@ -121,21 +177,12 @@ class WordsBuilder {
     this.#counts.set(list.name, (this.#counts.get(list.name) ?? 0) + 1);
   }
 
-  build(): CompiledWords {
-    const finder = new WordFinder(this.#index);
-    const found = this.#found;
-    const plain = [...this.#plain].map(([id, entries]) => [id, compileWordList(entries)] as const);
-    let text = '';
-    let last: readonly FoundWords[] = [];
+  build(): WordTable {
     return {
+      columns: this.#index.build(),
+      found: this.#found,
       counts: this.#counts,
-      foundIn(asked) {
-        if (asked === text) return last;
-        const ids = [...finder.listsIn(asked), ...plainIn(asked, plain)];
-        last = ids.length === 0 ? NOTHING_FOUND : ids.flatMap((id) => found[id] ?? []);
-        text = asked;
-        return last;
-      },
+      plain: this.#plain,
     };
   }
 
@@ -156,19 +203,12 @@ class WordsBuilder {
       }
       return;
     }
-    let open: Phrase[] = [this.#index.phrases];
-    for (const choices of terminals) {
-      const next: Phrase[] = [];
-      for (const phrase of open)
-        for (const terminal of choices) {
-          this.#index.putInPhrase(terminal);
-          const known = phrase.next.get(terminal) ?? { next: new Map(), lists: [] };
-          phrase.next.set(terminal, known);
-          next.push(known);
-        }
-      open = next;
-    }
-    for (const phrase of open) if (!exempt && !phrase.lists.includes(id)) phrase.lists.push(id);
+    let open: Phrase[] = [NO_PHRASE];
+    for (const choices of terminals)
+      open = open.flatMap((phrase) =>
+        choices.map((terminal) => this.#index.phraseWith(phrase, terminal)),
+      );
+    if (!exempt) for (const phrase of open) this.#index.addPhraseToList(phrase, id);
   }
 
   #terminalsOf(

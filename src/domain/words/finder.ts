@@ -29,7 +29,7 @@ import {
 } from './path.ts';
 import { spokenIn } from './spoken.ts';
 import { isClosed, isJoiningSign, isNumber, isOpened, isTelling, startsAt } from './whole-words.ts';
-import type { Phrase, Terminal, WordIndex } from './word-index.ts';
+import { NO_PHRASE, type Phrase, type Terminal, type WordIndex } from './word-index.ts';
 
 /** Steps for one start, and for each letter of a text: no disguise of a real word took a tenth of it. */
 const STEPS_OF_START = 600;
@@ -62,7 +62,7 @@ export class WordFinder {
   #main = false;
   #start = 0;
   #steps = 0;
-  #phrase: Phrase | undefined;
+  #phrase: Phrase = NO_PHRASE;
   /** Lists found where the walk started, and whether a word stands there that is never found. */
   readonly #here: number[] = [];
   #exempt = false;
@@ -109,7 +109,7 @@ export class WordFinder {
       this.#steps = Math.min(spent, STEPS_OF_START);
       const allowed = this.#steps;
       this.#start = at;
-      this.#phrase = undefined;
+      this.#phrase = NO_PHRASE;
       this.#here.length = 0;
       this.#exempt = false;
       this.#walk(at, root, 0, 0);
@@ -326,13 +326,13 @@ export class WordFinder {
     if (widestOf(path) >= GAP_BLANK && !isAllApart(path)) return;
     const cells = this.#cells;
     const isWhole = isClosed(cells, at, path);
-    if (this.#phrase !== undefined) return this.#goOn(at, this.#phrase, word, isWhole);
+    if (this.#phrase !== NO_PHRASE) return this.#goOn(at, this.#phrase, word, isWhole);
     if (!isOpened(cells, this.#start, path)) return;
     if (isWhole && isTelling(cells, this.#start, at, path)) {
       if (this.#index.isExempt(word)) this.#exempt = true;
       this.#index.listsOf(word, this.#here);
     }
-    if (this.#index.isInPhrase(word)) this.#goOn(at, this.#index.phrases, word, false);
+    if (this.#index.isInPhrase(word)) this.#goOn(at, NO_PHRASE, word, false);
   }
 
   /**
@@ -340,10 +340,10 @@ export class WordFinder {
    * @param isWhole nothing goes on behind the word, so that the phrase may end with it
    */
   #goOn(at: number, phrase: Phrase, word: Terminal, isWhole: boolean): void {
-    const next = phrase.next.get(word);
-    if (next === undefined) return;
-    if (isWhole) for (const list of next.lists) this.#here.push(list);
-    if (next.next.size === 0 || at >= this.#cells.length) return;
+    const next = this.#index.phraseWith(phrase, word);
+    if (next === NO_PHRASE) return;
+    if (isWhole) this.#index.listsOfPhrase(next, this.#here);
+    if (!this.#index.goesOn(next) || at >= this.#cells.length) return;
     const [before, start] = [this.#phrase, this.#start];
     this.#phrase = next;
     this.#nextWord(at);

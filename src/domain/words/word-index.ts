@@ -1,4 +1,5 @@
-import { ALPHABETS, type Alphabet, type AlphabetName, CODES_MAX } from './alphabets.ts';
+import type { AlphabetName } from './alphabets.ts';
+import { CODES_MAX } from './alphabets.ts';
 
 /**
  * A word at the end of a stem, by its number from 1; 0: none. What may follow it, what may lead it in and whose it is
@@ -6,11 +7,62 @@ import { ALPHABETS, type Alphabet, type AlphabetName, CODES_MAX } from './alphab
  */
 export type Terminal = number;
 
-/** What follows a word of a phrase. */
-export interface Phrase {
-  readonly next: Map<number, Phrase>;
-  readonly lists: number[];
+/** The words of a phrase that were read, by its number: {@link NO_PHRASE} before the first. */
+export type Phrase = number;
+export const NO_PHRASE = 0;
+
+/**
+ * All that an index is: plain data, which a thread hands to another without a copy. Written by
+ * `word-index-builder.ts`.
+ */
+export interface WordColumns {
+  readonly roots: Readonly<Record<AlphabetName, number>>;
+  /** Where particles before a word are read; 0: there are none. */
+  readonly prefixRoot: number;
+  /** Edges of the tree of letters, by open addressing: `node * 64 + code` and the node that it leads to, in turns. */
+  readonly edges: Int32Array;
+  /** By node: the first of the words that end at it. */
+  readonly first: Int32Array;
+  /** By node: {@link IS_ENDING}, {@link IS_PARTICLE}. */
+  readonly nodeFlags: Uint8Array;
+  /** By node where a particle ends: of what kind it is. */
+  readonly particles: ReadonlyMap<number, number>;
+  readonly terminals: TerminalColumns;
+  readonly phrases: PhraseColumns;
+  /** A list and the number of the next entry, in turns: the lists that have a word or phrase. */
+  readonly lists: Int32Array;
 }
+
+/** By terminal. */
+export interface TerminalColumns {
+  /** Root of its endings. */
+  readonly endings: Int32Array;
+  /** The next word that ends at the same node. */
+  readonly next: Int32Array;
+  /** The first entry of `lists`. */
+  readonly lists: Int32Array;
+  /** How far particles may lead it in. */
+  readonly prefixes: Uint8Array;
+  /** Letters of its shortest form. */
+  readonly letters: Uint8Array;
+  /** {@link IS_EXEMPT}, {@link IS_IN_PHRASE}. */
+  readonly flags: Uint8Array;
+}
+
+/** What stands in phrases. */
+export interface PhraseColumns {
+  /** By open addressing: a phrase, the word that follows, and the phrase with it: three in turns. */
+  readonly steps: Int32Array;
+  /** By phrase: the first entry of `lists` for one that ends with it. */
+  readonly lists: Int32Array;
+  /** By phrase: 1 where a longer one begins with it. */
+  readonly goesOn: Uint8Array;
+}
+
+export const IS_ENDING = 1;
+export const IS_PARTICLE = 2;
+export const IS_EXEMPT = 1;
+export const IS_IN_PHRASE = 2;
 
 /**
  * All words of all lists as one tree of letters for each alphabet. Edges stand in one table of open addressing, so that
@@ -20,51 +72,34 @@ export interface Phrase {
 export class WordIndex {
   readonly roots: Readonly<Record<AlphabetName, number>>;
   /** Where particles before a word are read. */
-  prefixRoot = 0;
-  readonly phrases: Phrase = { next: new Map(), lists: [] };
-  /** Keys and targets in turns, so that both come with one line of the cache; 0: an empty place. */
-  #table: Int32Array;
-  #shift: number;
-  #edges = 0;
-  #nodes = 0;
-  /** By node: the first of its terminals. */
-  #first: Int32Array;
-  readonly #terminals = new Terminals();
-  readonly #endingRoots = new Map<string, number>();
-  /** The same by the array that they came in: most words have one of a few. */
-  readonly #knownEndings: { readonly [A in AlphabetName]: WeakMap<readonly string[], number> } = {
-    latin: new WeakMap(),
-    cyrillic: new WeakMap(),
-    arabic: new WeakMap(),
-    urdu: new WeakMap(),
-  };
-  /** Ends of endings and of particles: by node, what kind of particle; 0 for an ending. */
-  readonly #finals = new Map<number, number>();
-  #flags: Uint8Array;
+  readonly prefixRoot: number;
+  readonly #columns: WordColumns;
+  // What each step of a walk reads.
+  readonly #edges: Int32Array;
+  readonly #shift: number;
+  readonly #first: Int32Array;
+  readonly #nodeFlags: Uint8Array;
+  readonly #terminals: TerminalColumns;
 
-  /** @param letters how many letters will be added at most: the tables are made once */
-  constructor(letters: number) {
-    const bits = Math.max(12, Math.ceil(Math.log2(letters * 2 + 2)));
-    this.#table = new Int32Array(2 ** (bits + 1));
-    this.#shift = 32 - bits;
-    this.#flags = new Uint8Array(2 ** bits);
-    this.#first = new Int32Array(2 ** bits);
-    this.roots = {
-      latin: this.#node(),
-      cyrillic: this.#node(),
-      arabic: this.#node(),
-      urdu: this.#node(),
-    };
+  constructor(columns: WordColumns) {
+    this.roots = columns.roots;
+    this.prefixRoot = columns.prefixRoot;
+    this.#columns = columns;
+    this.#edges = columns.edges;
+    this.#shift = shiftOf(columns.edges);
+    this.#first = columns.first;
+    this.#nodeFlags = columns.nodeFlags;
+    this.#terminals = columns.terminals;
   }
 
   /** The node that a letter leads to; 0: none. */
   next(node: number, code: number): number {
     const key = node * CODES_MAX + code;
-    const table = this.#table;
-    const mask = table.length - 1;
-    for (let at = (Math.imul(key, 0x9e3779b1) >>> this.#shift) * 2; ; at = (at + 2) & mask) {
-      const found = table[at];
-      if (found === key) return table[at + 1] ?? 0;
+    const edges = this.#edges;
+    const mask = edges.length - 1;
+    for (let at = (Math.imul(key, EDGE_HASH) >>> this.#shift) * 2; ; at = (at + 2) & mask) {
+      const found = edges[at];
+      if (found === key) return edges[at + 1] ?? 0;
       if (found === 0) return 0;
     }
   }
@@ -106,189 +141,58 @@ export class WordIndex {
 
   /** Adds the lists (categories of lists) that have it as a word of its own. */
   listsOf(word: Terminal, to: number[]): void {
-    const first = this.#terminals.list[word] ?? 0;
-    if (first === 0) return;
-    to.push(first - 1);
-    if ((this.#terminals.flags[word] ?? 0) & IS_IN_MORE)
-      to.push(...(this.#terminals.more.get(word) ?? []));
-  }
-
-  addToList(word: Terminal, list: number): void {
-    const { list: lists, more, flags } = this.#terminals;
-    const first = lists[word] ?? 0;
-    if (first === 0) lists[word] = list + 1;
-    else if (first !== list + 1) {
-      const others = more.get(word) ?? [];
-      if (others.includes(list)) return;
-      more.set(word, [...others, list]);
-      flags[word] = (flags[word] ?? 0) | IS_IN_MORE;
-    }
-  }
-
-  exempt(word: Terminal): void {
-    this.#terminals.mark(word, IS_EXEMPT);
-  }
-
-  putInPhrase(word: Terminal): void {
-    this.#terminals.mark(word, IS_IN_PHRASE);
+    this.#addLists(this.#terminals.lists[word] ?? 0, to);
   }
 
   /** Whether an ending may end here. */
   isEnding(node: number): boolean {
-    return ((this.#flags[node] ?? 0) & IS_ENDING) !== 0;
+    return ((this.#nodeFlags[node] ?? 0) & IS_ENDING) !== 0;
   }
 
   /** What particles end here: 0 none. */
   particlesAt(node: number): number {
-    return (this.#flags[node] ?? 0) & IS_PARTICLE ? (this.#finals.get(node) ?? 0) : 0;
+    return (this.#nodeFlags[node] ?? 0) & IS_PARTICLE
+      ? (this.#columns.particles.get(node) ?? 0)
+      : 0;
   }
 
-  /** Adds the particles that may lead in words of one alphabet. */
-  addParticles(alphabet: AlphabetName, particles: readonly string[], kind: number): void {
-    if (this.prefixRoot === 0) this.prefixRoot = this.#node();
-    for (const particle of particles) {
-      const node = this.#path(this.prefixRoot, ALPHABETS[alphabet], particle);
-      this.#flags[node] = (this.#flags[node] ?? 0) | IS_PARTICLE;
-      this.#finals.set(node, kind);
-    }
+  /** The phrase with one more word; {@link NO_PHRASE}: there is none. */
+  phraseWith(phrase: Phrase, word: Terminal): Phrase {
+    const { steps } = this.#columns.phrases;
+    return steps[stepOf(steps, phrase, word) + 2] ?? NO_PHRASE;
   }
 
-  /** The terminal of a stem with these endings: made when it is new. */
-  terminal(
-    alphabet: AlphabetName,
-    stem: string,
-    endings: readonly string[],
-    prefixes: number,
-  ): Terminal {
-    const node = this.#path(this.roots[alphabet], ALPHABETS[alphabet], stem);
-    const root = this.#endings(alphabet, endings);
-    let last = 0;
-    for (let word = this.terminalAt(node); word !== 0; word = this.nextTerminal(word)) {
-      if (this.endingsOf(word) === root && this.prefixesOf(word) === prefixes) return word;
-      last = word;
-    }
-    let shortest = Number.POSITIVE_INFINITY;
-    for (const ending of endings) shortest = Math.min(shortest, ending.length);
-    const made = this.#terminals.add(root, prefixes, stem.length + shortest);
-    if (last === 0) this.#first[node] = made;
-    else this.#terminals.next[last] = made;
-    return made;
+  /** Adds the lists that have what was read as a whole phrase. */
+  listsOfPhrase(phrase: Phrase, to: number[]): void {
+    this.#addLists(this.#columns.phrases.lists[phrase] ?? 0, to);
   }
 
-  #endings(alphabet: AlphabetName, endings: readonly string[]): number {
-    const same = this.#knownEndings[alphabet].get(endings);
-    if (same !== undefined) return same;
-    const key = `${alphabet} ${endings.join(' ')}`;
-    const known = this.#endingRoots.get(key) ?? this.#newEndings(alphabet, endings);
-    this.#endingRoots.set(key, known);
-    this.#knownEndings[alphabet].set(endings, known);
-    return known;
+  /** A longer phrase begins with it. */
+  goesOn(phrase: Phrase): boolean {
+    return this.#columns.phrases.goesOn[phrase] === 1;
   }
 
-  #newEndings(alphabet: AlphabetName, endings: readonly string[]): number {
-    const root = this.#node();
-    for (const ending of endings) {
-      const node = this.#path(root, ALPHABETS[alphabet], ending);
-      this.#flags[node] = (this.#flags[node] ?? 0) | IS_ENDING;
-    }
-    return root;
-  }
-
-  #path(from: number, alphabet: Alphabet, letters: string): number {
-    let node = from;
-    for (const letter of letters) node = this.#child(node, alphabet.code(letter));
-    return node;
-  }
-
-  #child(node: number, code: number): number {
-    const known = this.next(node, code);
-    if (known !== 0) return known;
-    if (this.#edges * 4 >= this.#table.length) this.#grow();
-    const made = this.#node();
-    this.#put(node * CODES_MAX + code, made);
-    this.#edges += 1;
-    return made;
-  }
-
-  #put(key: number, target: number): void {
-    const table = this.#table;
-    const mask = table.length - 1;
-    let at = (Math.imul(key, 0x9e3779b1) >>> this.#shift) * 2;
-    while (table[at] !== 0) at = (at + 2) & mask;
-    table[at] = key;
-    table[at + 1] = target;
-  }
-
-  /** Only when the letters were counted too low. */
-  #grow(): void {
-    const old = this.#table;
-    this.#table = new Int32Array(old.length * 2);
-    this.#shift -= 1;
-    for (let at = 0; at < old.length; at += 2)
-      if (old[at] !== 0) this.#put(old[at] ?? 0, old[at + 1] ?? 0);
-    const flags = new Uint8Array(old.length);
-    flags.set(this.#flags);
-    this.#flags = flags;
-    const first = new Int32Array(old.length);
-    first.set(this.#first);
-    this.#first = first;
-  }
-
-  #node(): number {
-    this.#nodes += 1;
-    return this.#nodes;
+  #addLists(entry: number, to: number[]): void {
+    const { lists } = this.#columns;
+    for (let at = entry; at !== 0; at = lists[at * 2 + 1] ?? 0) to.push(lists[at * 2] ?? 0);
   }
 }
 
-const IS_ENDING = 2;
-const IS_PARTICLE = 4;
+/** Spreads keys over the places of a table (Knuth's multiplicative hash). */
+export const EDGE_HASH = 0x9e3779b1;
 
-/** The columns of terminals, by their number. */
-class Terminals {
-  endings = new Int32Array(FIRST_TERMINALS);
-  next = new Int32Array(FIRST_TERMINALS);
-  /** The first list that has it, plus 1. */
-  list = new Int32Array(FIRST_TERMINALS);
-  prefixes = new Uint8Array(FIRST_TERMINALS);
-  letters = new Uint8Array(FIRST_TERMINALS);
-  flags = new Uint8Array(FIRST_TERMINALS);
-  /** The other lists of the few that are in several. */
-  readonly more = new Map<Terminal, number[]>();
-  #count = 0;
-
-  add(endings: number, prefixes: number, letters: number): Terminal {
-    this.#count += 1;
-    if (this.#count === this.endings.length) this.#grow();
-    this.endings[this.#count] = endings;
-    this.prefixes[this.#count] = prefixes;
-    this.letters[this.#count] = Math.min(letters, LETTERS_KEPT);
-    return this.#count;
-  }
-
-  mark(word: Terminal, flag: number): void {
-    this.flags[word] = (this.flags[word] ?? 0) | flag;
-  }
-
-  #grow(): void {
-    const length = this.endings.length * 2;
-    this.endings = grown(this.endings, new Int32Array(length));
-    this.next = grown(this.next, new Int32Array(length));
-    this.list = grown(this.list, new Int32Array(length));
-    this.prefixes = grown(this.prefixes, new Uint8Array(length));
-    this.letters = grown(this.letters, new Uint8Array(length));
-    this.flags = grown(this.flags, new Uint8Array(length));
-  }
+/** How far the hash of an edge is shifted to be a place of the table. */
+export function shiftOf(edges: Int32Array): number {
+  return 33 - Math.log2(edges.length);
 }
 
-function grown<Column extends Int32Array | Uint8Array>(old: Column, larger: Column): Column {
-  larger.set(old);
-  return larger;
+/** Where the step of a phrase stands, or would. */
+export function stepOf(steps: Int32Array, phrase: Phrase, word: Terminal): number {
+  const places = steps.length / 3;
+  const hash = Math.imul(Math.imul(phrase, EDGE_HASH) ^ word, EDGE_HASH) >>> 8;
+  for (let place = hash % places; ; place = (place + 1) % places) {
+    const at = place * 3;
+    const isFree = steps[at + 1] === 0;
+    if (isFree || (steps[at] === phrase && steps[at + 1] === word)) return at;
+  }
 }
-
-const FIRST_TERMINALS = 1_024;
-/** Only whether a word is shorter than some five is asked. */
-const LETTERS_KEPT = 255;
-
-const IS_EXEMPT = 1;
-const IS_IN_PHRASE = 2;
-const IS_IN_MORE = 4;
