@@ -113,7 +113,7 @@ const CYRILLIC_DIGITS = rows('0123456789@$!|+(€', 'о ил з зе ча б б 
 /** Digits as in Arabizi (2 hamza, 3 ain, 5 kha, 6 ta, 7 ha, 8 qaf, 9 sad), and those that look like a letter. */
 const ARABIC_DIGITS = rows(
   '0123456789@$!|loi٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹',
-  'ه ا اي ع شذع خه ط ح ق صقو اه س ا ا ال ه ا ه ا اي عس شع هخ ط ح ق صقو ه ا اي عس شع هخ ط ح ق صقو',
+  'ه ا اي ع شذع خه ط ح ق صقو اه س اي اي ال ه ا ه ا اي عس شع هخ ط ح ق صقو ه ا اي عس شع هخ ط ح ق صقو',
 );
 
 /** Letters of other scripts that have the shape of an Arabic one. */
@@ -188,8 +188,9 @@ export const ALPHABETS: Readonly<Record<AlphabetName, Alphabet>> = {
     ...sisters(CYRILLIC_SISTERS, CYRILLIC_FOR_LATIN),
     ...[...SIGN_LETTERS, ...GLYPH_LETTERS].map(([sign, latin]) => [sign, latin] as const),
     ['ß', 'sb'] as const,
-    // A small l for a capital I.
+    // A small l for a capital I, and v for u as in inscriptions.
     ['l', 'i'] as const,
+    ['v', 'u'] as const,
   ]),
   cyrillic: new Alphabet(CYRILLIC, 'абвгдежзиклмнопрстуфхцчшщъыьэюя', () => [
     ...[['й', 'и'] as const, ['ё', 'е'] as const],

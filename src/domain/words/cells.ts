@@ -68,6 +68,8 @@ export class Cells {
   #gap = GAP_WIDE;
   /** What nobody sees stands behind the last sign or blank of the gap. */
   #isUnseen = false;
+  /** The gap is the end of a clause: the blank after it belongs to it. */
+  #isStop = false;
   #wasFlag = false;
 
   /** Reads a text in place of the one before. */
@@ -77,6 +79,7 @@ export class Cells {
     this.others = 0;
     this.#gap = GAP_WIDE;
     this.#isUnseen = false;
+    this.#isStop = false;
     this.#wasFlag = false;
     this.#readPart(withoutMarkup(text));
   }
@@ -133,7 +136,7 @@ export class Cells {
       return units - 1;
     }
     if (kind === SYMBOL) this.#add(characterOf(point) & FOLDED_MASK, kind, point);
-    else if (kind === STOP) this.#gap = Math.max(this.#gap, GAP_BLANK);
+    else if (kind === STOP) this.#stop();
     else if (roles & DOT) this.#sign(GAP_DOT);
     else if (roles & APOSTROPHE) this.#sign(GAP_APOSTROPHE);
     else this.#sign(roles & ORTHOGRAPHIC ? GAP_SIGN : GAP_MASK);
@@ -145,8 +148,14 @@ export class Cells {
     const isUnseen = this.#isUnseen;
     this.#isUnseen = false;
     if (isUnseen && this.#gap >= GAP_BROKEN) return;
-    if (this.#gap === GAP_NONE) this.#gap = GAP_BLANK;
+    if (this.#isStop) this.#isStop = false;
+    else if (this.#gap === GAP_NONE) this.#gap = GAP_BLANK;
     else this.#gap = this.#gap < GAP_BROKEN ? GAP_BROKEN : GAP_WIDE;
+  }
+
+  #stop(): void {
+    this.#isStop = this.#gap < GAP_BROKEN;
+    this.#gap = Math.max(this.#gap, GAP_BLANK);
   }
 
   #sign(gap: number): void {
@@ -177,6 +186,7 @@ export class Cells {
     else if (kind === LETTER) this.others += 1;
     this.#gap = GAP_NONE;
     this.#isUnseen = false;
+    this.#isStop = false;
   }
 
   /** A flag is no part of the word beside it. */
