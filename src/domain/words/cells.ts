@@ -28,7 +28,7 @@ import {
   rolesOf,
 } from './signs.ts';
 
-/** What stands before a cell: nothing, signs, a blank (or a clause's end), or a wide blank. */
+/** What stands before a cell: nothing, signs, a clause's end, a blank, or a wide blank. */
 export const GAP_NONE = 0;
 export const GAP_SIGN = 1;
 /** An apostrophe alone. */
@@ -39,8 +39,10 @@ export const GAP_MASK = 3;
 export const GAP_DOT = 4;
 /** Signs and one blank, and what follows does not begin a sentence: "mass. acre". */
 export const GAP_BROKEN = 5;
-export const GAP_BLANK = 6;
-export const GAP_WIDE = 7;
+/** A comma and what else ends a clause, with a blank or without. */
+export const GAP_STOP = 6;
+export const GAP_BLANK = 7;
+export const GAP_WIDE = 8;
 
 /** The longest text of a message, in characters: a message_payload of 64 KiB; the rest is not looked at. */
 const CELLS_MAX = 65_536;
@@ -155,14 +157,14 @@ export class Cells {
 
   #stop(): void {
     this.#isStop = this.#gap < GAP_BROKEN;
-    this.#gap = Math.max(this.#gap, GAP_BLANK);
+    this.#gap = Math.max(this.#gap, GAP_STOP);
   }
 
   #sign(gap: number): void {
     if (this.#isUnseen && this.#gap !== GAP_NONE) return;
     if (this.#gap === GAP_NONE) this.#gap = gap;
     else if (this.#gap <= GAP_MASK) this.#gap = GAP_SIGN;
-    else if (this.#gap === GAP_BROKEN) this.#gap = GAP_BLANK;
+    else if (this.#gap === GAP_BROKEN) this.#gap = GAP_STOP;
   }
 
   #add(folded: number, kind: number, point: number): void {
@@ -173,7 +175,7 @@ export class Cells {
       if (run < 255) this.runs[last] = run + 1;
       return;
     }
-    if (this.#gap === GAP_BROKEN && beginsSentence(point, folded, kind)) this.#gap = GAP_BLANK;
+    if (this.#gap === GAP_BROKEN && beginsSentence(point, folded, kind)) this.#gap = GAP_STOP;
     if (this.length === this.points.length) this.#grow();
     const at = this.length++;
     this.points[at] = folded;

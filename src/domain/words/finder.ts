@@ -6,6 +6,7 @@ import {
   GAP_MASK,
   GAP_NONE,
   GAP_SIGN,
+  GAP_STOP,
   GAP_WIDE,
   isSymbol,
 } from './cells.ts';
@@ -14,13 +15,16 @@ import {
   HIDDEN_MAX,
   hiddenOf,
   isAllApart,
+  isCut,
   LETTER_READ,
   ledBy,
   lettersOf,
+  mayBeCut,
   OWN,
   type Path,
   particlesOf,
   widestOf,
+  withCut,
   withGap,
   withHidden,
   withLetter,
@@ -28,7 +32,15 @@ import {
   withWidest,
 } from './path.ts';
 import { spokenIn } from './spoken.ts';
-import { isClosed, isJoiningSign, isNumber, isOpened, isTelling, startsAt } from './whole-words.ts';
+import {
+  isClosed,
+  isJoiningSign,
+  isNumber,
+  isOneWord,
+  isOpened,
+  isTelling,
+  startsAt,
+} from './whole-words.ts';
 import { NO_PHRASE, type Phrase, type Terminal, type WordIndex } from './word-index.ts';
 
 /** Steps for one start, and for each letter of a text: no disguise of a real word took a tenth of it. */
@@ -67,6 +79,8 @@ export class WordFinder {
   readonly #here: number[] = [];
   #exempt = false;
   #skipShort = false;
+  /** Where a blank cuts the word that is read. */
+  #cut = 0;
 
   constructor(index: WordIndex) {
     this.#index = index;
@@ -127,7 +141,7 @@ export class WordFinder {
       if (i > at && this.#cells.gapBefore(i) >= GAP_WIDE) return false;
       if (
         i > at + 1 &&
-        this.#cells.gapBefore(i) >= GAP_BLANK &&
+        this.#cells.gapBefore(i) >= GAP_STOP &&
         this.#cells.gapBefore(i - 1) === GAP_NONE
       )
         return false;
@@ -175,7 +189,8 @@ export class WordFinder {
     if (at >= cells.length) return;
     const isFirst = lettersOf(path) === 0;
     const gap = isFirst ? GAP_NONE : (cells.gaps[at] ?? GAP_WIDE);
-    if (gap >= GAP_BLANK && (gap >= GAP_WIDE || !isAllApart(path))) return;
+    if (gap === GAP_BLANK && mayBeCut(path)) this.#readOn(at, node, word, path);
+    if (gap >= GAP_STOP && (gap >= GAP_WIDE || !isAllApart(path))) return;
     this.#read(at, gap, node, word, path);
     if (isFirst) return;
     if (gap === GAP_MASK) this.#masked(at, at, node, word, path);
@@ -184,6 +199,14 @@ export class WordFinder {
     this.#read(at + 1, GAP_SIGN, node, word, path);
     if (isJoiningSign(cells.points[at] ?? 0) && gap === GAP_NONE)
       this.#masked(at, at + 1, node, word, path);
+  }
+
+  /** Goes on behind a blank as if it were none. */
+  #readOn(at: number, node: number, word: Terminal, path: Path): void {
+    const before = this.#cut;
+    this.#cut = at;
+    this.#read(at, GAP_NONE, node, word, withCut(path));
+    this.#cut = before;
   }
 
   /** Goes on with all that a cell may stand for, once or in a row. */
@@ -323,9 +346,10 @@ export class WordFinder {
     if (this.#skipShort && this.#index.lettersOf(word) < SHARED_WORD) return;
     const hidden = hiddenOf(path);
     if (hidden > 0 && lettersOf(path) <= hidden * 2) return;
-    if (widestOf(path) >= GAP_BLANK && !isAllApart(path)) return;
+    if (widestOf(path) >= GAP_STOP && !isAllApart(path)) return;
     const cells = this.#cells;
     const isWhole = isClosed(cells, at, path);
+    if (isCut(path) && !(isWhole && isOneWord(cells, this.#start, this.#cut, at, path))) return;
     if (this.#phrase !== NO_PHRASE) return this.#goOn(at, this.#phrase, word, isWhole);
     if (!isOpened(cells, this.#start, path)) return;
     if (isWhole && isTelling(cells, this.#start, at, path)) {

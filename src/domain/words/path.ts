@@ -3,7 +3,7 @@ import { GAP_NONE } from './cells.ts';
 /**
  * How a word was read so far, in one number, since it is handed on at every step of a walk: letters (7 bits), how many
  * of them stand apart from the one before (7), the widest of these gaps (3), whether a letter of the alphabet's own
- * script was among them (1), letters hidden by a sign (2), and the particles that led it in (2).
+ * script was among them (1), letters hidden by a sign (2), the particles that led it in (2), and whether it is cut (1).
  */
 export type Path = number;
 
@@ -14,6 +14,8 @@ export const OWN = 0x20000;
 /** A sign hides a letter. */
 export const HIDDEN = 0x40000;
 const PARTICLES = 0x100000;
+const PARTICLES_MASK = 3 * PARTICLES;
+const CUT = 0x400000;
 const WIDEST_SHIFT = 14;
 const WIDEST_MASK = 7 << WIDEST_SHIFT;
 /** What fits in. */
@@ -38,12 +40,12 @@ export function hiddenOf(path: Path): number {
 }
 
 export function particlesOf(path: Path): number {
-  return path >> 20;
+  return (path & PARTICLES_MASK) / PARTICLES;
 }
 
 /** The same, led in by particles of a kind. */
 export function ledBy(path: Path, particles: number): Path {
-  return (path & (PARTICLES - 1)) + particles * PARTICLES;
+  return (path & ~PARTICLES_MASK) + particles * PARTICLES;
 }
 
 /** Each letter stands apart from the one before. */
@@ -74,4 +76,19 @@ export function withWidest(path: Path, gap: number): Path {
 /** With a letter that a sign hides: the gap that the sign makes is none. */
 export function withHidden(path: Path): Path {
   return path + LETTER_READ + HIDDEN;
+}
+
+/** A blank cuts it in two: "cas ino". */
+export function isCut(path: Path): boolean {
+  return (path & CUT) !== 0;
+}
+
+/** Cut by the blank that comes now. */
+export function withCut(path: Path): Path {
+  return path | CUT;
+}
+
+/** Its letters stand together and are what they seem: it may be cut once. */
+export function mayBeCut(path: Path): boolean {
+  return lettersOf(path) > 1 && gapsOf(path) === 0 && hiddenOf(path) === 0 && !isCut(path);
 }

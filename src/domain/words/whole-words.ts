@@ -9,6 +9,7 @@ import {
   isSymbol,
 } from './cells.ts';
 import { DIGIT, LETTER } from './characters.ts';
+import { isCommonWord } from './common-words.ts';
 import { gapsOf, hiddenOf, isAllApart, lettersOf, type Path, widestOf } from './path.ts';
 
 /*
@@ -20,6 +21,8 @@ const LONG_WORD = 4;
 const LONG_BESIDE_DIGITS = 5;
 /** Of so many letters: it may be cut where a sentence could end. */
 const LONG_BROKEN = 5;
+/** Of so many letters: it may be cut by a blank. */
+const LONG_CUT = 4;
 /** How far a number is looked through for a letter. */
 const NUMBER_MAX = 64;
 
@@ -98,6 +101,23 @@ export function isTelling(cells: Cells, start: number, at: number, path: Path): 
   if (widest === GAP_APOSTROPHE && gaps === 1 && isContracted(cells, at)) return false;
   if (letters >= LONG_WORD) return true;
   return isAllApart(path) && (letters > 2 || widest !== GAP_DOT);
+}
+
+/**
+ * Whether a word that a blank cuts before the cell `cut` is one word: long enough, nothing but letters, and neither half a
+ * common word. What is written so by chance mostly has one of those: "lot to do", "hero in", "be headed".
+ */
+export function isOneWord(
+  cells: Cells,
+  start: number,
+  cut: number,
+  at: number,
+  path: Path,
+): boolean {
+  if (gapsOf(path) > 0 || hiddenOf(path) > 0 || at < cut + 2) return false;
+  if (lettersOf(path) < LONG_CUT) return false;
+  for (let i = start; i < at; i++) if (cells.kinds[i] !== LETTER) return false;
+  return !isCommonWord(cells, start, cut) && !isCommonWord(cells, cut, at);
 }
 
 /** "poke. r u there": one letter alone before or behind the end of a sentence. */

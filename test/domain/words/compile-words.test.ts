@@ -63,10 +63,30 @@ describe('foundIn', () => {
     ['casino🇺🇸', 'a flag beside it'],
     ['caslno', 'a small l for an i'],
     ['c, a, s, i, n, o', 'a comma and a blank between letters'],
+    ['cas ino', 'cut by a blank'],
+    ['ca sinos', 'its plural, cut by a blank'],
+    ['CA SINO', 'in capitals'],
     ['c? a? s? i? n? o?', 'other ends of clauses'],
   ])('finds "%s": %s', async (text) => {
     const words = await compiled(list(['casino']));
     expect(words.foundIn(`Visit ${text} today`)).toEqual([{ list: 'list', category: 'general' }]);
+  });
+
+  it.each([
+    'lot to do today',
+    'the hero in the news',
+    'we will be headed home',
+    'jack, pots and pans',
+    'cas  ino',
+    'c asino',
+    'cas 1no',
+    'cas in o',
+    'free spin s',
+  ])('does not take two words for one: "%s"', async (text) => {
+    const words = await compiled(
+      list(['lotto', 'heroin', 'behead', 'jackpot', 'casino', 'free spins']),
+    );
+    expect(words.foundIn(text)).toEqual([]);
   });
 
   it('says which list and category', async () => {
@@ -128,6 +148,8 @@ describe('foundIn', () => {
     ['ar', 'قحبة', 'ق~ق~ح~ب~ب~ة'],
     ['ar', 'كوكايين', 'ك9كIيين'],
     ['ar', 'كازينو', 'كاز!نو'],
+    ['ur', 'حرامی', 'حرا می'],
+    ['ru', 'мудак', 'му дак'],
     ['en', 'fuck', 'fvck'],
     ['en', 'loan', 'Ioan'],
     ['en', 'straße', 'STRASSE'],
