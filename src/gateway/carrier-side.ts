@@ -8,8 +8,12 @@ import { Failover } from './failover.ts';
 import { type InboundItem, InboundPath } from './inbound.ts';
 import { Janitor } from './janitor.ts';
 import { LateOrphans } from './late-orphans.ts';
+import { NextCarrier } from './next-carrier.ts';
+import { Orphans } from './orphans.ts';
 import type { GatewayParts } from './parts.ts';
 import { ReceiptPath } from './receipt.ts';
+import { ReceiptExplainer } from './receipt-explain.ts';
+import { ReceiptSearch } from './receipt-search.ts';
 import { Recovery } from './recovery.ts';
 import { Requeue } from './requeue.ts';
 import { ScheduledMessages } from './scheduled.ts';
@@ -45,6 +49,32 @@ export function newReceiptPath(parts: GatewayParts): ReceiptPath {
     learnClock: (carrier, fields, sentAtMs) => parts.clocks.learn(carrier, fields, sentAtMs),
     clockOffsetMs: (carrier) => parts.clocks.offsetMs(carrier.id),
   });
+}
+
+export function newReceiptSearch(parts: GatewayParts): ReceiptSearch {
+  return new ReceiptSearch({
+    ...parts.common,
+    sealing: parts.options.sealing,
+    loader: parts.loader,
+    correlation: parts.correlation,
+    learning: parts.learning,
+  });
+}
+
+export function newOrphans(parts: GatewayParts): Orphans {
+  return new Orphans({
+    ...parts.common,
+    sealing: parts.options.sealing,
+    search: parts.search,
+    receipts: parts.receipts,
+    onBehind: () => parts.backpressure.check(),
+    unmatched: (carrier, orphans) => void parts.late.onUnmatched(carrier, orphans),
+  });
+}
+
+export function newReceiptExplainer(parts: GatewayParts): ReceiptExplainer {
+  const { common, search, learning } = parts;
+  return new ReceiptExplainer({ ...common, search, learning });
 }
 
 export function newCorrections(parts: GatewayParts): Corrections {
@@ -86,11 +116,20 @@ export function newUnknownOutcomes(parts: GatewayParts): UnknownOutcomes {
     clocks: parts.clocks,
     store: unknownStore(pool, keeper.epoch, parts.loader, parts.orphans),
     carrierUp: (id) => parts.carriers.running.get(id)?.upSinceMs !== undefined,
-    resend: (job, from, attempts) => parts.resend(job, from, attempts),
+    resend: (job, from, attempts) => parts.nextCarrier.resend(job, from, attempts),
     mayGoElsewhere: ({ unknown, message }, attempts) =>
-      parts.resendable(message, unknown.segment, unknown.carrier, attempts) !== undefined,
+      parts.nextCarrier.resendable(message, unknown.segment, unknown.carrier, attempts) !==
+      undefined,
     expire: (message, committed) => parts.endings.givenUp(message, committed),
     settleByOrphan: (sending, arrival) => parts.answers.settledByOrphan(sending, arrival),
+  });
+}
+
+export function newNextCarrier(parts: GatewayParts): NextCarrier {
+  return new NextCarrier({
+    ...parts.common,
+    router: parts.router,
+    carriers: () => parts.carriers,
   });
 }
 
@@ -116,7 +155,7 @@ export function newCarriers(parts: GatewayParts): Carriers {
     accepted: (sending) => parts.answers.accepted(sending),
     refused: (sending) => parts.answers.refused(sending),
     elsewhere: (sending, none) => parts.answers.elsewhere(sending, none),
-    next: parts.next,
+    next: parts.nextCarrier.of,
     tried: (ids) => triedOf(parts, ids),
     expired: (message, told) => parts.endings.neverSent(message, told),
     unknown: (sendings) => parts.unknown.onLost(sendings),
@@ -133,7 +172,7 @@ export function newFailover(parts: GatewayParts): Failover {
     lane: parts.lanes.giveUp,
     attempts: (ids) => withClient(pool, (client) => attemptsOf(client, ids)),
     load: (ids) => parts.loader.load(ids),
-    next: parts.next,
+    next: parts.nextCarrier.of,
     isUsable: (id) => parts.carriers.isUsable(id),
     carrier: (id) => parts.common.catalog().carriers.get(id),
     enqueueJobs: (carrier, jobs) => {
@@ -162,7 +201,7 @@ export function newRequeue(parts: GatewayParts): Requeue {
   return new Requeue({
     rejected: (message) => parts.endings.rejected(message),
     moved: () => parts.carriers.messagesMoved(),
-    styleOf: (id) => parts.styleOf(id),
+    styleOf: (id) => parts.nextCarrier.styleOf(id),
     queueId: (carrier, lane, id) => parts.carriers.queueId(carrier, lane, id),
     enqueueJobs: (carrier, jobs) => parts.carriers.enqueueJobs(carrier, jobs),
     failedBefore: (message, failed) => parts.answers.failedBefore(message, failed),
@@ -213,7 +252,7 @@ export function newJanitor(parts: GatewayParts): Janitor {
     suspensions: new SuspensionSweep({
       ...parts.common,
       suspensions: recipients.suspensions,
-      networkOf: (msisdn) => parts.networkOf(msisdn),
+      networkOf: (msisdn) => parts.router.networkOf(msisdn),
       load: (ids) => parts.loader.load(ids),
       stop: (message) => parts.stop(message),
     }),

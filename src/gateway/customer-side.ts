@@ -187,7 +187,7 @@ export function newWaitingList(parts: GatewayParts): WaitingList {
 /** What the rules of policies look up. */
 function factsOf(parts: GatewayParts, said = parts.saidTexts.said): PolicyFacts {
   return parts.options.recipients.facts(
-    (msisdn) => parts.networkOf(msisdn),
+    (msisdn) => parts.router.networkOf(msisdn),
     (account, rule, prefix) => parts.signals.isUnusual(account, rule, prefix),
     said,
   );

@@ -4,7 +4,6 @@ import type { Catalog } from '../domain/catalog.ts';
 import type { AccountId, CarrierId } from '../domain/ids.ts';
 import type { NumberLookup } from '../domain/networks.ts';
 import type { Taps } from '../session/tap.ts';
-import { type Attempt, answeredBy } from '../store/attempts.ts';
 import { ContentKeys } from '../store/content-keys.ts';
 import type { EpochProgress } from '../store/epoch.ts';
 import type { EpochKeeper } from '../store/epoch-keeper.ts';
@@ -22,7 +21,11 @@ import {
   newInboundPath,
   newJanitor,
   newLateOrphans,
+  newNextCarrier,
+  newOrphans,
+  newReceiptExplainer,
   newReceiptPath,
+  newReceiptSearch,
   newRecovery,
   newRequeue,
   newScheduled,
@@ -54,7 +57,7 @@ import {
 import type { Customers } from './customers.ts';
 import { Endings } from './endings.ts';
 import { Expiry } from './expiry.ts';
-import { type Failover, fitParts } from './failover.ts';
+import type { Failover } from './failover.ts';
 import type { HeldMessages } from './held-messages.ts';
 import { IdLearning } from './id-learning.ts';
 import type { InboundItem, InboundPath } from './inbound.ts';
@@ -66,9 +69,10 @@ import { MessageLoader } from './loader.ts';
 import { Lookups } from './lookups.ts';
 import type { Manage } from './manage.ts';
 import type { Message } from './message.ts';
+import type { NextCarrier } from './next-carrier.ts';
 import { NodeIds } from './node-ids.ts';
 import type { GatewayObserver } from './observer.ts';
-import { Orphans } from './orphans.ts';
+import type { Orphans } from './orphans.ts';
 import type { Outbox } from './outbox.ts';
 import { ParkedReceipts } from './parked-receipts.ts';
 import type { PartSets } from './part-sets.ts';
@@ -77,18 +81,17 @@ import { QueuedCounts } from './queued-counts.ts';
 import type { Quotas } from './quotas.ts';
 import type { BindLimits, RateLimits } from './rates.ts';
 import type { ReceiptPath } from './receipt.ts';
-import { ReceiptExplainer } from './receipt-explain.ts';
-import { ReceiptSearch } from './receipt-search.ts';
+import type { ReceiptExplainer } from './receipt-explain.ts';
+import type { ReceiptSearch } from './receipt-search.ts';
 import type { RecipientLists } from './recipient-lists.ts';
 import type { Recovery } from './recovery.ts';
 import type { Replacer } from './replace.ts';
 import { ReplayBrake } from './replay-brake.ts';
 import { RequeueRequests } from './requeue-requests.ts';
-import type { Destination } from './reroute.ts';
 import { Router } from './router.ts';
 import type { SaidTexts } from './said-texts.ts';
 import type { ScheduledMessages } from './scheduled.ts';
-import type { Job, Sending } from './sending.ts';
+import type { Sending } from './sending.ts';
 import type { Settlement } from './settlement.ts';
 import type { SharedRecipients } from './shared-recipients.ts';
 import type { SubmitPath } from './submit.ts';
@@ -96,9 +99,9 @@ import { TrafficGroups } from './traffic-groups.ts';
 import { TrafficSignals } from './traffic-signals.ts';
 import type { UnknownOutcomes } from './unknown.ts';
 import type { UpstreamAnswers } from './upstream-answers.ts';
-import { unfitFor } from './upstream-quirks.ts';
 import { Violations } from './violations.ts';
 import type { WaitingList } from './waiting-list.ts';
+
 export interface GatewayOptions {
   readonly pool: Pool;
   readonly keeper: EpochKeeper;
@@ -146,6 +149,7 @@ export class GatewayParts {
   readonly learning = new IdLearning();
   readonly correlation = new Correlation(this.learning);
   readonly router: Router;
+  readonly nextCarrier: NextCarrier;
   readonly requeues: RequeueRequests;
   /** One a lane: each answers in order. */
   readonly settling = new CheckpointLog();
@@ -198,6 +202,7 @@ export class GatewayParts {
       numbers: options.numbers,
       isUsable: (carrier) => this.carriers.isUsable(carrier),
     });
+    this.nextCarrier = newNextCarrier(this);
     this.requeues = new RequeueRequests({
       ...this.common,
       router: this.router,
@@ -206,7 +211,7 @@ export class GatewayParts {
     this.keys = new ContentKeys({ pool, sealing, random: randomBytes });
     this.groups = new TrafficGroups({
       ...this.common,
-      networkOf: (msisdn) => this.networkOf(msisdn),
+      networkOf: (msisdn) => this.router.networkOf(msisdn),
     });
     this.loader = new MessageLoader({ ...this.common, keys: this.keys });
     this.lanes = this.#openLanes();
@@ -218,22 +223,9 @@ export class GatewayParts {
     this.expiry = new Expiry({ ...this.common, epoch: options.keeper.epoch });
     this.corrections = newCorrections(this);
     this.receipts = newReceiptPath(this);
-    this.search = new ReceiptSearch({
-      ...this.common,
-      sealing,
-      loader: this.loader,
-      correlation: this.correlation,
-      learning: this.learning,
-    });
-    this.orphans = new Orphans({
-      ...this.common,
-      sealing,
-      search: this.search,
-      receipts: this.receipts,
-      onBehind: () => this.backpressure.check(),
-      unmatched: (carrier, orphans) => void this.late.onUnmatched(carrier, orphans),
-    });
-    this.explainer = this.#newExplainer();
+    this.search = newReceiptSearch(this);
+    this.orphans = newOrphans(this);
+    this.explainer = newReceiptExplainer(this);
     this.parked = new ParkedReceipts({ ...this.common, sealing, explainer: this.explainer });
     this.late = newLateOrphans(this);
     this.answers = newUpstreamAnswers(this);
@@ -262,11 +254,6 @@ export class GatewayParts {
     this.scheduled = newScheduled(this, requeue);
     this.janitor = newJanitor(this);
     this.backpressure = this.#newBackpressure();
-  }
-
-  #newExplainer(): ReceiptExplainer {
-    const { common, search, learning } = this;
-    return new ReceiptExplainer({ ...common, search, learning });
   }
 
   #openLanes(): Lanes {
@@ -359,74 +346,6 @@ export class GatewayParts {
     log.end(items.length);
     for (const [i, { told }] of items.entries()) told?.(verdicts[i] ?? 0);
     this.backpressure.check();
-  }
-
-  /**
-   * A usable carrier for a message, by the route as it stands now, that can take it and is not in `without`;
-   * undefined: there is none.
-   */
-  readonly next: Destination = (message, without) => {
-    for (let passed = without; ; ) {
-      const carrier = this.router.next(message, passed);
-      if (carrier === undefined || this.#takes(carrier, message)) return carrier;
-      passed = new Set(passed).add(carrier);
-    }
-  };
-
-  #takes(carrier: CarrierId, { submit, segments, owner }: Message): boolean {
-    const limits = this.common.catalog().carriers.get(carrier)?.limits;
-    if (limits === undefined || submit === undefined) return true;
-    return unfitFor(limits, submit, segments, owner) === undefined;
-  }
-
-  /**
-   * Sends a submit_sm again whose outcome at `from` stayed unknown, by the route as it stands now: there or elsewhere,
-   * but never at a carrier that answered an earlier attempt (it refused that, or its receipt failed it). Segments of
-   * one message stay with one carrier, which puts them together, unless that is gone.
-   */
-  resend(job: Job, from: CarrierId, attempts: readonly Attempt[]): void {
-    const { message } = job;
-    fitParts(message, this.styleOf(from));
-    const stays = message.parts !== undefined && this.carriers.isUsable(from);
-    const elsewhere = stays ? undefined : this.resendable(message, job.segment, from, attempts);
-    message.carrier = elsewhere ?? from;
-    if (message.carrier !== from) {
-      const nameOf = (id: CarrierId) => this.common.catalog().carriers.get(id)?.name ?? '-';
-      this.common.observer.failover(nameOf(from), nameOf(message.carrier), 'unknown', 1);
-    }
-    const segment = message.parts === undefined ? 0 : job.segment;
-    this.carriers.enqueueJobs(message.carrier, [{ ...job, segment }]);
-  }
-
-  styleOf(carrier: CarrierId): string | undefined {
-    return this.common.catalog().carriers.get(carrier)?.longMessages;
-  }
-
-  /**
-   * A usable carrier for what was lost at `from`, which may be that again: none other that answered before, and for
-   * segments one that sends long messages the same way.
-   */
-  resendable(
-    message: Message,
-    segment: number,
-    from: CarrierId,
-    attempts: readonly Attempt[],
-  ): CarrierId | undefined {
-    const style = this.styleOf(from);
-    const without = answeredBy(attempts, message.parts === undefined ? undefined : segment);
-    without.delete(from);
-    for (;;) {
-      const carrier = this.next(message, without);
-      if (carrier === undefined || message.parts === undefined) return carrier;
-      if (this.styleOf(carrier) === style) return carrier;
-      without.add(carrier);
-    }
-  }
-
-  /** Whose a number is: ported, or by its prefix. */
-  networkOf(msisdn: string): string | undefined {
-    const ported = this.options.numbers.networkOf(msisdn);
-    return ported ?? this.common.catalog().networks.networkOf(msisdn);
   }
 
   /** Ends a queued message that is stopped (its account or its destination was suspended), in whatever version it is. */
