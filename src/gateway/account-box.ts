@@ -80,7 +80,7 @@ export class AccountBox {
   due = true;
   taking = false;
   checking = false;
-  /** Number of the last deferral that matters here: see Outbox. */
+  /** Number of the last deferral that matters here: see DeferralMarks. */
   mark: number;
   /** Temporary errors in a row, pauses in a row, and until when nothing is sent. */
   failures = 0;

@@ -91,7 +91,7 @@ export class InboundPath {
   ): void {
     const outbox = this.#deps.outbox();
     const delivery = notificationOf(message, end, this.#origin(outbox));
-    outbox.expect(message.id);
+    outbox.expectNotification(message.id);
     this.#store(carrier, delivery, answer, { err: end.err });
   }
 
@@ -110,7 +110,7 @@ export class InboundPath {
       const isNew = verdicts[i] === 1;
       this.#deps.observer.inbound(item.from, resultOf(item, isNew));
       if (isNew && item.claimed) outbox.offer(item.delivery);
-      if (item.delivery.pdu === undefined) outbox.expected(item.id);
+      if (item.delivery.pdu === undefined) outbox.notificationStored(item.id);
     }
   }
 

@@ -7,6 +7,7 @@ import type { PduOf, ResponsePdu } from '../smpp/pdu.ts';
 import type { Lane } from '../store/lane.ts';
 import type { AccountWaiting } from '../store/waiting.ts';
 import { AccountBox, chainOf } from './account-box.ts';
+import { DeferralMarks } from './deferral-marks.ts';
 import {
   type Deferral,
   type Delivery,
@@ -16,6 +17,7 @@ import {
   wantsItAgain,
 } from './delivery.ts';
 import type { Message } from './message.ts';
+import { NotifiedFirst } from './notified-first.ts';
 import type { GatewayObserver } from './observer.ts';
 import type { ReplayBrake } from './replay-brake.ts';
 import { isSuccess, type Settlement, stateName } from './settlement.ts';
@@ -65,8 +67,7 @@ export interface OutboxDeps {
  * came to be, one at a time (AccountBox). While the store holds some of an account, its live deliveries first ask
  * whether one of these is older and for the same recipient; such a one goes behind it, in the store.
  *
- * Deferrals are numbered. Who asks the store waits until those before are committed (`mark`), else it would not see
- * them.
+ * Who asks the store about the waiting list waits until the deferrals before are committed (DeferralMarks).
  */
 export class Outbox {
   readonly #deps: OutboxDeps;
@@ -75,16 +76,10 @@ export class Outbox {
   readonly #held = new Set<Delivery>();
   /** Handed to receiptOf, which reads it at once: none is made for each receipt. */
   readonly #fresh: { -readonly [K in keyof Origin]: Origin[K] };
-  /** Messages whose notifications are being stored. */
-  readonly #expected = new Map<
-    MessageId,
-    { notifications: number; receipt: Delivery | undefined }
-  >();
+  readonly #notifiedFirst = new NotifiedFirst();
+  readonly #deferrals = new DeferralMarks();
   #order = 0;
   #size = 0;
-  #deferrals = 0;
-  #deferralsStored = 0;
-  #waiters: { readonly mark: number; readonly resolve: () => void }[] = [];
 
   constructor(deps: OutboxDeps) {
     this.#deps = deps;
@@ -98,24 +93,18 @@ export class Outbox {
     const receipt = receiptOf(settlement.message, settlement, settlement.delivered, this.#fresh);
     if (receipt === undefined) return;
     this.#held.add(receipt);
-    const expected = this.#expected.size === 0 ? undefined : this.#expected.get(receipt.id);
-    if (expected === undefined) this.offer(receipt);
-    else expected.receipt = receipt;
+    if (!this.#notifiedFirst.holds(receipt)) this.offer(receipt);
   }
 
   /** A notification of a message is on its way to the store: the final receipt is to come after it. */
-  expect(id: MessageId): void {
-    const expected = this.#expected.get(id);
-    if (expected === undefined) this.#expected.set(id, { notifications: 1, receipt: undefined });
-    else expected.notifications++;
+  expectNotification(id: MessageId): void {
+    this.#notifiedFirst.expect(id);
   }
 
   /** The notification is stored, or never will be. */
-  expected(id: MessageId): void {
-    const expected = this.#expected.get(id);
-    if (expected === undefined || --expected.notifications > 0) return;
-    this.#expected.delete(id);
-    if (expected.receipt !== undefined) this.offer(expected.receipt);
+  notificationStored(id: MessageId): void {
+    const receipt = this.#notifiedFirst.stored(id);
+    if (receipt !== undefined) this.offer(receipt);
   }
 
   /** A receipt taken from the waiting list; undefined when its message has none. */
@@ -142,7 +131,7 @@ export class Outbox {
 
   /** Puts a delivery that is not in this node's memory on the waiting list (recovery, unreadable). */
   deferUnseen(deferral: Deferral): void {
-    this.#deferrals++;
+    this.#deferrals.next();
     this.#deps.deferred.push(deferral);
   }
 
@@ -176,7 +165,9 @@ export class Outbox {
     let box = this.#boxes.get(account);
     if (box === undefined) {
       const pace = new TokenBucket(1, this.#deps.now());
-      const made = new AccountBox(account, pace, this.#deferrals, (one) => this.#defer(made, one));
+      const made = new AccountBox(account, pace, this.#deferrals.last, (one) =>
+        this.#defer(made, one),
+      );
       box = made;
       this.#boxes.set(account, box);
     }
@@ -226,7 +217,7 @@ export class Outbox {
 
   /** The deferred lane committed: the store has them. */
   onDeferred(deferrals: readonly Deferral[]): void {
-    this.#deferralsStored += deferrals.length;
+    this.#deferrals.onStored(deferrals.length);
     for (const deferral of deferrals) {
       const delivery = deferral as Delivery;
       this.#held.delete(delivery);
@@ -237,10 +228,6 @@ export class Outbox {
       box.due = true;
       this.#send(box);
     }
-    const open = this.#waiters.filter((waiter) => waiter.mark > this.#deferralsStored);
-    const done = this.#waiters.filter((waiter) => waiter.mark <= this.#deferralsStored);
-    this.#waiters = open;
-    for (const waiter of done) waiter.resolve();
   }
 
   /** Ten times a second: pauses that are over, and the pace of the replay. */
@@ -256,7 +243,7 @@ export class Outbox {
     const marks = new Map<AccountId, number>();
     // One whose deferrals are not committed yet could look as if it had none.
     for (const box of this.#boxes.values())
-      marks.set(box.account, box.mark <= this.#deferralsStored ? box.mark : -1);
+      marks.set(box.account, this.#deferrals.isStored(box.mark) ? box.mark : -1);
     return marks;
   }
 
@@ -294,12 +281,12 @@ export class Outbox {
 
   #defer(box: AccountBox | undefined, delivery: Delivery): void {
     delivery.deferring = true;
-    this.#deferrals++;
+    const mark = this.#deferrals.next();
     this.#deps.deferred.push(delivery);
     if (box === undefined) return;
     this.#count(box, -1);
     box.backlog = true;
-    box.mark = this.#deferrals;
+    box.mark = mark;
   }
 
   /** "Later": it and what waits behind it go to the store; after many in a row he is left alone for a while. */
@@ -375,7 +362,8 @@ export class Outbox {
     if (box.checking || box.unchecked.length === 0) return;
     box.checking = true;
     const page = box.unchecked.slice(0, PAGE);
-    void this.#stored(box.mark)
+    void this.#deferrals
+      .whenStored(box.mark)
       .then(() => this.#deps.recipientsWaiting(box.account, page))
       .catch(() => undefined) // the next tick asks again
       .then((waiting) => {
@@ -394,11 +382,5 @@ export class Outbox {
         this.#check(box);
         this.#send(box);
       });
-  }
-
-  /** Settles when the deferrals up to a number are committed. */
-  #stored(mark: number): Promise<void> {
-    if (mark <= this.#deferralsStored) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push({ mark, resolve }));
   }
 }
