@@ -1,4 +1,6 @@
-import { WINDOW_LIMIT } from './window.ts';
+import { type CeilingKnown, grown } from './rate-growth.ts';
+import { RecentlyTaken } from './recently-taken.ts';
+import { UntestedWindow } from './untested-window.ts';
 
 /** Why a rate was lowered. */
 export type SlowedBy = 'refused' | 'congested';
@@ -15,10 +17,6 @@ export interface AdaptiveRateState {
   readonly slowedAtMs: number | undefined;
 }
 
-/** In flight to a carrier of which nothing is known, at first. A third of what an untouched resource allows a session. */
-const UNTESTED_WINDOW = 32;
-/** One more in flight for so many accepted: after 500 it is 57, and a carrier that answers in 5 ms soon gets 20,000 a second. */
-const UNTESTED_ACCEPTED = 20;
 /** A first refusal after a calm second is a slight excess: little is taken off. */
 const SLIGHT = 0.97;
 /** Taken off when refusals go on and nothing better is known. */
@@ -50,29 +48,13 @@ const CONGESTED = 100;
 const CONGESTION_STEP_MS = 250;
 /** The rate grows in steps of this, in ms, and only while it is what limits us. */
 const GROW_STEP_MS = 50;
-/** Growth under the ceiling: this part of the distance a second, and at least the `creep` of CEILINGS. */
-const APPROACH = 0.5;
-/** Under this part of the ceiling it doubles each DOUBLE_MS: the limit is known to be higher. */
-const FAR = 0.85;
-const DOUBLE_MS = 250;
-/**
- * How well the ceiling is known, and how it is passed: `creep` of it a second is the least growth, which above it
- * doubles each `searchMs`: cautious at first, then fast enough to find a raised limit, and never faster than in so many
- * `roundTrips`, because the answers have to say what came of it.
- */
-const CEILINGS = {
-  /** What was taken in the first second, perhaps out of a bucket that was full or too small to say anything. */
-  first: { creep: 0.03, searchMs: 250, roundTrips: 3 },
-  /** Measured in a hurry. */
-  measured: { creep: 0.03, searchMs: 500, roundTrips: 6 },
-  /** It was refused after a calm second. */
-  met: { creep: 0.005, searchMs: 1_500, roundTrips: 12 },
-} as const;
 /** Lateness of our own timers that may be made up for, in ms; less for a carrier that minds the gaps. */
 const SLACK_MOST_MS = 50;
 const SLACK_LEAST_MS = 1;
 /** When less than this part was taken, the gaps may have been the reason. */
 const BUNCHED = 0.7;
+/** Sums of fractions of a millisecond must not make a request late. */
+const EPSILON_MS = 1e-6;
 /** Without a cut for so long the slack grows again. */
 const SLACK_GROW_MS = 10_000;
 /** Without a cut for so long the rate is free again: ten minutes, after which a limit is found anew in seconds. */
@@ -87,10 +69,6 @@ const SAMPLE = 16;
 const STOP = 8;
 /** A stop that lasts longer than a window of a second is none: a full queue. Some of it for the way there and back. */
 const WINDOW_MOST_MS = 1_300;
-/** What was accepted is counted in buckets of 100 ms over the last two seconds. */
-const BUCKET_MS = 100;
-const BUCKETS = 20;
-const SECOND_BUCKETS = 10;
 
 /**
  * Finds the rate that a carrier takes, from its answers alone, and spaces requests by it. Pure: it knows the times it
@@ -114,7 +92,7 @@ export class AdaptiveRate {
   #perSecond = Number.POSITIVE_INFINITY;
   /** The rate at which it was refused last, or the estimate of the limit. */
   #ceiling = Number.POSITIVE_INFINITY;
-  #known: keyof typeof CEILINGS = 'first';
+  #known: CeilingKnown = 'first';
   /** Measurements since a refusal after a calm second. */
   #measured = 0;
   /** Since when the rate is above the ceiling. */
@@ -141,15 +119,10 @@ export class AdaptiveRate {
   /** Somebody found no room since the last growth. */
   #wanted = false;
   #grownAtMs = 0;
-  #uncounted = 0;
-  #firstSentMs: number | undefined = undefined;
-  /** Accepted while untested. */
-  #tested = 0;
-  #isTested = false;
+  readonly #untested = new UntestedWindow();
   /** Moving average. */
   #roundTripMs = 0;
-  readonly #buckets = new Float64Array(BUCKETS);
-  #bucket = 0;
+  readonly #taken = new RecentlyTaken();
 
   get state(): AdaptiveRateState {
     const slowed = this.#phase !== 'open';
@@ -163,7 +136,7 @@ export class AdaptiveRate {
 
   /** Whether nothing limits: `available` is Infinity and `sent` need not be told. */
   get isFree(): boolean {
-    return this.#phase === 'open' && this.#isTested;
+    return this.#phase === 'open' && this.#untested.isOver;
   }
 
   /**
@@ -171,10 +144,7 @@ export class AdaptiveRate {
    * @param inFlight requests without an answer
    */
   available(nowMs: number, inFlight: number): number {
-    if (this.#phase === 'open') {
-      const window = this.#isTested ? Number.POSITIVE_INFINITY : this.#untestedWindow(nowMs);
-      return Math.max(0, window - inFlight);
-    }
+    if (this.#phase === 'open') return Math.max(0, this.#untested.size(nowMs) - inFlight);
     if (this.#phase === 'paced') return this.#pacedRoom(nowMs);
     if (this.#phase === 'held') {
       if (nowMs < this.#heldUntilMs) return 0;
@@ -196,21 +166,17 @@ export class AdaptiveRate {
 
   /** One request was sent, worth so many of those that the carrier counts. */
   sent(count: number, nowMs: number): void {
-    if (this.#phase === 'open') {
-      if (this.#firstSentMs === undefined) this.#firstSentMs = nowMs;
-    } else if (this.#phase === 'paced')
+    if (this.#phase === 'open') this.#untested.sent(nowMs);
+    else if (this.#phase === 'paced')
       this.#nextMs = Math.max(nowMs, this.#nextMs) + (count * 1_000) / this.#perSecond;
     else if (this.#phase === 'probing') this.#probedAtMs ??= nowMs;
   }
 
   /** The carrier took a request that was sent then. */
   accepted(sentAtMs: number, nowMs: number): void {
-    this.#uncounted++;
-    if (this.#phase === 'open') {
-      if (!this.#isTested) this.#tested++;
-      return;
-    }
-    this.#count(nowMs);
+    this.#taken.add();
+    if (this.#phase === 'open') return this.#untested.accepted();
+    this.#taken.count(nowMs);
     this.#sinceResume++;
     this.#roundTripMs += (nowMs - sentAtMs - this.#roundTripMs) / ROUND_TRIPS;
     if (this.#isProbe(sentAtMs)) this.#resume(nowMs);
@@ -222,7 +188,7 @@ export class AdaptiveRate {
 
   /** The carrier refused a request that was sent then, because there were too many. */
   refused(sentAtMs: number, nowMs: number): void {
-    this.#count(nowMs);
+    this.#taken.count(nowMs);
     if (this.#phase === 'held') return;
     if (this.#phase === 'probing') {
       if (this.#isProbe(sentAtMs)) this.#hold(nowMs, this.#holdMs * 2);
@@ -257,7 +223,7 @@ export class AdaptiveRate {
     this.#measured = 0;
     // Not long calm: the second behind us was full, so what it held is the limit.
     if (nowMs - this.#cutAtMs < 3 * CALM_MS) {
-      const limit = Math.min(rate, Math.max(rate * FIRM, this.#takenLastSecond()));
+      const limit = Math.min(rate, Math.max(rate * FIRM, this.#taken.lastSecond()));
       this.#cut(Math.min(rate * SLIGHT, limit * MEASURED), limit, 'refused', nowMs);
       return;
     }
@@ -271,7 +237,7 @@ export class AdaptiveRate {
     if (level < NEARING || sentAtMs < this.#cutAtMs) return;
     if (nowMs - this.#cutAtMs < CONGESTION_STEP_MS) return;
     if (this.#phase === 'held' || this.#phase === 'probing') return;
-    this.#count(nowMs);
+    this.#taken.count(nowMs);
     if (this.#phase === 'open') this.#firstCut('congested', nowMs);
     else {
       const cut = this.#perSecond * (level >= CONGESTED ? FIRM : SLIGHT);
@@ -282,7 +248,7 @@ export class AdaptiveRate {
 
   /** Counts, and lets go of what is long over. To be called at least each 100 ms. */
   tick(nowMs: number): void {
-    this.#count(nowMs);
+    this.#taken.count(nowMs);
     if (this.#phase !== 'paced') return;
     if (this.#slackMs < SLACK_MOST_MS && nowMs - this.#slackAtMs >= SLACK_GROW_MS) {
       this.#slackMs = Math.min(SLACK_MOST_MS, this.#slackMs * 2);
@@ -291,18 +257,6 @@ export class AdaptiveRate {
     if (nowMs - this.#cutAtMs < REOPEN_MS) return;
     this.#phase = 'open';
     this.#perSecond = Number.POSITIVE_INFINITY;
-  }
-
-  /**
-   * Requests in flight before anything is known of the carrier: what is in flight when it begins to refuse is refused
-   * whole. It doubles each second, for a carrier that answers slowly, and grows with what was accepted for a fast one.
-   */
-  #untestedWindow(nowMs: number): number {
-    const seconds = this.#firstSentMs === undefined ? 0 : (nowMs - this.#firstSentMs) / 1_000;
-    const window = UNTESTED_WINDOW * 2 ** seconds + this.#tested / UNTESTED_ACCEPTED;
-    if (window < WINDOW_LIMIT) return Math.floor(window);
-    this.#isTested = true;
-    return Number.POSITIVE_INFINITY;
   }
 
   #pacedRoom(nowMs: number): number {
@@ -325,10 +279,10 @@ export class AdaptiveRate {
 
   /** From no limit at all to what was taken in the last second; the limit may well be higher. */
   #firstCut(slowedBy: SlowedBy, nowMs: number): void {
-    const taken = Math.max(FIRST_LEAST_PER_SECOND, this.#takenPerSecond());
+    const taken = Math.max(FIRST_LEAST_PER_SECOND, this.#taken.mostPerSecond());
     this.#phase = 'paced';
     this.#known = 'first';
-    this.#isTested = true;
+    this.#untested.end();
     this.#slackAtMs = nowMs;
     this.#resumedAtMs = Number.NEGATIVE_INFINITY;
     this.#cut(taken * SLIGHT, taken, slowedBy, nowMs);
@@ -367,7 +321,7 @@ export class AdaptiveRate {
     if (nowMs - this.#heldSinceMs > WINDOW_MOST_MS)
       this.#cut(before / 2, before, 'refused', nowMs); // a full queue rather than a used-up second
     else if (cycleMs > 3 * WINDOW_MOST_MS) {
-      const limit = Math.min(before, this.#takenPerSecond());
+      const limit = Math.min(before, this.#taken.mostPerSecond());
       this.#cut(limit * SLIGHT, limit, 'refused', nowMs);
     } else {
       const limit = Math.min(before, Math.max(before * LEAST_LEFT, taken));
@@ -383,56 +337,13 @@ export class AdaptiveRate {
     this.#grownAtMs = nowMs;
     if (!this.#wanted) return;
     this.#wanted = false;
-    const seconds = Math.min(stepMs, 2 * GROW_STEP_MS) / 1_000;
+    const perSecond = this.#perSecond;
     const ceiling = this.#ceiling;
-    const rate = this.#perSecond;
-    const { creep, searchMs, roundTrips } = CEILINGS[this.#known];
-    if (rate < ceiling * FAR) {
-      this.#perSecond = Math.min(ceiling * FAR, rate * 2 ** ((seconds * 1_000) / DOUBLE_MS));
-    } else if (rate < ceiling) {
-      this.#perSecond += Math.max(creep * ceiling, (ceiling - rate) * APPROACH) * seconds;
-    } else {
-      if (this.#aboveSinceMs === 0) this.#aboveSinceMs = nowMs;
-      const doubleMs = Math.max(searchMs, roundTrips * this.#roundTripMs);
-      const speed = creep * 2 ** ((nowMs - this.#aboveSinceMs) / doubleMs);
-      const fastest = 2 ** ((seconds * 1_000) / DOUBLE_MS);
-      this.#perSecond = Math.min(rate * fastest, rate + ceiling * speed * seconds);
-    }
-  }
-
-  /** Most that was accepted in a second, of the last two. */
-  #takenPerSecond(): number {
-    let most = 0;
-    let sum = 0;
-    for (let back = 0; back < BUCKETS; back++) {
-      sum += this.#at(this.#bucket - back);
-      if (back >= SECOND_BUCKETS) sum -= this.#at(this.#bucket - back + SECOND_BUCKETS);
-      most = Math.max(most, sum);
-    }
-    return most;
-  }
-
-  #takenLastSecond(): number {
-    let sum = 0;
-    for (let back = 0; back < SECOND_BUCKETS; back++) sum += this.#at(this.#bucket - back);
-    return sum;
-  }
-
-  #at(bucket: number): number {
-    return this.#buckets[((bucket % BUCKETS) + BUCKETS) % BUCKETS] ?? 0;
-  }
-
-  /** Puts what was accepted since the last call into the present bucket. */
-  #count(nowMs: number): void {
-    const bucket = Math.floor(nowMs / BUCKET_MS);
-    const passed = Math.min(BUCKETS, bucket - this.#bucket);
-    for (let i = 1; i <= passed; i++) this.#buckets[(bucket - passed + i) % BUCKETS] = 0;
-    if (passed > 0) this.#bucket = bucket;
-    const at = this.#bucket % BUCKETS;
-    this.#buckets[at] = (this.#buckets[at] ?? 0) + this.#uncounted;
-    this.#uncounted = 0;
+    if (perSecond >= ceiling && this.#aboveSinceMs === 0) this.#aboveSinceMs = nowMs;
+    const aboveMs = perSecond >= ceiling ? nowMs - this.#aboveSinceMs : 0;
+    this.#perSecond = grown(
+      { perSecond, ceiling, known: this.#known, aboveMs, roundTripMs: this.#roundTripMs },
+      Math.min(stepMs, 2 * GROW_STEP_MS),
+    );
   }
 }
-
-/** Sums of fractions of a millisecond must not make a request late. */
-const EPSILON_MS = 1e-6;
