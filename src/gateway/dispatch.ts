@@ -5,12 +5,11 @@ import type { TakenLease } from '../store/lease.ts';
 import type { DispatchDeps, Link } from './dispatch-spec.ts';
 import { floorWith, Jobs } from './jobs.ts';
 import { type LaneWait, LaneWaits } from './lane-waits.ts';
-import { NO_LEASE } from './lease-book.ts';
-import type { Message } from './message.ts';
-import { referenceOf, setReference } from './message-reference.ts';
+import { isForQueue, type Message } from './message.ts';
 import { CarrierQueue, smaller } from './queue.ts';
+import { Rereading } from './rereading.ts';
 import type { Job, Sending } from './sending.ts';
-import { upstreamParts } from './upstream-pdu.ts';
+import { addSendings } from './upstream-sendings.ts';
 
 /** Messages of one lane of one carrier that are held with their content; about 1.5 KB each. */
 export const HOT_MESSAGES = 4_000;
@@ -49,8 +48,7 @@ export class Dispatcher {
   /** Whose content is being read; empty when none is. */
   #paging: readonly MessageId[] = [];
   #pagingLane: QueueLane = 0;
-  /** Replaced since they were queued: being read again. */
-  readonly #rereading = new Map<MessageId, Job>();
+  readonly #rereading: Rereading;
   /** Too old to send, their ends on the way to the store. */
   readonly #expiring = new Set<MessageId>();
   #storeRetryAtMs = 0;
@@ -61,6 +59,14 @@ export class Dispatcher {
 
   constructor(deps: DispatchDeps) {
     this.#deps = deps;
+    this.#rereading = new Rereading({
+      carrier: deps.carrier.id,
+      jobs: this.jobs,
+      load: (ids) => deps.load(ids),
+      giveBackScheduled: (id) => deps.giveBackScheduled(id),
+      onRead: () => this.pump(),
+      onStoreAway: () => this.#retryStoreLater(),
+    });
   }
 
   /** The carrier's resource changed, and perhaps its link. */
@@ -99,7 +105,7 @@ export class Dispatcher {
     waits.addAll(this.jobs.all());
     waits.addAll(this.#leasing);
     waits.addAll(this.#leased.slice(this.#leasedHead));
-    waits.addAll(this.#rereading.values());
+    waits.addAll(this.#rereading.jobs);
     return waits.lanes;
   }
 
@@ -109,9 +115,9 @@ export class Dispatcher {
    */
   floor(): MessageId | undefined {
     let floor = smaller(this.queue.floor(), this.jobs.floor());
+    floor = smaller(floor, this.#rereading.floor());
     for (const sending of this.#leasing) floor = floorWith(floor, sending.message);
     for (const id of this.#paging) floor = smaller(floor, id);
-    for (const id of this.#rereading.keys()) floor = smaller(floor, id);
     for (const id of this.#expiring) floor = smaller(floor, id);
     return floor;
   }
@@ -281,26 +287,7 @@ export class Dispatcher {
       if (message.validUntilMs <= nowMs) this.#expire(job);
       // Its content is gone: the janitor ends it when its validity is over.
       else if (message.submit !== undefined)
-        upstreamParts(message, carrier, nowMs, dropsOthers, (pdu, segment, parts) => {
-          if (parts > 1) message.parts ??= new Array(parts).fill(undefined);
-          if (job.segment !== 0 && job.segment !== segment) return;
-          if (carrier.echoesUserMessageReference)
-            setReference(pdu, referenceOf({ id: message.id, segment, attempt: job.attempt }));
-          sendings.push({
-            message,
-            id: message.id,
-            segment,
-            attempt: job.attempt,
-            firstHere: job.firstHere,
-            carrier: carrier.id,
-            lease: NO_LEASE,
-            pdu,
-            sentAtMs: 0,
-            upstreamId: null,
-            status: 0,
-            atMs: 0,
-          });
-        });
+        addSendings(sendings, job, carrier, nowMs, dropsOthers);
     }
     return sendings;
   }
@@ -314,7 +301,7 @@ export class Dispatcher {
     this.#expiring.add(id);
     this.#deps.expired(message, (verdict) => {
       this.#expiring.delete(id);
-      if (verdict === 2) this.#reread(jobs);
+      if (verdict === 2) this.#rereading.read(jobs);
     });
   }
 
@@ -334,7 +321,7 @@ export class Dispatcher {
     const out = new Set([...refused, ...replaced]);
     const leased = out.size === 0 ? sendings : sendings.filter((sending) => !out.has(sending.id));
     if (replaced.length > 0)
-      this.#reread(sendings.filter((sending) => replaced.includes(sending.id)));
+      this.#rereading.read(sendings.filter((sending) => replaced.includes(sending.id)));
     const floor = leased.reduce<MessageId | undefined>(
       (f, sending) => floorWith(f, sending.message),
       undefined,
@@ -347,50 +334,10 @@ export class Dispatcher {
     this.pump();
   }
 
-  /**
-   * Their messages were replaced since these copies: they are sent as they are now. Whatever of a message waits here
-   * becomes one job for all its segments, under the highest attempt, so that no key is used twice.
-   */
-  #reread(sendings: readonly Job[]): void {
-    const replaced = new Set(sendings.map((sending) => sending.message.id));
-    const all = [...sendings, ...this.jobs.takeOf(replaced)];
-    const old = all.filter(({ message }) => message.releaseAtMs === 0);
-    for (const { message } of all)
-      if (message.releaseAtMs !== 0) this.#deps.giveBackScheduled(message.id);
-    if (old.length === 0) return;
-    const ids = new Set(old.map(({ message }) => message.id));
-    for (const job of old) this.#rereading.set(job.message.id, job);
-    const attempts = new Map<MessageId, number>();
-    const versions = new Map<MessageId, number>();
-    for (const { message, attempt } of old) {
-      attempts.set(message.id, Math.max(attempt, attempts.get(message.id) ?? 0));
-      versions.set(message.id, message.version);
-    }
-    this.#deps.load([...ids]).then(
-      (messages) => {
-        for (const id of ids) this.#rereading.delete(id);
-        for (const message of messages) {
-          message.carrier = this.#deps.carrier.id;
-          const attempt = attempts.get(message.id) ?? 1;
-          const isNewer = message.version > (versions.get(message.id) ?? 0);
-          if (isNewer && isForQueue(message))
-            this.jobs.push({ message, segment: 0, attempt, firstHere: attempt });
-        }
-        this.pump();
-      },
-      () => {
-        for (const id of ids) this.#rereading.delete(id);
-        this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
-        // The old copies are refused again, and read then.
-        for (const job of old) this.jobs.push(job);
-      },
-    );
-  }
-
   /** Not committed, or in doubt: nothing was sent, so the same keys are leased again. */
   #onNoLease(sendings: readonly Sending[]): void {
     this.#leasing = [];
-    this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
+    this.#retryStoreLater();
     for (const sending of sendings) this.jobs.push(sending);
   }
 
@@ -415,16 +362,15 @@ export class Dispatcher {
       },
       () => {
         this.#paging = [];
-        this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
+        this.#retryStoreLater();
         this.queue.putBack(lane, ids);
       },
     );
   }
-}
 
-/** Whether a message that was read again is to be sent from here: not when it has ended, or was given a time of its own. */
-function isForQueue(message: Message): boolean {
-  return message.ended === undefined && message.releaseAtMs === 0;
+  #retryStoreLater(): void {
+    this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
+  }
 }
 
 /** Since its accept, or since the time that it was to be sent at. */

@@ -116,6 +116,11 @@ export function isWithoutWord(end: PartEnd | undefined): boolean {
   return end?.cause === 'noReceipt';
 }
 
+/** Whether a message that was read again is to be sent from here: not when it has ended, or was given a time of its own. */
+export function isForQueue(message: Message): boolean {
+  return message.ended === undefined && message.releaseAtMs === 0;
+}
+
 /** Ends by segment - 1; undefined while that segment is open. */
 export type PartEnds = (PartEnd | undefined)[];
 
