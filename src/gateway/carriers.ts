@@ -1,15 +1,15 @@
 import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import type { CarrierId, MessageId } from '../domain/ids.ts';
 import type { CarrierBindStatus } from '../session/carrier-bind.ts';
-import { CarrierLink, type CarrierLinkHandler } from '../session/carrier-link.ts';
+import type { CarrierLink, CarrierLinkHandler } from '../session/carrier-link.ts';
 import type { OutbindResult } from '../session/outbind-listener.ts';
 import type { Session } from '../session/session.ts';
-import { type InFlight, sessionOptions } from '../session/session-types.ts';
-import type { PduTap, Taps } from '../session/tap.ts';
+import type { InFlight } from '../session/session-types.ts';
 import type { RequestPdu, ResponsePdu } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
 import type { BindBook } from './bind-book.ts';
-import { carrierLinkOptions, isSamePlace, needsNewLink } from './carrier-options.ts';
+import { CarrierLinks, type CarrierLinksDeps } from './carrier-links.ts';
+import { isSamePlace, needsNewLink } from './carrier-options.ts';
 import { CarrierProbe, type ProbeDeps } from './carrier-probe.ts';
 import { DeadLinks } from './dead-links.ts';
 import { Dispatcher } from './dispatch.ts';
@@ -19,7 +19,6 @@ import { LinkLog } from './link-log.ts';
 import type { Message } from './message.ts';
 import type { FailoverReason } from './observer.ts';
 import type { ProbeRequest } from './probe-plan.ts';
-import { protocolWatch } from './protocol-errors.ts';
 import { smaller } from './queue.ts';
 import type { ReceiptPath } from './receipt.ts';
 import {
@@ -30,9 +29,6 @@ import {
   type Waiting,
 } from './reroute.ts';
 import type { Job, Sending } from './sending.ts';
-
-/** A carrier's own requests (receipts) that may be unanswered on one session; beyond it we stop reading. */
-const PEER_WINDOW = 10_000;
 
 /** One carrier as it runs. */
 export interface RunningCarrier {
@@ -47,18 +43,13 @@ export interface RunningCarrier {
   wasUp: boolean;
 }
 
-export interface CarriersDeps extends Omit<DispatchDeps, 'carrier' | 'link'> {
+export interface CarriersDeps
+  extends Omit<DispatchDeps, 'carrier' | 'link'>,
+    Omit<CarrierLinksDeps, 'log' | 'current'> {
   catalog(): Catalog;
-  readonly random: () => number;
-  /** ms of a clock that does not go back. */
-  readonly monotonic: () => number;
-  readonly maxPduOctets: number;
   readonly bindBook: BindBook;
-  readonly taps: Taps | undefined;
   readonly receipts: () => ReceiptPath;
   readonly inbound: InboundPath;
-  /** Opens a sealed secret of a carrier. */
-  openSecret(sealed: string): string;
   /** A carrier's link came up or went down: the waits of its unknown outcomes begin or end. */
   onUp(carrier: CatalogCarrier): void;
   onDown(carrier: CatalogCarrier): void;
@@ -72,19 +63,23 @@ export interface CarriersDeps extends Omit<DispatchDeps, 'carrier' | 'link'> {
 export class Carriers implements CarrierLinkHandler {
   readonly #deps: CarriersDeps;
   readonly #running = new Map<CarrierId, RunningCarrier>();
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #links: CarrierLinks;
   readonly #log: LinkLog;
   readonly #rerouting: Reroute;
   readonly #deadLinks: DeadLinks;
   /** Whether messages were ever moved: then one need not wait where it was first queued. */
   #moves = false;
-  #held = false;
   /** Probes under way, which are shown what their carrier delivers; see ProbeDeps.watch. */
   readonly #watches = new Map<CarrierId, Parameters<ProbeDeps['watch']>[0]>();
 
   constructor(deps: CarriersDeps) {
     this.#deps = deps;
     this.#log = new LinkLog(deps);
+    this.#links = new CarrierLinks({
+      ...deps,
+      log: this.#log,
+      current: (carrier) => this.#running.get(carrier.id)?.carrier ?? carrier,
+    });
     this.#rerouting = new Reroute({
       dispatcherOf: (id) => this.#running.get(id)?.dispatcher,
       styleOf: (id) => this.#running.get(id)?.carrier.longMessages,
@@ -183,11 +178,10 @@ export class Carriers implements CarrierLinkHandler {
 
   /** Stops or goes on reading from all carriers: their receipts wait with them. */
   holdReading(hold: boolean): void {
-    this.#held = hold;
-    for (const { link } of this.#running.values()) {
-      if (hold) link.pauseReading('storeBehind');
-      else link.resumeReading('storeBehind');
-    }
+    this.#links.holdReading(
+      Array.from(this.#running.values(), ({ link }) => link),
+      hold,
+    );
   }
 
   /** Brings links and dispatchers in step with the catalog. */
@@ -198,7 +192,7 @@ export class Carriers implements CarrierLinkHandler {
       this.#running.delete(id);
       running.dispatcher.setPaused(true);
       this.#deadLinks.onRemoved(id, running.dispatcher);
-      void this.#leave(running.link);
+      void this.#links.leave(running.link);
     }
     this.#deadLinks.onChange();
     for (const carrier of carriers.values()) {
@@ -214,7 +208,7 @@ export class Carriers implements CarrierLinkHandler {
     if (carrier === undefined) return undefined;
     return new CarrierProbe(
       {
-        newLink: (handler, tap) => this.#newLink({ ...carrier, binds: 1 }, handler, tap),
+        newLink: (handler, tap) => this.#links.make({ ...carrier, binds: 1 }, handler, tap),
         watch: (watch) => {
           this.#watches.set(id, watch);
           return () => void this.#watches.delete(id);
@@ -250,7 +244,7 @@ export class Carriers implements CarrierLinkHandler {
   async stop(): Promise<void> {
     await Promise.all([
       ...[...this.#running.values()].map(({ link }) => link.stop()),
-      ...this.#leaving,
+      this.#links.allLeft(),
     ]);
   }
 
@@ -329,7 +323,7 @@ export class Carriers implements CarrierLinkHandler {
   }
 
   #start(carrier: CatalogCarrier): void {
-    const link = this.#newLink(carrier);
+    const link = this.#links.make(carrier, this);
     const dispatcher = new Dispatcher({ ...this.#deps, carrier, link: boundedLink(link, carrier) });
     const downSinceMs = this.#deps.now();
     const upSinceMs = undefined;
@@ -340,47 +334,15 @@ export class Carriers implements CarrierLinkHandler {
     link.start();
   }
 
-  #newLink(
-    carrier: CatalogCarrier,
-    handler: CarrierLinkHandler = this,
-    tap: PduTap | undefined = this.#deps.taps?.carrier(carrier.name),
-  ): CarrierLink {
-    const session = sessionOptions({
-      side: 'esme',
-      now: this.#deps.monotonic,
-      windowMax: carrier.windowMax,
-      peerWindowMax: PEER_WINDOW,
-      maxPduOctets: this.#deps.maxPduOctets,
-      observer: protocolWatch(this.#deps.observer, 'carrier', {
-        bound: (session) => this.#log.bound(carrier.name, session),
-        ended: (session, reason) => this.#log.ended(carrier.name, session, reason),
-      }),
-      tap,
-    });
-    if (carrier.connection.tls?.verify === false)
-      this.#deps.observer.note('warn', 'carrierCertificateNotVerified', { carrier: carrier.name });
-    const link = new CarrierLink(
-      {
-        ...carrierLinkOptions(carrier, session, (sealed) => this.#deps.openSecret(sealed)),
-        random: this.#deps.random,
-        slowsDown: (commandStatus) =>
-          (this.#running.get(carrier.id)?.carrier ?? carrier).faults.slowsDown(commandStatus),
-      },
-      handler,
-    );
-    if (this.#held) link.pauseReading('storeBehind');
-    return link;
-  }
-
   #reconfigure(running: RunningCarrier, carrier: CatalogCarrier): void {
     const former = running.carrier;
     if (former === carrier) return;
     running.carrier = carrier;
     if (needsNewLink(former, carrier)) {
-      const gone = this.#leave(running.link);
+      const gone = this.#links.leave(running.link);
       running.upSinceMs = undefined;
       running.downSinceMs = this.#deps.now();
-      const link = this.#newLink(carrier);
+      const link = this.#links.make(carrier, this);
       running.link = link;
       link.attachment = running;
       // A carrier counts binds: those of the former link are gone before the new ones come.
@@ -397,13 +359,6 @@ export class Carriers implements CarrierLinkHandler {
       });
     running.dispatcher.reconfigure(carrier, boundedLink(running.link, carrier));
     if (carrier.paused !== former.paused) running.dispatcher.setPaused(carrier.paused);
-  }
-
-  /** Unbinds a link; what it has in flight comes back through its answers or onReturned. */
-  #leave(link: CarrierLink): Promise<void> {
-    const leaving: Promise<void> = link.stop().finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
-    return leaving;
   }
 }
 
