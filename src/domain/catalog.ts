@@ -40,6 +40,12 @@ export interface Catalog {
   readonly inbound: InboundTable;
 }
 
+/** The carrier of a name; undefined: there is none. Walks the carriers: for what operators ask. */
+export function carrierNamed(catalog: Catalog, name: string): CatalogCarrier | undefined {
+  for (const carrier of catalog.carriers.values()) if (carrier.name === name) return carrier;
+  return undefined;
+}
+
 /** One system_id of a customer. */
 export interface CatalogBind {
   readonly id: BindId;

@@ -1,12 +1,65 @@
 import type { CatalogCarrier } from '../domain/catalog.ts';
+import type { RunningCarrier } from '../gateway/carriers.ts';
+import type { Dispatcher } from '../gateway/dispatch.ts';
 import type { AdaptiveRateState } from '../session/adaptive-rate.ts';
 import type { CarrierBindStatus } from '../session/carrier-bind.ts';
 import { boundAsOf } from '../session/legal.ts';
 import { rateInWords, reasonInWords } from './link-words.ts';
-import type { CarrierRateView, CarrierSessionView } from './runtime.ts';
+import type { CarrierRateView, CarrierSessionView, CarrierState, CarrierView } from './runtime.ts';
+
+/**
+ * A carrier as an operator sees it.
+ * @param running undefined: it does not run here (the node is starting)
+ * @param segmentsPerSecond what was sent to it in the last second
+ */
+export function carrierView(
+  carrier: CatalogCarrier,
+  running: RunningCarrier | undefined,
+  segmentsPerSecond: number,
+): CarrierView {
+  const binds = running?.link.binds ?? [];
+  const bound = binds.filter(({ state, isOutbind }) => state === 'bound' && !isOutbind).length;
+  const failed = binds.find(({ state, reason }) => state !== 'bound' && reason !== undefined);
+  const state = stateOf(carrier, bound, sessionsOf(carrier));
+  return {
+    name: carrier.name,
+    state,
+    reason:
+      state === 'paused' ? 'paused by an operator' : failed?.reason && reasonInWords(failed.reason),
+    host: carrier.host,
+    port: carrier.port,
+    systemId: carrier.systemId,
+    bindAs: carrier.bindAs,
+    binds: bound,
+    bindsWanted: sessionsOf(carrier),
+    windowInUse: running?.link.windowInUse ?? 0,
+    windowMax: carrier.binds * carrier.windowMax,
+    queued: running === undefined ? 0 : queuedOf(running.dispatcher),
+    segmentsPerSecond,
+    demo: carrier.demo,
+    tls: carrier.connection.tls !== undefined,
+    rate: carrierRateView(carrier, running?.link.adaptiveRate),
+    sessions: binds.map(carrierSessionView),
+  };
+}
+
+/** Sessions that a carrier's resource asks for: a pair counts two. */
+export function sessionsOf(carrier: CatalogCarrier): number {
+  return carrier.bindAs === 'transceiver' ? carrier.binds : carrier.binds * 2;
+}
+
+function stateOf(carrier: CatalogCarrier, bound: number, wanted: number): CarrierState {
+  if (carrier.paused) return 'paused';
+  if (bound === 0) return 'down';
+  return bound < wanted ? 'partial' : 'up';
+}
+
+function queuedOf(dispatcher: Dispatcher): number {
+  return dispatcher.waiting().reduce((sum, { messages }) => sum + messages, 0);
+}
 
 /** The rate in force of a carrier; `adaptive` is what its answers made of it. */
-export function carrierRateView(
+function carrierRateView(
   carrier: CatalogCarrier,
   adaptive: AdaptiveRateState | undefined,
 ): CarrierRateView {
@@ -24,7 +77,7 @@ export function carrierRateView(
 }
 
 /** One bind as an operator sees it. */
-export function carrierSessionView(bind: CarrierBindStatus): CarrierSessionView {
+function carrierSessionView(bind: CarrierBindStatus): CarrierSessionView {
   const { nextAttemptMs, reason } = bind;
   const waitMs = nextAttemptMs === undefined ? undefined : nextAttemptMs - performance.now();
   return {

@@ -1,9 +1,7 @@
 import type { Pool } from 'pg';
-import type { Catalog, CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
+import { type Catalog, type CatalogAccount, carrierNamed } from '../domain/catalog.ts';
 import { type AccountId, type MessageId, messageId } from '../domain/ids.ts';
 import type { Bans } from '../gateway/bans.ts';
-import type { LiveBind } from '../gateway/bind-book.ts';
-import type { RunningCarrier } from '../gateway/carriers.ts';
 import type { CatalogSource } from '../gateway/catalog-source.ts';
 import type { Converted } from '../gateway/conversions.ts';
 import type { Dispatcher } from '../gateway/dispatch.ts';
@@ -14,11 +12,12 @@ import type { ProbeRequest } from '../gateway/probe-plan.ts';
 import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import type { HeldMessage } from '../store/moderation.ts';
+import { withClient } from '../store/pool.ts';
 import type { RequeueRequest } from '../store/requeue-requests.ts';
 import { countWaiting } from '../store/waiting.ts';
+import { bindView } from './bind-view.ts';
 import { type ProbeView, probeView } from './carrier-probe.ts';
-import { carrierRateView, carrierSessionView } from './carrier-view.ts';
-import { reasonInWords } from './link-words.ts';
+import { carrierView, sessionsOf } from './carrier-view.ts';
 import type { LiveCounts } from './live-counts.ts';
 import { explainRoute } from './route-explanation.ts';
 import type {
@@ -26,7 +25,6 @@ import type {
   BindsLimitView,
   BindView,
   CarrierQualityView,
-  CarrierState,
   CarrierView,
   DaemonFacts,
   HeldContent,
@@ -93,7 +91,11 @@ export class LiveRuntime implements OpsRuntime {
   carriers(): readonly CarrierView[] {
     const running = this.#options.gateway()?.carriers.running;
     return [...this.#catalog.carriers.values()].map((carrier) =>
-      this.#carrierView(carrier, running?.get(carrier.id)),
+      carrierView(
+        carrier,
+        running?.get(carrier.id),
+        this.#options.counts.segmentsPerSecondOf(carrier.name),
+      ),
     );
   }
 
@@ -197,14 +199,15 @@ export class LiveRuntime implements OpsRuntime {
     name: string,
     receipt: AskedReceipt,
   ): Promise<ReceiptExplanation | undefined> {
-    const carrier = this.#carrierNamed(name);
+    const carrier = carrierNamed(this.#catalog, name);
     return carrier && this.#running().explainer.text(carrier, receipt);
   }
 
   async parkedReceipts(
     query: ParkedReceiptsQuery,
   ): Promise<readonly ParkedReceiptView[] | undefined> {
-    const carrier = query.carrier === undefined ? undefined : this.#carrierNamed(query.carrier);
+    const carrier =
+      query.carrier === undefined ? undefined : carrierNamed(this.#catalog, query.carrier);
     if (query.carrier !== undefined && carrier === undefined) return undefined;
     return this.#running().parked.list(carrier?.id, query.before, query.limit);
   }
@@ -218,7 +221,7 @@ export class LiveRuntime implements OpsRuntime {
     request: ProbeRequest,
   ): Promise<ProbeView | { readonly failed: string } | 'busy' | 'notRunning'> {
     if (this.#probing.has(name)) return 'busy';
-    const carrier = [...this.#catalog.carriers.values()].find((one) => one.name === name);
+    const carrier = carrierNamed(this.#catalog, name);
     const probe = carrier && this.#options.gateway()?.carriers.probe(carrier.id, request);
     if (probe === undefined) return 'notRunning';
     this.#probing.add(name);
@@ -280,12 +283,6 @@ export class LiveRuntime implements OpsRuntime {
     this.#options.drain(actor);
   }
 
-  #carrierNamed(name: string): CatalogCarrier | undefined {
-    for (const carrier of this.#catalog.carriers.values())
-      if (carrier.name === name) return carrier;
-    return undefined;
-  }
-
   #running(): Gateway {
     const gateway = this.#options.gateway();
     if (gateway === undefined) throw new Error('this node is starting');
@@ -298,7 +295,10 @@ export class LiveRuntime implements OpsRuntime {
 
   async #storeReasons(): Promise<string[]> {
     try {
-      const pending = await within(STORE_ANSWER_MS, this.#pendingMigrations());
+      const pending = await within(
+        STORE_ANSWER_MS,
+        withClient(this.#options.pool, pendingMigrations),
+      );
       return pending.length === 0 ? [] : [`migrations are pending: ${pending.join(', ')}`];
     } catch (error) {
       return [
@@ -306,72 +306,6 @@ export class LiveRuntime implements OpsRuntime {
       ];
     }
   }
-
-  async #pendingMigrations(): Promise<string[]> {
-    const client = await this.#options.pool.connect();
-    try {
-      return await pendingMigrations(client);
-    } finally {
-      client.release();
-    }
-  }
-
-  #carrierView(carrier: CatalogCarrier, running: RunningCarrier | undefined): CarrierView {
-    const binds = running?.link.binds ?? [];
-    const bound = binds.filter(({ state, isOutbind }) => state === 'bound' && !isOutbind).length;
-    const failed = binds.find(({ state, reason }) => state !== 'bound' && reason !== undefined);
-    const state = stateOf(carrier, bound, sessionsOf(carrier));
-    return {
-      name: carrier.name,
-      state,
-      reason:
-        state === 'paused'
-          ? 'paused by an operator'
-          : failed?.reason && reasonInWords(failed.reason),
-      host: carrier.host,
-      port: carrier.port,
-      systemId: carrier.systemId,
-      bindAs: carrier.bindAs,
-      binds: bound,
-      bindsWanted: sessionsOf(carrier),
-      windowInUse: running?.link.windowInUse ?? 0,
-      windowMax: carrier.binds * carrier.windowMax,
-      queued: running === undefined ? 0 : queuedOf(running.dispatcher),
-      segmentsPerSecond: this.#options.counts.segmentsPerSecondOf(carrier.name),
-      demo: carrier.demo,
-      tls: carrier.connection.tls !== undefined,
-      rate: carrierRateView(carrier, running?.link.adaptiveRate),
-      sessions: binds.map(carrierSessionView),
-    };
-  }
-}
-
-/** One session as it is now. Windows count from the ESME's side: its submits, and what is delivered to it. */
-function bindView(bind: LiveBind, catalog: Catalog): BindView {
-  const { live, side, peer } = bind;
-  const ours = { inUse: live.windowInUse, max: live.windowMax };
-  const theirs = { inUse: live.peerWindowInUse, max: live.peerWindowMax };
-  const [submits, delivers] = side === 'customer' ? [theirs, ours] : [ours, theirs];
-  return {
-    side,
-    peer,
-    account: bind.account === undefined ? undefined : catalog.accounts.get(bind.account)?.name,
-    session: bind.session,
-    systemId: live.systemId,
-    type: live.boundAs ?? 'transceiver',
-    interfaceVersion: bind.version,
-    tls: bind.tls,
-    address: bind.address,
-    port: bind.port,
-    boundAtMs: bind.boundAtMs,
-    windowInUse: submits.inUse,
-    windowMax: submits.max,
-    deliversInUse: delivers.inUse,
-    deliversMax: delivers.max,
-    outboundOctets: live.outboundBytes,
-    submits: live.submits,
-    delivers: live.delivers,
-  };
 }
 
 /** What waits in each lane, with its age. */
@@ -381,21 +315,6 @@ function queuesOf(dispatcher: Dispatcher, nowMs: number): Omit<QueueView, 'carri
     const { messages = 0, oldestMs = nowMs } = waiting[lane] ?? {};
     return { class: name, messages, oldestSeconds: Math.max(0, nowMs - oldestMs) / 1_000 };
   });
-}
-
-function queuedOf(dispatcher: Dispatcher): number {
-  return dispatcher.waiting().reduce((sum, { messages }) => sum + messages, 0);
-}
-
-/** Sessions that a carrier's resource asks for: a pair counts two. */
-function sessionsOf(carrier: CatalogCarrier): number {
-  return carrier.bindAs === 'transceiver' ? carrier.binds : carrier.binds * 2;
-}
-
-function stateOf(carrier: CatalogCarrier, bound: number, wanted: number): CarrierState {
-  if (carrier.paused) return 'paused';
-  if (bound === 0) return 'down';
-  return bound < wanted ? 'partial' : 'up';
 }
 
 function within<T>(ms: number, work: Promise<T>): Promise<T> {
