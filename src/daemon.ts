@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
 import { type Config, isDemoAllowed, withDemoHosts } from './config.ts';
@@ -9,20 +8,13 @@ import { CatalogSource } from './gateway/catalog-source.ts';
 import { GatewayNode, opened } from './gateway/node.ts';
 import { QualityBook } from './gateway/quality.ts';
 import { ensureAdminToken } from './ops/admin-token.ts';
-import { addressText, announceDemo, type HttpDoor } from './ops/announce.ts';
-import { applyText, faultText } from './ops/apply.ts';
+import { announceDemo, announceServing, type HttpDoor } from './ops/announce.ts';
 import { CarrierFiles } from './ops/books/carrier-files.ts';
 import { Counter } from './ops/books/counter.ts';
 import { Keeper } from './ops/books/keeper.ts';
 import { Traits } from './ops/books/traits.ts';
 import { type Database, openDatabase } from './ops/database.ts';
-import {
-  demoCarrierOf,
-  hasDemoObjects,
-  holdsDemo,
-  keepDemoPassword,
-  withDemoPort,
-} from './ops/demo.ts';
+import { demoCarrierOf, hasDemoObjects, holdsDemo, withDemoPort } from './ops/demo.ts';
 import { buildHttpServer } from './ops/http/server.ts';
 import { type Keyring, keyring } from './ops/keyring.ts';
 import { LiveCounts } from './ops/live-counts.ts';
@@ -30,6 +22,7 @@ import { LiveRuntime } from './ops/live-runtime.ts';
 import { createLog, type OpsLog } from './ops/logs.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { SmppDoors } from './ops/smpp-doors.ts';
+import { readText, StartResources } from './ops/start-resources.ts';
 import { storedGauges } from './ops/stored-gauges.ts';
 import { TraceHub } from './ops/trace/hub.ts';
 import { Recordings } from './ops/trace/recordings.ts';
@@ -77,8 +70,8 @@ async function serve(settings: Config, database: Database, log: OpsLog): Promise
   const config = isDemo ? withDemoHosts(settings) : settings;
   try {
     const daemon = new Daemon(config, database, log, keys, pool);
-    if (isDemo && database.isEmpty) await daemon.applyDemo();
-    else if (config.resources !== undefined) await daemon.applyFile();
+    if (isDemo && database.isEmpty) await daemon.resources.applyDemo();
+    else if (config.resources !== undefined) await daemon.resources.applyFile();
     await daemon.run(isDemo && database.isEmpty);
   } finally {
     await pool.end();
@@ -95,6 +88,7 @@ function openPool(url: string): Pool {
 
 /** The parts of a running daemon and their order. */
 class Daemon {
+  readonly resources: StartResources;
   readonly #config: Config;
   readonly #database: Database;
   readonly #log: OpsLog;
@@ -116,6 +110,12 @@ class Daemon {
     this.#log = log;
     this.#keys = keys;
     this.#pool = pool;
+    this.resources = new StartResources({
+      pool,
+      secrets: keys.secrets,
+      dataDir: config.dataDir,
+      file: config.resources,
+    });
     this.#doors = new SmppDoors(config.smpp, Date.now);
     this.#authenticator = new Authenticator({ pepper: keys.pepper, now: Date.now });
     const quality = new QualityBook({ catalog: () => this.#catalog?.current, now: Date.now });
@@ -123,20 +123,6 @@ class Daemon {
     const hub = new TraceHub({ now: Date.now, monotonic: () => performance.now() });
     const folder = join(config.dataDir, 'traces');
     this.#traces = { hub, recordings: new Recordings({ folder, hub, log, now: Date.now }) };
-  }
-
-  /** Makes the demo's objects in an empty embedded database. */
-  async applyDemo(): Promise<void> {
-    const text = readFileSync(new URL('../config/demo.yaml', import.meta.url), 'utf8');
-    const generated = await this.#apply(text, { actor: 'demo', demo: true });
-    keepDemoPassword(this.#config.dataDir, generated);
-  }
-
-  /** Brings RESOURCES_FILE into force: at the start and on SIGHUP. */
-  async applyFile(): Promise<void> {
-    const file = this.#config.resources;
-    if (file !== undefined)
-      await this.#apply(readText(file), { actor: 'RESOURCES_FILE', demo: false });
   }
 
   async run(firstDemoStart: boolean): Promise<void> {
@@ -187,7 +173,7 @@ class Daemon {
     stops.push(() => clearInterval(samples));
     const onHangup = (): void => {
       this.#reloadTls();
-      void this.applyFile().then(
+      void this.resources.applyFile().then(
         () => catalog.reload(),
         (error) => this.#log.error('reload failed', { reason: String(error) }),
       );
@@ -350,14 +336,13 @@ class Daemon {
     const [listener, tlsListener] = this.#node?.listeners ?? [];
     const smpp = listener?.address;
     if (smpp === undefined) throw new Error('the SMPP listener has an address');
-    this.#log.info('serving', {
-      smpp: addressText(smpp),
-      ...(tlsListener?.address && { smppTls: addressText(tlsListener.address) }),
-      http: http.address,
+    announceServing(this.#log, {
+      smpp,
+      smppTls: tlsListener?.address,
+      http,
       version: runtime.facts.version,
+      doors: this.#doors,
     });
-    if (!this.#doors.isCertificateValid)
-      this.#log.warn('the certificate is not valid now', { ...this.#doors.certificate });
     if (hasDemoObjects(catalog))
       await announceDemo({
         smpp,
@@ -367,16 +352,6 @@ class Daemon {
         log: this.#log,
         sendSample: firstDemoStart ? sendSample : undefined,
       });
-  }
-
-  async #apply(
-    text: string,
-    by: { readonly actor: string; readonly demo: boolean },
-  ): ReturnType<typeof applied> {
-    return applied(
-      await applyText(this.#pool, this.#keys.secrets, { text, dryRun: false, ...by }),
-      by.actor,
-    );
   }
 
   #connect(name: string): ReturnType<typeof connectStore> {
@@ -404,22 +379,6 @@ class Daemon {
   }
 }
 
-async function applied(result: Awaited<ReturnType<typeof applyText>>, source: string) {
-  if ('faults' in result)
-    throw new Error(`${source} was not applied: ${result.faults.map(faultText).join('; ')}`);
-  return result.generated;
-}
-
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new Error(
-      `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
 }

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { printHowToGoOn, showSample } from './demo.ts';
 import type { OpsLog } from './logs.ts';
+import type { SmppDoors } from './smpp-doors.ts';
 
 /** Where the HTTP API is, and its first token. */
 export interface HttpDoor {
@@ -23,6 +24,29 @@ export interface DemoAnnouncement {
 }
 
 const LOOPBACK = /^(localhost|127\.|::1$)/;
+
+/** Where a node that serves is reached. */
+export interface ServingAnnouncement {
+  readonly smpp: AddressInfo;
+  /** Undefined: no door with TLS. */
+  readonly smppTls: AddressInfo | undefined;
+  readonly http: HttpDoor;
+  readonly version: string;
+  readonly doors: Pick<SmppDoors, 'isCertificateValid' | 'certificate'>;
+}
+
+/** Says that the node serves, where, and warns of a certificate that is not valid. */
+export function announceServing(log: OpsLog, at: ServingAnnouncement): void {
+  const { smpp, smppTls, http, version, doors } = at;
+  log.info('serving', {
+    smpp: addressText(smpp),
+    ...(smppTls && { smppTls: addressText(smppTls) }),
+    http: http.address,
+    version,
+  });
+  if (!doors.isCertificateValid)
+    log.warn('the certificate is not valid now', { ...doors.certificate });
+}
 
 /** Says that there is a demo, shows the way of a sample message at its first start, and how to go on. */
 export async function announceDemo(demo: DemoAnnouncement): Promise<void> {
