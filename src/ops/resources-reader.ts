@@ -23,7 +23,7 @@ export type ReadFile =
 /**
  * Reads a resources file and checks it (domain/resource-file.ts), with the ready profiles and word lists.
  * @param paths of which the lines are wanted
- * @throws when a file of more than 32 MiB of heap ends the thread
+ * @throws Error when reading it takes more memory than WORKER_HEAP_MIB, which ends the thread
  */
 export async function readResourcesFile(
   text: string,
