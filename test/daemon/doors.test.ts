@@ -9,7 +9,6 @@ import { Esme } from '../gateway/esme.ts';
 import { fingerprintOf } from '../session/fingerprint.ts';
 import { proxyV1, proxyV2, v4Block } from '../session/proxy-headers.ts';
 import { ADMIN_TOKEN, type TestDaemon, until } from '../support/daemon.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { type Relay, startRelay } from '../support/relay.ts';
 import { Stage } from './stage.ts';
 
@@ -18,15 +17,13 @@ const PROXY = '127.0.0.9';
 const [alice, bob] = [selfSigned('alice'), selfSigned('bob')];
 const first = selfSigned('first.test');
 
-let database: TestDatabase;
 let stage: Stage;
 let daemon: TestDaemon;
 let tlsPort: number;
 const relays: Relay[] = [];
 
 beforeAll(async () => {
-  database = await createDatabase();
-  stage = await Stage.open(database.url);
+  stage = await Stage.onDatabase();
   mkdirSync(stage.folder, { recursive: true });
   write('cert', first.cert);
   write('key', first.key);
@@ -47,7 +44,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(relays.map((relay) => relay.close()));
   await stage.close();
-  await database.drop();
 });
 
 function pathOf(name: string): string {

@@ -1,30 +1,22 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Esme } from '../gateway/esme.ts';
-import { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
+import type { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
 import { until } from '../support/daemon.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { Stage } from './stage.ts';
 
 const MESSAGES = 100;
 
-let database: TestDatabase;
 let stage: Stage;
 let first: ScriptedCarrier;
 let second: ScriptedCarrier;
 
 beforeEach(async () => {
-  database = await createDatabase();
-  stage = await Stage.open(database.url);
-  first = await ScriptedCarrier.listen();
-  second = await ScriptedCarrier.listen();
+  stage = await Stage.onDatabase();
+  first = await stage.scriptedCarrier();
+  second = await stage.scriptedCarrier();
 });
 
-afterEach(async () => {
-  await stage.close();
-  await first.down();
-  await second.down();
-  await database.drop();
-});
+afterEach(() => stage.close());
 
 function resources(): object {
   const usual = stage.resources() as { carriers: object[]; accounts: object[] };

@@ -6,7 +6,6 @@ import { startSimulatedCarrier } from '../../src/simulator/carrier.ts';
 import type { SimulatedCarrier } from '../../src/simulator/carrier-options.ts';
 import type { SimulatedCustomer } from '../../src/simulator/customer-options.ts';
 import { type TestDaemon, until } from '../support/daemon.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { figures, PASSWORD, Stage } from './stage.ts';
 
 const BIND_RECEIVER = 0x00000001;
@@ -24,7 +23,6 @@ const OWED = 2_300;
 /** The mute carrier's window, on its only bind. */
 const MUTE_WINDOW = 20;
 
-let database: TestDatabase;
 let stage: Stage;
 let daemon: TestDaemon;
 let mute: SimulatedCarrier;
@@ -35,8 +33,7 @@ let goodEnds = 0;
 const muteTook = new Map<number, number>();
 
 beforeAll(async () => {
-  database = await createDatabase();
-  stage = await Stage.open(database.url);
+  stage = await Stage.onDatabase();
   mute = await startSimulatedCarrier({
     behaviour: { silent: true },
     onEvent: (event) => {
@@ -67,7 +64,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await stage.close();
   await mute.close();
-  await database.drop();
 });
 
 function resources(): object {

@@ -1,20 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Esme } from '../gateway/esme.ts';
 import { ADMIN_TOKEN, type TestDaemon } from '../support/daemon.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { Stage } from './stage.ts';
 
 /** Enough that an answer which does not wait is caught: some of them win the race by luck. */
 const TIMES = 60;
 
-let database: TestDatabase;
 let stage: Stage;
 let daemon: TestDaemon;
 const esmes = new Map<string, Esme>();
 
 beforeAll(async () => {
-  database = await createDatabase();
-  stage = await Stage.open(database.url);
+  stage = await Stage.onDatabase();
   const rules = {
     consenting: { consent: {} },
     optingOut: { optOut: {} },
@@ -39,7 +36,6 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const esme of esmes.values()) await esme.cut();
   await stage.close();
-  await database.drop();
 });
 
 async function http(method: 'PUT' | 'DELETE', path: string, body: object): Promise<object> {

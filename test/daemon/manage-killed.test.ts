@@ -18,10 +18,7 @@ async function played(
   test: (stage: Stage, carrier: ScriptedCarrier, resources: object) => Promise<void>,
 ): Promise<void> {
   const carrier = await ScriptedCarrier.listen();
-  carrier.onSubmit = (submit) => {
-    carrier.accept(submit);
-    setTimeout(() => void carrier.receipt(submit).catch(() => {}), 5);
-  };
+  carrier.deliverAll(5);
   try {
     await staged((stage) =>
       test(

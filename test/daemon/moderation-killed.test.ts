@@ -1,29 +1,19 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Esme } from '../gateway/esme.ts';
-import { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
+import type { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
 import { ADMIN_TOKEN, type TestDaemon, until } from '../support/daemon.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { Stage } from './stage.ts';
 
-let database: TestDatabase;
 let stage: Stage;
 let carrier: ScriptedCarrier;
 
 beforeEach(async () => {
-  database = await createDatabase();
-  stage = await Stage.open(database.url);
-  carrier = await ScriptedCarrier.listen();
-  carrier.onSubmit = (submit) => {
-    carrier.accept(submit);
-    setTimeout(() => void carrier.receipt(submit).catch(() => {}), 5);
-  };
+  stage = await Stage.onDatabase();
+  carrier = await stage.scriptedCarrier();
+  carrier.deliverAll(5);
 });
 
-afterEach(async () => {
-  await stage.close();
-  await carrier.down();
-  await database.drop();
-});
+afterEach(() => stage.close());
 
 const MESSAGES = 60;
 

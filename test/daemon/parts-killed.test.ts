@@ -1,30 +1,20 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Esme } from '../gateway/esme.ts';
 import { SHOP } from '../gateway/manage-stand.ts';
-import { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
+import type { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
 import { until } from '../support/daemon.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { OPENING_CREDIT, Stage, UNIT_PRICE } from './stage.ts';
 
-let database: TestDatabase;
 let stage: Stage;
 let carrier: ScriptedCarrier;
 
 beforeEach(async () => {
-  database = await createDatabase();
-  stage = await Stage.open(database.url);
-  carrier = await ScriptedCarrier.listen();
-  carrier.onSubmit = (submit) => {
-    carrier.accept(submit);
-    setTimeout(() => void carrier.receipt(submit).catch(() => {}), 5);
-  };
+  stage = await Stage.onDatabase();
+  carrier = await stage.scriptedCarrier();
+  carrier.deliverAll(5);
 });
 
-afterEach(async () => {
-  await stage.close();
-  await carrier.down();
-  await database.drop();
-});
+afterEach(() => stage.close());
 
 /** Long messages of two parts; of the first third the second part is "ino", of the next "tle", the rest has none. */
 const MESSAGES = 60;

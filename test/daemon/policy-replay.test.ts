@@ -3,26 +3,19 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { runCli } from '../../src/ops/cli/program.ts';
 import { Esme } from '../gateway/esme.ts';
-import { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
+import type { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
 import { ADMIN_TOKEN, type TestDaemon } from '../support/daemon.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { Stage } from './stage.ts';
 
-let database: TestDatabase;
 let stage: Stage;
 let carrier: ScriptedCarrier;
 
 beforeEach(async () => {
-  database = await createDatabase();
-  stage = await Stage.open(database.url);
-  carrier = await ScriptedCarrier.listen();
+  stage = await Stage.onDatabase();
+  carrier = await stage.scriptedCarrier();
 });
 
-afterEach(async () => {
-  await stage.close();
-  await carrier.down();
-  await database.drop();
-});
+afterEach(() => stage.close());
 
 async function post(daemon: TestDaemon, body: object): Promise<{ status: number; body: object }> {
   const response = await fetch(`${daemon.httpUrl}/v1/policies/replay`, {

@@ -1,21 +1,15 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Esme } from '../gateway/esme.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { Stage } from './stage.ts';
 
-let database: TestDatabase;
 let stage: Stage;
 
 beforeEach(async () => {
-  database = await createDatabase();
-  stage = await Stage.open(database.url);
+  stage = await Stage.onDatabase();
   await stage.startCarrier();
 });
 
-afterEach(async () => {
-  await stage.close();
-  await database.drop();
-});
+afterEach(() => stage.close());
 
 /** Price 0.05 a message: 200 of them. */
 const LIMIT = 200;

@@ -2,21 +2,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/daemon.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { Stage } from './stage.ts';
 
-let database: TestDatabase;
 let stage: Stage;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  stage = await Stage.open(database.url);
+  stage = await Stage.onDatabase();
 });
 
-afterAll(async () => {
-  await stage.close();
-  await database.drop();
-});
+afterAll(() => stage.close());
 
 describe('SIGHUP', () => {
   it('brings a changed RESOURCES_FILE into force for new messages, and leaves the old when the file is bad', async () => {

@@ -1,32 +1,24 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Esme } from '../gateway/esme.ts';
-import { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
+import type { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
 import { ADMIN_TOKEN, type TestDaemon, until } from '../support/daemon.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { Stage } from './stage.ts';
 
 /** Beyond what a lane holds with content: the rest is moved page by page, in the background. */
 const MESSAGES = 6_000;
 
-let database: TestDatabase;
 let stage: Stage;
 let daemon: TestDaemon;
 let first: ScriptedCarrier;
 let second: ScriptedCarrier;
 
 beforeEach(async () => {
-  database = await createDatabase();
-  stage = await Stage.open(database.url);
-  first = await ScriptedCarrier.listen();
-  second = await ScriptedCarrier.listen();
+  stage = await Stage.onDatabase();
+  first = await stage.scriptedCarrier();
+  second = await stage.scriptedCarrier();
 });
 
-afterEach(async () => {
-  await stage.close();
-  await first.down();
-  await second.down();
-  await database.drop();
-});
+afterEach(() => stage.close());
 
 function resources(to: 'first' | 'second'): object {
   const usual = stage.resources({ bind: { windowMax: 500 } }) as { carriers: object[] };

@@ -14,9 +14,10 @@ import type {
   SimulatedCustomer,
   SimulatedCustomerOptions,
 } from '../../src/simulator/customer-options.ts';
+import { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
 import { type DaemonSpec, freePort, TestDaemon, until } from '../support/daemon.ts';
 import { type GuardedFolder, guardedFolder } from '../support/guard.ts';
-import { createDatabase } from '../support/postgres.ts';
+import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 
 /** Price of a segment and opening credit of every account on a stage, in micro-credits. */
 export const UNIT_PRICE = 50_000n;
@@ -52,6 +53,16 @@ export class Stage {
   readonly #books = new Map<string, string>();
   #nodes = 0;
   readonly #daemons: TestDaemon[] = [];
+  readonly #scripted: ScriptedCarrier[] = [];
+  #database: TestDatabase | undefined;
+
+  /** A stage on a database of its own, which goes with it. */
+  static async onDatabase(): Promise<Stage> {
+    const database = await createDatabase();
+    const stage = await Stage.open(database.url);
+    stage.#database = database;
+    return stage;
+  }
 
   static async open(databaseUrl?: string): Promise<Stage> {
     return new Stage(guardedFolder(), databaseUrl, await freePort());
@@ -130,6 +141,13 @@ export class Stage {
       ...options,
     });
     return this.carrier;
+  }
+
+  /** A carrier that does what the test says, at a port of its own; it goes down with the stage. */
+  async scriptedCarrier(): Promise<ScriptedCarrier> {
+    const carrier = await ScriptedCarrier.listen();
+    this.#scripted.push(carrier);
+    return carrier;
   }
 
   get carrierLog(): string {
@@ -223,7 +241,7 @@ export class Stage {
     });
   }
 
-  /** Ends customers, daemons (kill -9) and carrier, and removes the folder. */
+  /** Ends customers, daemons (kill -9) and carriers, and removes the folder and the stage's own database. */
   async close(): Promise<void> {
     await Promise.all(this.#customers.map((customer) => customer.stop().catch(() => {})));
     await Promise.all(this.#daemons.map((daemon) => daemon.kill()));
@@ -231,18 +249,15 @@ export class Stage {
     if (process.env.DAEMON_LOGS)
       for (const daemon of this.#daemons) console.error(daemon.stdout, daemon.stderr);
     await this.carrier?.close();
+    await Promise.all(this.#scripted.map((carrier) => carrier.down()));
     await this.#guard.release();
+    await this.#database?.drop();
   }
 }
 
 /** Runs a test on a stage and a database of its own: most of its time is waiting, so that several run at once. */
 export async function staged(test: (stage: Stage) => Promise<void>): Promise<void> {
-  const database = await createDatabase();
-  try {
-    await onStage(await Stage.open(database.url), test);
-  } finally {
-    await database.drop();
-  }
+  await onStage(await Stage.onDatabase(), test);
 }
 
 /** The same with the embedded PostgreSQL of its daemons. */

@@ -21,10 +21,7 @@ let there: Esme;
 
 beforeAll(async () => {
   carrier = await ScriptedCarrier.listen();
-  carrier.onSubmit = (submit) => {
-    carrier.accept(submit);
-    setTimeout(() => void carrier.receipt(submit).catch(() => {}), 5);
-  };
+  carrier.deliverAll(5);
   one = await TestGateway.start(
     resources({
       accounts: {

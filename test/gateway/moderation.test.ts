@@ -17,10 +17,7 @@ let numbers = 0;
 
 beforeAll(async () => {
   carrier = await ScriptedCarrier.listen();
-  carrier.onSubmit = (submit) => {
-    carrier.accept(submit);
-    void carrier.receipt(submit).catch(() => {});
-  };
+  carrier.deliverAll();
   const rule = { name: 'donations', bannedWords: { words: ['donate'] } };
   gateway = await TestGateway.start(
     resources({

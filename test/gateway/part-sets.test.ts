@@ -21,10 +21,7 @@ let numbers = 0;
 
 beforeAll(async () => {
   carrier = await ScriptedCarrier.listen();
-  carrier.onSubmit = (submit) => {
-    carrier.accept(submit);
-    void carrier.receipt(submit).catch(() => {});
-  };
+  carrier.deliverAll();
   const words = { name: 'gambling', bannedWords: { words: ['casino'] } };
   const template = { template: { templates: [{ text: 'Your code is {digits:6}, thank you' }] } };
   const own = { policy: 'words' };

@@ -92,6 +92,16 @@ export class ScriptedCarrier {
     this.#answer(submit, { command_status: status });
   }
 
+  /** From now on accepts all and delivers it: its receipt comes so long after its answer. */
+  deliverAll(afterMs = 0): void {
+    this.onSubmit = (submit) => {
+      this.accept(submit);
+      const receipt = (): void => void this.receipt(submit).catch(() => {});
+      if (afterMs === 0) receipt();
+      else setTimeout(receipt, afterMs);
+    };
+  }
+
   /** Waits until `count` submits came (to a destination), and no fewer; gives all that came. */
   taken(count: number, destination?: string): Promise<TakenSubmit[]> {
     return eventually(() => {

@@ -2,10 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/ops/cli/program.ts';
 import { Stage } from '../daemon/stage.ts';
 import { Esme } from '../gateway/esme.ts';
-import { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
+import type { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
 import { ADMIN_TOKEN, type TestDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/gateway.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 
 /*
  * One-time passwords whose codes are no longer entered: everything is delivered, so that receipts say nothing. Two
@@ -17,20 +16,15 @@ const GOOD = '12025';
 const SENT = 60;
 const FEW = 5;
 
-let database: TestDatabase;
 let stage: Stage;
 let daemon: TestDaemon;
 let carrier: ScriptedCarrier;
 const esmes: Esme[] = [];
 
 beforeAll(async () => {
-  database = await createDatabase();
-  stage = await Stage.open(database.url);
-  carrier = await ScriptedCarrier.listen();
-  carrier.onSubmit = (submit) => {
-    carrier.accept(submit);
-    setTimeout(() => void carrier.receipt(submit).catch(() => {}), 5);
-  };
+  stage = await Stage.onDatabase();
+  carrier = await stage.scriptedCarrier();
+  carrier.deliverAll(5);
   const falls = { settleSeconds: 0, messages: 20, historyMessages: 100 };
   const rules = {
     entered: [{ name: 'codes', deliveryFalls: { ...falls, of: 'conversion' }, action: 'hold' }],
@@ -65,8 +59,6 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const esme of esmes) await esme.cut();
   await stage?.close();
-  await carrier?.down();
-  await database?.drop();
 });
 
 let numbers = 100_000;
