@@ -1,60 +1,44 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AccountKeeper } from '../../src/gateway/account-keeper.ts';
 import { setAccountStatus } from '../../src/store/accounts.ts';
-import { eventually, TestGateway } from '../support/gateway.ts';
-import { Esme } from './esme.ts';
-import { resources } from './resources.ts';
-import { ScriptedCarrier } from './scripted-carrier.ts';
+import { eventually, type TestGateway } from '../support/gateway.ts';
+import { TwoNodes } from './two-nodes-stand.ts';
 
 const dormancy = { noticeAfterDays: 90, thenAfterDays: 30 };
-let carrier: ScriptedCarrier;
+let stand: TwoNodes;
 let gateway: TestGateway;
 let other: TestGateway;
-const open: Esme[] = [];
 
 beforeAll(async () => {
-  carrier = await ScriptedCarrier.listen();
-  gateway = await TestGateway.start(
-    resources({
-      terms: {
-        ending: { onTermination: { balance: 'forfeit' }, onRefusal: 'refund' },
-        leaving: {
-          onTermination: { balance: 'keep', content: 'keep' },
-          onRefusal: 'keep',
-          onViolation: { suspendAfter: 3, forfeitBalance: true },
-        },
-        unused: { dormancy },
-        gone: { dormancy: { ...dormancy, then: 'terminate' } },
+  stand = await TwoNodes.open({
+    terms: {
+      ending: { onTermination: { balance: 'forfeit' }, onRefusal: 'refund' },
+      leaving: {
+        onTermination: { balance: 'keep', content: 'keep' },
+        onRefusal: 'keep',
+        onViolation: { suspendAfter: 3, forfeitBalance: true },
       },
-      accounts: {
-        ending: { terms: 'ending' },
-        leaving: { terms: 'leaving' },
-        unused: {
-          terms: 'unused',
-          webhook: { url: 'http://127.0.0.1:9/', secret: 'x'.repeat(16) },
-        },
-        gone: { terms: 'gone' },
-        free: { terms: 'unused' },
-        usual: {},
+      unused: { dormancy },
+      gone: { dormancy: { ...dormancy, then: 'terminate' } },
+    },
+    accounts: {
+      ending: { terms: 'ending' },
+      leaving: { terms: 'leaving' },
+      unused: {
+        terms: 'unused',
+        webhook: { url: 'http://127.0.0.1:9/', secret: 'x'.repeat(16) },
       },
-      carriers: { main: { port: carrier.port, prefix: '' } },
-    }),
-  );
-  other = await gateway.beside();
+      gone: { terms: 'gone' },
+      free: { terms: 'unused' },
+      usual: {},
+    },
+  });
+  ({ gateway, beside: other } = stand);
 });
 
-afterAll(async () => {
-  for (const esme of open) await esme.close();
-  await other?.close();
-  await gateway?.close();
-  await carrier?.down();
-});
+afterAll(() => stand?.close());
 
-async function bind(systemId: string, at = gateway): Promise<Esme> {
-  const esme = await Esme.bind(at.port, { systemId });
-  open.push(esme);
-  return esme;
-}
+const bind = (systemId: string, at?: TestGateway) => stand.bind(systemId, at);
 
 /** What is left of the content keys of an account. */
 async function keysOf(account: string): Promise<number> {
@@ -84,7 +68,7 @@ describe('a terminated account', () => {
     const esme = await bind('ending');
     const beside = await bind('ending', other);
     const [sent, second] = [await esme.accepted({}), await beside.accepted({})];
-    await eventually(() => expect(carrier.submits.length).toBe(2));
+    await eventually(() => expect(stand.carrier.submits.length).toBe(2));
     await gateway.setPaused('main', true);
     const isPaused = () => [...other.catalog.carriers.values()].every(({ paused }) => paused);
     await eventually(() => expect(isPaused()).toBe(true));

@@ -1,61 +1,46 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, TestGateway } from '../support/gateway.ts';
+import { eventually, type TestGateway } from '../support/gateway.ts';
 import { Esme } from './esme.ts';
-import { resources } from './resources.ts';
-import { ScriptedCarrier } from './scripted-carrier.ts';
+import { TwoNodes } from './two-nodes-stand.ts';
 
 const CAP_REACHED = 0x40d;
 const HOUR = 3_600;
-let carrier: ScriptedCarrier;
+let stand: TwoNodes;
 let gateway: TestGateway;
 let other: TestGateway;
-const open: Esme[] = [];
 
 beforeAll(async () => {
-  carrier = await ScriptedCarrier.listen();
   const policy = (...rules: object[]) => ({ rules });
-  gateway = await TestGateway.start(
-    resources({
-      policies: {
-        hundred: policy({ caps: { per: 'account', messages: 100, withinSeconds: HOUR } }),
-        dollars: policy({ spend: { per: 'account', credits: '3', withinSeconds: HOUR } }),
-        prefixes: policy({ caps: { per: 'prefix', prefixDigits: 4, messages: 2 } }),
-        countries: policy({ spend: { per: 'country', credits: '0.2' } }),
-        short: policy({ caps: { per: 'account', messages: 5, withinSeconds: 1 } }),
-        several: policy(
-          { caps: { per: 'account', messages: 3 }, when: { prefixes: ['1'] } },
-          { caps: { per: 'account', messages: 1 }, when: { prefixes: ['44'] } },
-          { bannedWords: { words: ['spam'] } },
-        ),
-        holding: policy({ caps: { per: 'account', messages: 1 }, action: 'hold' }),
-        trying: policy({ caps: { per: 'account', messages: 1 }, mode: 'monitor' }),
-        stopping: policy({ spend: { per: 'account', credits: '0.1' }, action: 'suspend' }),
-        large: policy({ caps: { per: 'account', messages: 600, withinSeconds: HOUR } }),
-      },
-      tariffs: { standard: { '*': '0.1' } },
-      accounts: Object.fromEntries(
-        ['hundred', 'dollars', 'prefixes', 'countries', 'short', 'several', 'holding', 'trying']
-          .concat('stopping', 'large')
-          .map((name) => [name, { policy: name, credit: '1000', bind: { bindsMax: 100 } }]),
+  stand = await TwoNodes.open({
+    policies: {
+      hundred: policy({ caps: { per: 'account', messages: 100, withinSeconds: HOUR } }),
+      dollars: policy({ spend: { per: 'account', credits: '3', withinSeconds: HOUR } }),
+      prefixes: policy({ caps: { per: 'prefix', prefixDigits: 4, messages: 2 } }),
+      countries: policy({ spend: { per: 'country', credits: '0.2' } }),
+      short: policy({ caps: { per: 'account', messages: 5, withinSeconds: 1 } }),
+      several: policy(
+        { caps: { per: 'account', messages: 3 }, when: { prefixes: ['1'] } },
+        { caps: { per: 'account', messages: 1 }, when: { prefixes: ['44'] } },
+        { bannedWords: { words: ['spam'] } },
       ),
-      carriers: { main: { port: carrier.port, prefix: '' } },
-    }),
-  );
-  other = await gateway.beside();
+      holding: policy({ caps: { per: 'account', messages: 1 }, action: 'hold' }),
+      trying: policy({ caps: { per: 'account', messages: 1 }, mode: 'monitor' }),
+      stopping: policy({ spend: { per: 'account', credits: '0.1' }, action: 'suspend' }),
+      large: policy({ caps: { per: 'account', messages: 600, withinSeconds: HOUR } }),
+    },
+    tariffs: { standard: { '*': '0.1' } },
+    accounts: Object.fromEntries(
+      ['hundred', 'dollars', 'prefixes', 'countries', 'short', 'several', 'holding', 'trying']
+        .concat('stopping', 'large')
+        .map((name) => [name, { policy: name, credit: '1000', bind: { bindsMax: 100 } }]),
+    ),
+  });
+  ({ gateway, beside: other } = stand);
 });
 
-afterAll(async () => {
-  for (const esme of open) await esme.close();
-  await other?.close();
-  await gateway?.close();
-  await carrier?.down();
-});
+afterAll(() => stand?.close());
 
-async function bind(systemId: string, at = gateway): Promise<Esme> {
-  const esme = await Esme.bind(at.port, { systemId });
-  open.push(esme);
-  return esme;
-}
+const bind = (systemId: string, at?: TestGateway) => stand.bind(systemId, at);
 
 let numbers = 0;
 /** command_status of so many messages at once, over these binds in turns. */

@@ -1,47 +1,32 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TestGateway } from '../support/gateway.ts';
-import { Esme } from './esme.ts';
-import { resources } from './resources.ts';
-import { ScriptedCarrier } from './scripted-carrier.ts';
+import type { TestGateway } from '../support/gateway.ts';
+import type { Esme } from './esme.ts';
+import { TwoNodes } from './two-nodes-stand.ts';
 
 const RECIPIENT_PATTERN = 0x40a;
 
-let carrier: ScriptedCarrier;
+let stand: TwoNodes;
 let gateway: TestGateway;
 let beside: TestGateway;
-const bound: Esme[] = [];
 
 beforeAll(async () => {
-  carrier = await ScriptedCarrier.listen();
   const serial = { recipientPattern: { run: 6, step: 1, recent: 2_000, random: false } };
   const own = { policy: 'serial', credit: '10000', bind: { segmentsPerSecond: 100_000 } };
-  gateway = await TestGateway.start(
-    resources({
-      policies: { serial: { rules: [serial] } },
-      accounts: {
-        split: own,
-        again: own,
-        open: {},
-      },
-      carriers: { main: { port: carrier.port, prefix: '1' } },
-    }),
-  );
-  beside = await gateway.beside();
+  stand = await TwoNodes.open({
+    policies: { serial: { rules: [serial] } },
+    accounts: {
+      split: own,
+      again: own,
+      open: {},
+    },
+  });
+  ({ gateway, beside } = stand);
 });
 
-afterAll(async () => {
-  for (const esme of bound) await esme.close();
-  await beside?.close();
-  await gateway?.close();
-  await carrier?.down();
-});
+afterAll(() => stand?.close());
 
-async function bind(systemId: string, at = gateway): Promise<Esme> {
-  const esme = await Esme.bind(at.port, { systemId });
-  bound.push(esme);
-  return esme;
-}
+const bind = (systemId: string, at?: TestGateway) => stand.bind(systemId, at);
 
 async function statuses(esme: Esme, numbers: readonly number[]): Promise<(number | undefined)[]> {
   const found = [];
@@ -109,8 +94,9 @@ describe('recipientPattern over two nodes', () => {
 
 describe('recipientPattern after a restart', () => {
   it('goes on with what came before', async () => {
-    await submitted(await bind('again', beside), [0, 1, 2, 3, 4]);
-    for (const esme of bound.splice(-1)) await esme.cut();
+    const esme = await bind('again', beside);
+    await submitted(esme, [0, 1, 2, 3, 4]);
+    await esme.cut();
     await beside.drain();
     await beside.up();
     // The first message has it read.

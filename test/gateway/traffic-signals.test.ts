@@ -1,56 +1,46 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, TestGateway } from '../support/gateway.ts';
-import { Esme } from './esme.ts';
-import { resources } from './resources.ts';
-import { ScriptedCarrier } from './scripted-carrier.ts';
+import { eventually, type TestGateway } from '../support/gateway.ts';
+import type { Esme } from './esme.ts';
+import { TwoNodes } from './two-nodes-stand.ts';
 
 const CAP_REACHED = 0x40d;
-let carrier: ScriptedCarrier;
+let stand: TwoNodes;
 let gateway: TestGateway;
 let other: TestGateway;
-const open: Esme[] = [];
 
 beforeAll(async () => {
-  carrier = await ScriptedCarrier.listen();
+  const mix = { prefixMix: { messages: 20, historyMessages: 100 } };
+  const falls = { deliveryFalls: { settleSeconds: 0, messages: 20, historyMessages: 100 } };
+  const policy = (...rules: object[]) => ({ rules });
+  stand = await TwoNodes.open({
+    policies: {
+      refusing: policy({ ...mix, action: 'refuse' }),
+      holding: policy({ ...falls, action: 'hold' }),
+      stopping: policy({ ...mix, action: 'suspend' }),
+      flagging: policy(mix),
+    },
+    tariffs: { standard: { '*': '0.1' } },
+    accounts: {
+      stolen: { policy: 'refusing', credit: '1000' },
+      inflated: { policy: 'holding', trafficClass: 'otp', credit: '1000' },
+      campaign: { policy: 'holding', trafficClass: 'promotional', credit: '1000' },
+      stopped: { policy: 'stopping', credit: '1000' },
+      fresh: { policy: 'refusing', credit: '1000' },
+      flagged: { policy: 'flagging', credit: '1000' },
+    },
+  });
+  ({ gateway, beside: other } = stand);
+  const { carrier } = stand;
   // What goes to 99450 is delivered to nobody.
   carrier.onSubmit = (submit) => {
     carrier.accept(submit);
     const stat = submit.destination.startsWith('99450') ? 'UNDELIV' : 'DELIVRD';
     setTimeout(() => void carrier.receipt(submit, { stat }).catch(() => {}), 5);
   };
-  const mix = { prefixMix: { messages: 20, historyMessages: 100 } };
-  const falls = { deliveryFalls: { settleSeconds: 0, messages: 20, historyMessages: 100 } };
-  const policy = (...rules: object[]) => ({ rules });
-  gateway = await TestGateway.start(
-    resources({
-      policies: {
-        refusing: policy({ ...mix, action: 'refuse' }),
-        holding: policy({ ...falls, action: 'hold' }),
-        stopping: policy({ ...mix, action: 'suspend' }),
-        flagging: policy(mix),
-      },
-      tariffs: { standard: { '*': '0.1' } },
-      accounts: {
-        stolen: { policy: 'refusing', credit: '1000' },
-        inflated: { policy: 'holding', trafficClass: 'otp', credit: '1000' },
-        campaign: { policy: 'holding', trafficClass: 'promotional', credit: '1000' },
-        stopped: { policy: 'stopping', credit: '1000' },
-        fresh: { policy: 'refusing', credit: '1000' },
-        flagged: { policy: 'flagging', credit: '1000' },
-      },
-      carriers: { main: { port: carrier.port, prefix: '' } },
-    }),
-  );
-  other = await gateway.beside();
   for (const name of ['stolen', 'inflated', 'campaign', 'stopped', 'flagged']) await past(name);
 });
 
-afterAll(async () => {
-  for (const esme of open) await esme.close();
-  await other?.close();
-  await gateway?.close();
-  await carrier?.down();
-});
+afterAll(() => stand?.close());
 
 /** A day of usual traffic: 300 messages each to three prefixes, nine in ten delivered. */
 async function past(account: string): Promise<void> {
@@ -63,11 +53,7 @@ async function past(account: string): Promise<void> {
   );
 }
 
-async function bind(systemId: string, at = gateway): Promise<Esme> {
-  const esme = await Esme.bind(at.port, { systemId });
-  open.push(esme);
-  return esme;
-}
+const bind = (systemId: string, at?: TestGateway) => stand.bind(systemId, at);
 
 let numbers = 0;
 function send(esme: Esme, count: number, prefix: string): Promise<number[]> {
