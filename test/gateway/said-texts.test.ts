@@ -2,75 +2,61 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { credits } from '../../src/domain/money.ts';
 import { listHeld } from '../../src/store/moderation.ts';
 import { topUp } from '../../src/store/postings.ts';
-import { eventually, TestGateway } from '../support/gateway.ts';
-import { Esme } from './esme.ts';
+import { eventually, type TestGateway } from '../support/gateway.ts';
+import type { Esme } from './esme.ts';
 import { replace } from './manage-stand.ts';
-import { resources } from './resources.ts';
-import { ScriptedCarrier } from './scripted-carrier.ts';
+import { TwoNodes } from './two-nodes-stand.ts';
 
 const DUPLICATE = 0x40b;
 const CONTENT_REFUSED = 0x405;
 const INSUFFICIENT = 0x401;
 
-let carrier: ScriptedCarrier;
+let stand: TwoNodes;
 let gateway: TestGateway;
 let beside: TestGateway;
-const bound: Esme[] = [];
 let numbers = 0;
 
 beforeAll(async () => {
-  carrier = await ScriptedCarrier.listen();
   const rule = (given: object = {}) => ({ duplicates: { withinSeconds: 3_600 }, ...given });
   const words = { bannedWords: { words: ['casino'] } };
-  gateway = await TestGateway.start(
-    resources({
-      policies: {
-        once: { rules: [rule()] },
-        brief: { rules: [{ duplicates: { withinSeconds: 1 } }] },
-        onceThenWords: { rules: [rule(), words] },
-        holding: { rules: [rule({ name: 'again', action: 'hold', violation: true })] },
-        flagging: { rules: [rule({ action: 'flag' })] },
-        watching: { rules: [rule({ mode: 'monitor' })] },
-        suspending: { rules: [rule({ action: 'suspend' })] },
-        ownStatus: { rules: [rule({ status: 0x499 })] },
-      },
-      accounts: {
-        once: { policy: 'once' },
-        restarted: { policy: 'once' },
-        racing: { policy: 'once', credit: '1000' },
-        brief: { policy: 'brief' },
-        worded: { policy: 'onceThenWords' },
-        poor: { policy: 'once', credit: '0' },
-        holding: { policy: 'holding' },
-        flagging: { policy: 'flagging' },
-        watching: { policy: 'watching' },
-        suspending: { policy: 'suspending' },
-        ownStatus: { policy: 'ownStatus' },
-        replacing: { policy: 'once' },
-        long: { policy: 'once' },
-        longAtTwo: { policy: 'once' },
-        binary: { policy: 'once' },
-        knowing: { policy: 'once', dedupe: { seconds: 600 } },
-        open: {},
-      },
-      carriers: { main: { port: carrier.port, prefix: '1' } },
-    }),
-  );
-  beside = await gateway.beside();
+  const given = {
+    policies: {
+      once: { rules: [rule()] },
+      brief: { rules: [{ duplicates: { withinSeconds: 1 } }] },
+      onceThenWords: { rules: [rule(), words] },
+      holding: { rules: [rule({ name: 'again', action: 'hold', violation: true })] },
+      flagging: { rules: [rule({ action: 'flag' })] },
+      watching: { rules: [rule({ mode: 'monitor' })] },
+      suspending: { rules: [rule({ action: 'suspend' })] },
+      ownStatus: { rules: [rule({ status: 0x499 })] },
+    },
+    accounts: {
+      once: { policy: 'once' },
+      restarted: { policy: 'once' },
+      racing: { policy: 'once', credit: '1000' },
+      brief: { policy: 'brief' },
+      worded: { policy: 'onceThenWords' },
+      poor: { policy: 'once', credit: '0' },
+      holding: { policy: 'holding' },
+      flagging: { policy: 'flagging' },
+      watching: { policy: 'watching' },
+      suspending: { policy: 'suspending' },
+      ownStatus: { policy: 'ownStatus' },
+      replacing: { policy: 'once' },
+      long: { policy: 'once' },
+      longAtTwo: { policy: 'once' },
+      binary: { policy: 'once' },
+      knowing: { policy: 'once', dedupe: { seconds: 600 } },
+      open: {},
+    },
+  };
+  stand = await TwoNodes.open(given, '1');
+  ({ gateway, beside } = stand);
 });
 
-afterAll(async () => {
-  for (const esme of bound) await esme.close();
-  await beside?.close();
-  await gateway?.close();
-  await carrier?.down();
-});
+afterAll(() => stand?.close());
 
-async function bind(systemId: string, at = gateway): Promise<Esme> {
-  const esme = await Esme.bind(at.port, { systemId });
-  bound.push(esme);
-  return esme;
-}
+const bind = (systemId: string, at?: TestGateway) => stand.bind(systemId, at);
 
 function number(): string {
   numbers++;
@@ -148,8 +134,9 @@ describe('duplicates at two nodes', () => {
 describe('duplicates after a restart', () => {
   it('finds what was said before it', async () => {
     const fields = { destination_addr: number(), short_message: 'hello' };
-    expect(await statusOf(await bind('restarted', beside), fields)).toBe(0);
-    for (const esme of bound.splice(-1)) await esme.cut();
+    const esme = await bind('restarted', beside);
+    expect(await statusOf(esme, fields)).toBe(0);
+    await esme.cut();
     await beside.abandon();
     await beside.up();
     expect(await statusOf(await bind('restarted', beside), fields)).toBe(DUPLICATE);
@@ -187,7 +174,7 @@ describe('what a rule does about it', () => {
     const second = await (await bind('holding', beside)).accepted(fields);
     const held = await listHeld(gateway.pool, { account: 'holding', after: 0n, limit: 10 });
     expect(held.map(({ id, rule }) => [id.toString(), rule])).toEqual([[second, 'again']]);
-    await carrier.taken(1, fields.destination_addr);
+    await stand.carrier.taken(1, fields.destination_addr);
     expect(first).not.toBe(second);
     await eventually(async () =>
       expect(
@@ -205,7 +192,7 @@ describe('what a rule does about it', () => {
     const before = decisions(beside, 'duplicates').length;
     await here.accepted(fields);
     await there.accepted(fields);
-    await carrier.taken(2, fields.destination_addr);
+    await stand.carrier.taken(2, fields.destination_addr);
     expect(decisions(beside, 'duplicates').slice(before)).toEqual([
       account === 'flagging' ? 'flag' : 'monitor',
     ]);
@@ -262,15 +249,15 @@ describe('a long message', () => {
     const to = number();
     await esme.accepted(part(to, 1, 'dear customer, '));
     await esme.accepted(part(to, 2, 'your code is 1'));
-    await carrier.taken(2, to);
+    await stand.carrier.taken(2, to);
     await esme.accepted(part(to, 1, 'dear customer, ', 8));
     await esme.accepted(part(to, 2, 'your code is 2', 8));
-    await carrier.taken(4, to);
+    await stand.carrier.taken(4, to);
     const there = await bind('long', beside);
     const first = await there.accepted(part(to, 2, 'your code is 1', 9));
     expect(await statusOf(there, part(to, 1, 'dear customer, ', 9))).toBe(DUPLICATE);
     expect(await gateway.end(first)).toMatchObject({ state: 'REJECTD', refund: '0.1' });
-    expect(carrier.to(to)).toHaveLength(4);
+    expect(stand.carrier.to(to)).toHaveLength(4);
     expect(await gateway.money('long')).toEqual({ credits: '9.6', reserved: '0' });
     await gateway.reconciled();
   });
@@ -280,11 +267,11 @@ describe('a long message', () => {
     const to = number();
     await here.accepted(part(to, 1, 'dear customer, '));
     await there.accepted(part(to, 2, 'your code is 1'));
-    await carrier.taken(2, to);
+    await stand.carrier.taken(2, to);
     const first = await there.accepted(part(to, 1, 'dear customer, ', 8));
     expect(await statusOf(here, part(to, 2, 'your code is 1', 8))).toBe(DUPLICATE);
     await gateway.ended(first, { state: 'REJECTD', cause: 'policy', refund: '0.1' });
-    expect(carrier.to(to)).toHaveLength(2);
+    expect(stand.carrier.to(to)).toHaveLength(2);
     expect(await gateway.money('longAtTwo')).toEqual({ credits: '9.8', reserved: '0' });
   });
 });
