@@ -1,10 +1,10 @@
 import type { UpstreamIdForm } from '../domain/catalog.ts';
 import { messageStateName } from '../domain/message-state.ts';
 import type { ReceiptDialect } from '../domain/receipt-dialect.ts';
-import { decodeGsm7, unpackSeptets } from '../smpp/gsm7.ts';
 import { readId, responseKey } from '../smpp/message-ids.ts';
 import { MESSAGE_STATES, stateOfWord } from '../smpp/message-state.ts';
 import { type DeliverSm, newPdu } from '../smpp/pdu.ts';
+import { textOfOctets } from '../smpp/receipt-octets.ts';
 import { intTlv, textTlv, type WithTlvs } from '../smpp/tlv.ts';
 import type { ProbeReceipt, ProbeSubmit } from './probe-seen.ts';
 import { type LearntText, learnText } from './probe-text.ts';
@@ -83,23 +83,9 @@ export function sameId(one: string, other: string): boolean {
 
 /** The text of a receipt under one reading of its octets. */
 export function textOf({ octets, dataCoding }: ProbeReceipt, form: Octets): string {
-  const even = octets.subarray(0, octets.length & ~1);
-  switch (form) {
-    case 'auto':
-      return (dataCoding & 0x0c) === 0x08 && octets[0] === 0
-        ? Buffer.from(even).swap16().toString('utf16le')
-        : octets.toString('latin1');
-    case 'latin1':
-      return octets.toString('latin1');
-    case 'gsm7':
-      return decodeGsm7(octets);
-    case 'ucs2':
-      return Buffer.from(even).swap16().toString('utf16le');
-    case 'ucs2le':
-      return even.toString('utf16le');
-    case 'gsm7-packed':
-      return decodeGsm7(unpackSeptets(octets));
-  }
+  if (form !== 'auto') return textOfOctets(octets, form);
+  if ((dataCoding & 0x0c) === 0x08 && octets[0] === 0) return textOfOctets(octets, 'ucs2');
+  return textOfOctets(octets, 'latin1');
 }
 
 /** The first pair of bases under which every receipt names its message. */

@@ -1,4 +1,4 @@
-import type { ReceiptText } from './receipt-fields.ts';
+import { noFields, type ReceiptText } from './receipt-fields.ts';
 import { utcMs } from './smpp-time.ts';
 
 /** How one carrier writes its receipts, where that differs from 3.4 appendix B. All of it is data. */
@@ -163,19 +163,6 @@ function fieldBefore(
     if (end === start) break;
   }
   return best;
-}
-
-function noFields(): ReceiptText {
-  return {
-    id: undefined,
-    sub: undefined,
-    dlvrd: undefined,
-    submitDate: undefined,
-    doneDate: undefined,
-    stat: undefined,
-    err: undefined,
-    text: undefined,
-  };
 }
 
 function put(fields: ReceiptText, field: keyof ReceiptText, raw: string): void {

@@ -15,14 +15,9 @@ export interface ReceiptText {
   text: string | undefined;
 }
 
-/**
- * Reads `key:value` fields in any order and case; unknown ones are skipped, of a repeated one the
- * first counts. A value goes to the next white space, so that an id may have any other character.
- * `text` goes to the end, and what looks like fields in it is the message's, except when `stat`
- * has not come yet: then they are the receipt's too (seen: "text: stat:DELIVRD").
- */
-export function parseReceiptText(receipt: string): ReceiptText {
-  const fields: ReceiptText = {
+/** Of a receipt that states nothing. */
+export function noFields(): ReceiptText {
+  return {
     id: undefined,
     sub: undefined,
     dlvrd: undefined,
@@ -32,6 +27,16 @@ export function parseReceiptText(receipt: string): ReceiptText {
     err: undefined,
     text: undefined,
   };
+}
+
+/**
+ * Reads `key:value` fields in any order and case; unknown ones are skipped, of a repeated one the
+ * first counts. A value goes to the next white space, so that an id may have any other character.
+ * `text` goes to the end, and what looks like fields in it is the message's, except when `stat`
+ * has not come yet: then they are the receipt's too (seen: "text: stat:DELIVRD").
+ */
+export function parseReceiptText(receipt: string): ReceiptText {
+  const fields = noFields();
   const end = endWithoutNuls(receipt);
   let colon = receipt.indexOf(':');
   while (colon >= 0 && colon < end) {

@@ -1,4 +1,3 @@
-import { decodeGsm7, unpackSeptets } from './gsm7.ts';
 import { MalformedMessage, type MessagePdu, messageOctets } from './message.ts';
 import { stateOfWord } from './message-state.ts';
 import { type DataSm, type DeliverSm, NO_OCTETS } from './pdu.ts';
@@ -9,6 +8,7 @@ import {
   type ReceiptDialect,
 } from './receipt-dialect.ts';
 import { parseReceiptDate, parseReceiptText, type ReceiptText } from './receipt-fields.ts';
+import { textOfOctets } from './receipt-octets.ts';
 import { compactDate } from './smpp-time.ts';
 import {
   intTlv,
@@ -159,20 +159,7 @@ function parseInDialect(
 function dialectText(pdu: MessagePdu, { octets: form }: ReceiptDialect): string {
   if (form === 'auto') return receiptTextOf(pdu);
   const message = messageOctets(pdu);
-  const octets = message instanceof MalformedMessage ? NO_OCTETS : message;
-  const even = octets.subarray(0, octets.length & ~1);
-  switch (form) {
-    case 'latin1':
-      return octets.toString('latin1');
-    case 'gsm7':
-      return decodeGsm7(octets);
-    case 'ucs2':
-      return Buffer.from(even).swap16().toString('utf16le');
-    case 'ucs2le':
-      return even.toString('utf16le');
-    case 'gsm7-packed':
-      return decodeGsm7(unpackSeptets(octets));
-  }
+  return textOfOctets(message instanceof MalformedMessage ? NO_OCTETS : message, form);
 }
 
 function dialectDate(date: string | undefined, dialect: ReceiptDialect): number | undefined {
