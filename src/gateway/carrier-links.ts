@@ -27,6 +27,7 @@ export interface CarrierLinksDeps {
 /** Makes the links of carriers as their resources say, and sees them out. */
 export class CarrierLinks {
   readonly #deps: CarrierLinksDeps;
+  readonly #made = new Set<CarrierLink>();
   readonly #leaving = new Set<Promise<void>>();
   #held = false;
 
@@ -67,14 +68,15 @@ export class CarrierLinks {
       },
       handler,
     );
+    this.#made.add(link);
     if (this.#held) link.pauseReading('storeBehind');
     return link;
   }
 
-  /** Stops or goes on reading from these, and from those that are made while it lasts. */
-  holdReading(links: Iterable<CarrierLink>, hold: boolean): void {
+  /** Stops or goes on reading from all links, and from those that are made while it lasts. */
+  holdReading(hold: boolean): void {
     this.#held = hold;
-    for (const link of links) {
+    for (const link of this.#made) {
       if (hold) link.pauseReading('storeBehind');
       else link.resumeReading('storeBehind');
     }
@@ -82,13 +84,15 @@ export class CarrierLinks {
 
   /** Unbinds a link; what it has in flight comes back through its answers or onReturned. */
   leave(link: CarrierLink): Promise<void> {
+    this.#made.delete(link);
     const leaving: Promise<void> = link.stop().finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
     return leaving;
   }
 
-  /** Settles when the sockets of all that are leaving are gone. */
-  async allLeft(): Promise<void> {
+  /** Unbinds all links; settles when their sockets are gone. */
+  async stop(): Promise<void> {
+    for (const link of this.#made) void this.leave(link);
     await Promise.all(this.#leaving);
   }
 }

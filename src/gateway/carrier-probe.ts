@@ -39,6 +39,8 @@ const TAIL_DIGITS = 7;
 export interface ProbeDeps {
   /** A link of one bind (or pair) with the carrier's settings, started by the probe. */
   newLink(handler: CarrierLinkHandler, tap: PduTap): CarrierLink;
+  /** Unbinds it; settles when its socket is gone. */
+  leave(link: CarrierLink): Promise<void>;
   /** Shows what the running link is sent, until the function it gives is called. */
   watch(watch: (session: Session, pdu: DeliverSm | DataSm) => boolean): () => void;
   /** What is not the probe's goes its usual way. */
@@ -93,7 +95,7 @@ export class CarrierProbe implements CarrierLinkHandler {
     } finally {
       unwatch();
       this.#release();
-      await link.stop();
+      await this.#deps.leave(link);
     }
     return {
       submits: this.#submits,

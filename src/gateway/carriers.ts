@@ -178,10 +178,7 @@ export class Carriers implements CarrierLinkHandler {
 
   /** Stops or goes on reading from all carriers: their receipts wait with them. */
   holdReading(hold: boolean): void {
-    this.#links.holdReading(
-      Array.from(this.#running.values(), ({ link }) => link),
-      hold,
-    );
+    this.#links.holdReading(hold);
   }
 
   /** Brings links and dispatchers in step with the catalog. */
@@ -209,6 +206,7 @@ export class Carriers implements CarrierLinkHandler {
     return new CarrierProbe(
       {
         newLink: (handler, tap) => this.#links.make({ ...carrier, binds: 1 }, handler, tap),
+        leave: (link) => this.#links.leave(link),
         watch: (watch) => {
           this.#watches.set(id, watch);
           return () => void this.#watches.delete(id);
@@ -241,11 +239,8 @@ export class Carriers implements CarrierLinkHandler {
   }
 
   /** Unbinds every link; settles when the last socket is gone. */
-  async stop(): Promise<void> {
-    await Promise.all([
-      ...[...this.#running.values()].map(({ link }) => link.stop()),
-      this.#links.allLeft(),
-    ]);
+  stop(): Promise<void> {
+    return this.#links.stop();
   }
 
   onResponse(link: CarrierLink, pdu: ResponsePdu, context: unknown): void {

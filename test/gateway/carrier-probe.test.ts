@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import type { CarrierProbe } from '../../src/gateway/carrier-probe.ts';
 import { type ProbeView, probeView } from '../../src/ops/carrier-probe.ts';
-import { TestGateway } from '../support/gateway.ts';
+import { eventually, TestGateway } from '../support/gateway.ts';
 import { Esme } from './esme.ts';
 import { resources } from './resources.ts';
 
@@ -52,6 +52,11 @@ class ForeignCarrier {
   async close(): Promise<void> {
     for (const session of this.#sessions) session.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  /** Sessions bound now. */
+  get bound(): number {
+    return this.#sessions.size;
   }
 
   /** Over the newest session, or the oldest: binds are the carrier's to choose. */
@@ -188,6 +193,16 @@ describe('a probe', () => {
       'payload',
     ]);
     expect(view.findings).toContainEqual({ key: '', seen: 'receipts came on: probe transceiver' });
+  });
+
+  it('begun while carriers are not read goes on when they are read again', async () => {
+    const { carriers } = gateway.node.gateway;
+    foreign.dialect = { id: (n) => `held-${n}`, receipt: () => undefined };
+    carriers.holdReading(true);
+    const running = probeOf().run();
+    await eventually(() => expect(foreign.bound).toBe(2));
+    carriers.holdReading(false);
+    expect(await running).toMatchObject({ enquireLinkAnswered: true });
   });
 
   it('dialect 1: ids in hexadecimal answered and in decimal receipted, other names, a zone of +05:30', async () => {
