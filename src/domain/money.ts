@@ -11,6 +11,14 @@ const STORABLE_MAX = 2n ** 63n - 1n;
 /** Digits before the point that can still fit a bigint of micro-credits (9,223,372,036,854). */
 const WHOLE_DIGITS = 13;
 
+/**
+ * The most that one segment may cost, a million credits: a batch of 500 messages of 255 segments at this price still adds
+ * up in a bigint, so that no price list can make the batch of another customer fail.
+ */
+export const PRICE_MAX = (1_000_000n * MICRO_PER_CREDIT) as Credits;
+/** The most that an account may have, owe or be lent: a ninth of what the store can hold, so that sums of it fit too. */
+export const BALANCE_MAX = (1_000_000_000_000n * MICRO_PER_CREDIT) as Credits;
+
 /** No credits. */
 export const ZERO = 0n as Credits;
 

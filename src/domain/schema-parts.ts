@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { formatCredits, parseCredits } from './money.ts';
+import { BALANCE_MAX, type Credits, formatCredits, PRICE_MAX, parseCredits } from './money.ts';
 import { TIME_RANGE } from './week.ts';
 import { isTimeZone } from './zone-clock.ts';
 
@@ -20,15 +20,10 @@ export const name = z
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
     'must be 1 to 64 letters, digits, ".", "_" or "-", a letter or digit first',
   );
-export const money = z.string().transform((text, ctx) => {
-  const parsed = parseCredits(text);
-  if (typeof parsed === 'bigint' && parsed >= 0n) return formatCredits(parsed);
-  ctx.addIssue({
-    code: 'custom',
-    message: typeof parsed === 'bigint' ? 'must not be negative' : parsed.error,
-  });
-  return z.NEVER;
-});
+/** Credits of an account or a limit, at most {@link BALANCE_MAX}; kept with as few decimals as it needs. */
+export const money = moneyUpTo(BALANCE_MAX);
+/** Credits of a segment, at most {@link PRICE_MAX}. */
+export const price = moneyUpTo(PRICE_MAX);
 export const hours = z
   .number(`must be a number of hours, at most ${HOURS_MAX}`)
   .positive('must be more than 0')
@@ -85,6 +80,20 @@ export const timeRange = z
   .string()
   .regex(TIME_RANGE, 'must be a range such as "08:00-22:00"')
   .refine((range) => range.slice(0, 5) !== range.slice(6), 'must not end when it begins');
+
+function moneyUpTo(most: Credits) {
+  return z.string().transform((text, ctx) => {
+    const parsed = parseCredits(text);
+    if (typeof parsed === 'bigint' && parsed >= 0n && parsed <= most) return formatCredits(parsed);
+    ctx.addIssue({ code: 'custom', message: moneyFault(parsed, most) });
+    return z.NEVER;
+  });
+}
+
+function moneyFault(parsed: ReturnType<typeof parseCredits>, most: Credits): string {
+  if (typeof parsed !== 'bigint') return parsed.error;
+  return parsed < 0n ? 'must not be negative' : `must be at most ${formatCredits(most)}`;
+}
 
 /** What is wrong with a password, in words that never repeat it. */
 function passwordMessage(input: unknown): string {

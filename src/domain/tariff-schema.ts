@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { networkCode } from './route-schema.ts';
-import { instant, money, name } from './schema-parts.ts';
+import { instant, name, price } from './schema-parts.ts';
 import { SENDER_KINDS } from './sender-kind.ts';
 
 /** Prices of one tariff: a price list for a country has hundreds, one for the world with networks some ten thousand. */
@@ -11,7 +11,7 @@ export const CHANGE_MAX = 10;
 const prefix = z.string().regex(/^([0-9]{1,15}|\*)$/, 'must be 1 to 15 digits, or "*"');
 
 /** The plain form: digits of a prefix, or "*", to the price of a segment. */
-const plainSchema = z.record(prefix, money);
+const plainSchema = z.record(prefix, price);
 
 /** A price with conditions. All that stand there have to hold. */
 export const priceSchema = z
@@ -22,7 +22,7 @@ export const priceSchema = z
     sender: z.enum(SENDER_KINDS).optional(),
     from: instant.optional(),
     until: instant.optional(),
-    price: money,
+    price,
   })
   .refine((entry) => (entry.prefix === undefined) !== (entry.network === undefined), {
     path: ['prefix'],

@@ -1,6 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountStatus } from '../domain/catalog.ts';
-import { type Credits, credits } from '../domain/money.ts';
+import { BALANCE_MAX, type Credits, credits, formatCredits } from '../domain/money.ts';
 import { writeAudit } from './audit.ts';
 import type { EntryKind } from './ledger-read.ts';
 import { inTransaction } from './pool.ts';
@@ -24,11 +24,12 @@ export interface Posted {
 
 /**
  * Why nothing was posted. `otherPosting`: the reference is taken by another kind or amount. `trial`: a trial account has
- * its opening credit only.
+ * its opening credit only. `overLimit`: the account would have, or owe, more than BALANCE_MAX.
  */
 export type PostingRefusal =
   | { readonly refused: 'noSuchAccount' | 'terminated' | 'otherPosting' | 'trial' }
-  | { readonly refused: 'belowMinimum'; readonly minimum: string };
+  | { readonly refused: 'belowMinimum'; readonly minimum: string }
+  | { readonly refused: 'overLimit'; readonly limit: string };
 
 /**
  * Adds credits to an account and moves its expiry as its terms say. Idempotent by reference: the same reference and
@@ -55,6 +56,7 @@ export async function topUpWithin(
   if (topUp.credits < account.minimum)
     return { refused: 'belowMinimum', minimum: account.minimumText };
   if (account.trial && topUp.reference !== OPENING_REFERENCE) return { refused: 'trial' };
+  if (isOverLimit(account, topUp.credits)) return OVER_LIMIT;
   const posted =
     account.hasLots || !account.topUpExtendsBalance
       ? await topUpLot(client, account, topUp)
@@ -181,8 +183,10 @@ export async function postByOperator(
   return inTransaction(pool, async (client) => {
     const account = await lockForPosting(client, posting.account);
     if (account === undefined) return { refused: 'noSuchAccount' };
+    const before = await findPosted(client, account.id, posting.reference);
+    if (before !== undefined) return samePosting(before, posting.kind, posting.amount);
+    if (isOverLimit(account, posting.amount)) return OVER_LIMIT;
     const posted = await postEntry(client, { ...posting, accountId: account.id });
-    if (posted.existing) return samePosting(posted, posting.kind, posting.amount);
     if (posting.evidence) await writeEvidence(client, posted.entry, posting.evidence);
     await auditPosting(client, posting, `account.${posting.kind}`, posting.amount, posting.reason);
     return posted;
@@ -219,6 +223,13 @@ export async function forfeitWithin(
   return posted;
 }
 
+const OVER_LIMIT = { refused: 'overLimit', limit: formatCredits(BALANCE_MAX) } as const;
+
+function isOverLimit(account: LockedAccount, amount: Credits): boolean {
+  const after = account.credits + amount;
+  return after > BALANCE_MAX || after < -BALANCE_MAX;
+}
+
 /** The opening credit counts once per account name: its top-up has this reference. */
 export const OPENING_REFERENCE = 'opening';
 
@@ -231,6 +242,8 @@ export interface LockedAccount {
   readonly topUpExtendsBalance: boolean;
   readonly hasLots: boolean;
   readonly trial: boolean;
+  /** Micro-credits of both sides; what receipts give back meanwhile is not in it. */
+  readonly credits: bigint;
   readonly minimum: bigint;
   readonly minimumText: string;
   readonly purchaseRefundWithinHours: number;
@@ -250,6 +263,7 @@ export async function lockForPosting(
     extends: boolean;
     lots: boolean;
     trial: boolean;
+    credits: string;
     minimum: string | null;
     minimum_micro: string;
     refund_hours: number;
@@ -257,6 +271,7 @@ export async function lockForPosting(
   }>(
     `select a.id, a.status, credit_end(a.id) as credit_end, b.own_lot is not null as lots,
        coalesce((a.spec->>'trial')::boolean, false) as trial,
+       (select sum(x.credits)::text from balance x where x.account = a.id) as credits,
        coalesce((t.spec->>'topUpExtendsBalance')::boolean, true) as extends, t.spec->>'topUpMinimum' as minimum,
        (coalesce((t.spec->>'topUpMinimum')::numeric, 0) * 1000000)::bigint::text as minimum_micro,
        coalesce((t.spec->>'purchaseRefundWithinHours')::float8, 0) as refund_hours,
@@ -275,6 +290,7 @@ export async function lockForPosting(
       topUpExtendsBalance: row.extends,
       hasLots: row.lots,
       trial: row.trial,
+      credits: BigInt(row.credits),
       minimum: BigInt(row.minimum_micro),
       minimumText: row.minimum ?? '0',
       purchaseRefundWithinHours: row.refund_hours,

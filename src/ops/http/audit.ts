@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type AuditEntry, readAudit } from '../../store/audit.ts';
 import type { Api, ApiDeps } from './api.ts';
+import { time } from './time.ts';
 
 /** An audit without `from` covers this long. */
 const AUDIT_DAYS = 30;
@@ -24,8 +25,8 @@ export function addAuditRoutes(app: Api, deps: ApiDeps): void {
           actor: z.string().max(64).optional(),
           action: z.string().max(64).optional(),
           subject: z.string().max(200).optional(),
-          from: z.coerce.date().optional(),
-          until: z.coerce.date().optional(),
+          from: time.optional(),
+          until: time.optional(),
           before: z.coerce.bigint().min(1n).optional(),
           limit: z.coerce.number().int().min(1).max(1000).default(100),
         }),

@@ -3,6 +3,7 @@ import { type BindRecord, listBinds } from '../../store/bind-history.ts';
 import type { BindView } from '../runtime.ts';
 import type { Api, ApiDeps } from './api.ts';
 import { badRequest } from './problem.ts';
+import { time } from './time.ts';
 
 /** Sessions that are bound, and that were. */
 export function addBindRoutes(app: Api, deps: ApiDeps): void {
@@ -77,8 +78,8 @@ function addHistory(app: Api, deps: ApiDeps): void {
         querystring: z.object({
           systemId: z.string().max(15).optional(),
           carrier: z.string().max(64).optional(),
-          from: z.coerce.date().optional(),
-          until: z.coerce.date().optional(),
+          from: time.optional(),
+          until: time.optional(),
           limit: z.coerce.number().int().min(1).max(LIMIT_MAX).default(100),
         }),
         response: { 200: z.object({ binds: z.array(recordSchema) }) },

@@ -10,6 +10,7 @@ import { reconcile } from '../../store/reconcile.ts';
 import { readTimeline, type TimelineEvent } from '../../store/timeline.ts';
 import type { Api, ApiDeps } from './api.ts';
 import { badRequest, conflict, notFound } from './problem.ts';
+import { time } from './time.ts';
 
 /** Messages: their timelines, lists, and the reconciliation of the ledger with them. */
 export function addMessageRoutes(app: Api, deps: ApiDeps): void {
@@ -37,8 +38,8 @@ function addList(app: Api, deps: ApiDeps): void {
         querystring: z.object({
           account: z.string().max(64).optional(),
           to: z.string().max(40).optional().describe('the number, international'),
-          from: z.coerce.date().optional(),
-          until: z.coerce.date().optional(),
+          from: time.optional(),
+          until: time.optional(),
           before: decimalId.optional(),
           limit: z.coerce.number().int().min(1).max(1000).default(100),
         }),

@@ -12,6 +12,7 @@ import { postByOperator, readEvidence, topUp } from '../../store/postings.ts';
 import { type Api, type ApiDeps, actorOf, nameParams } from './api.ts';
 import { accepted, answerPosting, money, postedSchema, reason, reference } from './posting.ts';
 import { badRequest, notFound } from './problem.ts';
+import { time } from './time.ts';
 
 /** Money of an account: balance, statement, top-ups, penalties, adjustments. Every POST needs a reference. */
 export function addMoneyRoutes(app: Api, deps: ApiDeps): void {
@@ -74,8 +75,8 @@ function addStatement(app: Api, deps: ApiDeps): void {
         tags: ['money'],
         params: nameParams,
         querystring: z.object({
-          from: z.coerce.date().optional(),
-          to: z.coerce.date().optional(),
+          from: time.optional(),
+          to: time.optional(),
           limit: z.coerce.number().int().min(1).max(1000).default(100),
           cursor: z.string().max(200).optional(),
         }),

@@ -11,6 +11,7 @@ import {
 import { type Api, type ApiDeps, actorOf } from './api.ts';
 import { reason } from './posting.ts';
 import { badRequest, conflict, notFound, type Problem } from './problem.ts';
+import { time } from './time.ts';
 
 /** Times at which a carrier, or numbers, could not be reached: what failed then is the platform's fault. */
 export function addOutageRoutes(app: Api, deps: ApiDeps): void {
@@ -32,8 +33,8 @@ function addDeclaration(app: Api, deps: ApiDeps): void {
           'refundAutomatic has platform. The same declaration twice is one.',
         tags: ['refunds'],
         body: z.strictObject({
-          from: z.coerce.date(),
-          until: z.coerce.date().optional(),
+          from: time,
+          until: time.optional(),
           carrier: z.string().min(1).max(64).optional(),
           prefix: z
             .string()
@@ -98,7 +99,7 @@ function addEnd(app: Api, deps: ApiDeps): void {
         summary: 'End an outage that lasts',
         tags: ['refunds'],
         params: idParams,
-        body: z.strictObject({ until: z.coerce.date() }),
+        body: z.strictObject({ until: time }),
         response: { 200: outageSchema },
       },
     },

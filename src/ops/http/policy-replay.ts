@@ -9,6 +9,7 @@ import { MAY } from './auth.ts';
 import { auditContent, mayContent } from './content-access.ts';
 import { badRequest, conflict, notFound, Problem } from './problem.ts';
 import { faultsProblem } from './resources.ts';
+import { time } from './time.ts';
 
 /** 32 MiB, as of a resources file. */
 const FILE_MAX_OCTETS = 32 * 1024 * 1024;
@@ -41,8 +42,8 @@ export function addPolicyReplayRoute(app: Api, deps: ApiDeps): void {
           'content; sender, number and text of the examples need content=true, a role that may, and a reason. Audited.',
         tags: ['policies'],
         body: z.strictObject({
-          since: z.coerce.date(),
-          until: z.coerce.date().optional(),
+          since: time,
+          until: time.optional(),
           account: z.string().max(64).optional(),
           resources: z.string().max(FILE_MAX_OCTETS).optional().describe('YAML or JSON'),
           policy: z.string().max(64).optional(),

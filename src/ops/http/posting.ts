@@ -52,6 +52,12 @@ export function accepted(name: string, result: Posted | PostingRefusal): Posted 
         'below-minimum',
         `the terms of ${name} take top-ups from ${result.minimum} credits on`,
       );
+    case 'overLimit':
+      throw new Problem(
+        422,
+        'balance-limit',
+        `${name} would have, or owe, more than ${result.limit} credits`,
+      );
   }
 }
 

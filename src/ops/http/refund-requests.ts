@@ -19,6 +19,7 @@ import {
 import { type Api, type ApiDeps, actorOf } from './api.ts';
 import { reason, reference } from './posting.ts';
 import { badRequest, conflict, notFound, type Problem } from './problem.ts';
+import { time } from './time.ts';
 
 /** Messages of one request: some seconds of the database. A larger campaign is several requests. */
 const MESSAGES_MAX = 50_000;
@@ -88,7 +89,7 @@ function addListing(app: Api, deps: ApiDeps): void {
         querystring: z.object({
           account: z.string().max(64).optional(),
           state: stateSchema.optional(),
-          due: z.union([z.literal('overdue'), z.coerce.date()]).optional(),
+          due: z.union([z.literal('overdue'), time]).optional(),
           after: decimalId.default(0n),
           limit: z.coerce.number().int().min(1).max(1000).default(100),
         }),

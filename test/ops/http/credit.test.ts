@@ -132,3 +132,57 @@ describe('POST /v1/accounts/{name}/forfeits', () => {
     expect((await post('acme', 'forfeits', body)).json).toMatchObject({ existing: true });
   });
 });
+
+describe('a balance', () => {
+  // A sum of balances has to fit a bigint of micro-credits (9.2 x 10^12 credits).
+  const million2 = '1000000000000';
+
+  it('is refused what it cannot hold, up and down, and is as it was', async () => {
+    const before = (await ops.request('GET', '/v1/accounts/packs/balance')).json.credits;
+    for (const [what, credits] of [
+      ['top-ups', `${million2}.000001`],
+      ['adjustments', `${million2}.000001`],
+      ['adjustments', '-1000000000100'],
+    ] as const) {
+      const body = { credits, reference: `huge ${what} ${credits}` };
+      const refused = await post(
+        'packs',
+        what,
+        what === 'top-ups' ? body : { ...body, reason: 'a slip' },
+      );
+      expect([refused.status, refused.json.detail]).toEqual([
+        422,
+        `packs would have, or owe, more than ${million2} credits`,
+      ]);
+    }
+    const penalty = { credits: '9000000000000', reference: 'huge penalty', reason: 'a slip' };
+    expect((await post('packs', 'penalties', penalty)).status).toBe(422);
+    expect((await ops.request('GET', '/v1/accounts/packs/balance')).json.credits).toBe(before);
+  });
+});
+
+describe('a time in a query', () => {
+  const statement = (query: string) =>
+    ops.request('GET', `/v1/accounts/acme/statement?${query}`).then(({ status, json }) => ({
+      status,
+      said: status === 200 ? json.from : json.detail,
+    }));
+
+  it('is a moment with its zone, or a day of UTC', async () => {
+    expect(await statement('from=2026-01-02')).toMatchObject({ said: '2026-01-02T00:00:00.000Z' });
+    const local = '2026-01-02T03:00:00%2B03:00';
+    expect(await statement(`from=${local}`)).toMatchObject({ said: '2026-01-02T00:00:00.000Z' });
+    // As a shell sends it that quotes nothing.
+    const blank = '2026-01-02T03:00:00+03:00';
+    expect(await statement(`from=${blank}`)).toMatchObject({ said: '2026-01-02T00:00:00.000Z' });
+  });
+
+  it.each(['yesterday', '2026-13-01', '2026-02-30', '5', '01/02/2026', '2026-01-02T03:00:00'])(
+    'is not %s',
+    async (text) => {
+      const { status, said } = await statement(`from=${text}`);
+      expect(status).toBe(400);
+      expect(said).toContain('from: must be a time such as');
+    },
+  );
+});
