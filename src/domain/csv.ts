@@ -65,6 +65,17 @@ export class CsvReader {
   }
 }
 
+/**
+ * What is wrong with a row that has more cells than its heading: nearly always a comma that wanted quotes, such as that of
+ * a decimal. Undefined: nothing, empty cells at the end are none.
+ */
+export function surplusOf(row: CsvRow, heading: readonly string[]): string | undefined {
+  const isSurplus = row.cells.slice(heading.length).some((cell) => cell !== '');
+  return isSurplus
+    ? `has ${row.cells.length} cells, the heading ${heading.length}: a comma inside a cell needs quotes around it`
+    : undefined;
+}
+
 /** One row of CSV with its line break (RFC 4180: CRLF). Undefined cells are empty. */
 export function csvLine(cells: readonly (string | number | bigint | undefined | null)[]): string {
   return `${cells.map((cell) => quoted(String(cell ?? ''))).join(',')}\r\n`;

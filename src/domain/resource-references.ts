@@ -1,5 +1,7 @@
 import { classesOf } from './resource-schema.ts';
 import { BUILT_IN_CLASSES, BUILT_IN_POLICIES, type ResourceFile } from './resources.ts';
+import { hasLimit, priceEntries } from './tariff.ts';
+import type { TariffSpec } from './tariff-schema.ts';
 import type { DataPath } from './yaml-document.ts';
 
 /** A reference to a resource that is not there. */
@@ -39,7 +41,14 @@ export function referenceErrors(set: ResourceFile, complete: boolean): Reference
       refer('classes', named.name, ['accounts', name, ...named.path]);
     for (const [index, allowed] of account.classes?.entries() ?? [])
       refer('classes', allowed, ['accounts', name, 'classes', index]);
+    for (const [index, own] of priceEntries(account.prices ?? {}).entries())
+      if (own.class !== undefined)
+        refer('classes', own.class, ['accounts', name, 'prices', index, 'class']);
   }
+  for (const [name, spec] of set.tariffs ?? [])
+    for (const [index, { class: trafficClass }] of priceEntries(spec).entries())
+      if (trafficClass !== undefined)
+        refer('classes', trafficClass, ['tariffs', name, ...pricePath(spec), index, 'class']);
   for (const [name, { cost }] of set.carriers ?? [])
     if (cost !== undefined) refer('tariffs', cost, ['carriers', name, 'cost']);
   for (const [name, route] of set.routes ?? []) {
@@ -61,6 +70,11 @@ export function referenceErrors(set: ResourceFile, complete: boolean): Reference
     if (carrier !== undefined) refer('carriers', carrier, ['inbound', name, 'carrier']);
   }
   return errors;
+}
+
+/** Where the prices stand in a tariff. */
+function pricePath(spec: TariffSpec): DataPath {
+  return hasLimit(spec) ? ['prices'] : [];
 }
 
 function isBuiltIn(kind: ReferredKind, name: string): boolean {

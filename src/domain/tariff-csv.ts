@@ -1,4 +1,4 @@
-import { CsvError, CsvReader, csvLine } from './csv.ts';
+import { CsvError, CsvReader, csvLine, surplusOf } from './csv.ts';
 import { hasLimit, isConditional, priceEntries } from './tariff.ts';
 import {
   type PriceSpec,
@@ -40,12 +40,20 @@ export function parseTariffCsv(
     const columns = heading?.cells.map((cell) => cell.toLowerCase()) ?? [];
     const wrong = columns.filter((column) => !(COLUMNS as readonly string[]).includes(column));
     if (wrong.length > 0 || !columns.includes('price')) {
-      const message = `the heading has to name columns of ${COLUMNS.join(', ')}; it has ${columns.join(', ')}`;
+      const message = `the heading has to name columns of ${COLUMNS.join(', ')}; it has ${columns.join(', ') || 'none'}`;
       return { errors: [{ line: heading?.line ?? 1, key: '', message }] };
     }
+    if (body.length === 0)
+      return { errors: [{ line: heading?.line ?? 1, key: '', message: 'no price follows' }] };
     const errors: CsvFault[] = [];
     const entries: PriceSpec[] = [];
-    for (const { line, cells } of body) {
+    for (const row of body) {
+      const { line, cells } = row;
+      const surplus = surplusOf(row, columns);
+      if (surplus !== undefined) {
+        errors.push({ line, key: '', message: surplus });
+        continue;
+      }
       const fields = columns.map((column, i) => [column, cells[i] ?? ''] as const);
       const given = Object.fromEntries(fields.filter(([, cell]) => cell !== ''));
       const parsed = priceSchema.safeParse(given);

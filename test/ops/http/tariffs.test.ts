@@ -55,6 +55,33 @@ describe('/v1/tariffs/{name}', () => {
     expect(ops.runtime.told.some((line) => line.includes('catalog'))).toBe(true);
   });
 
+  it('refuses a row with more cells than the heading: a decimal comma is no price of 0', async () => {
+    const { status, json } = await put('prefix,price\n966,0,06\n*,0.1\n');
+    expect([status, json.errors]).toEqual([
+      422,
+      [{ at: 'line 2', message: expect.stringContaining('has 3 cells, the heading 2') }],
+    ]);
+    // Empty cells behind the last one are what tables write.
+    expect((await put('prefix,price\n966,0.06,,\n*,0.1\n', '?dryRun=true')).status).toBe(200);
+  });
+
+  it('refuses a file of a heading alone, which would take every price away', async () => {
+    const { status, json } = await put('prefix,price\n');
+    expect([status, json.detail]).toEqual([422, expect.stringContaining('no price follows')]);
+  });
+
+  it('refuses prices of a class that there is not, and above a million', async () => {
+    const unknown = await put('prefix,class,price\n966,opt,0.05\n*,,0.1\n', '?dryRun=true');
+    expect([unknown.status, unknown.json.detail]).toEqual([422, expect.stringContaining('opt')]);
+    const query = '?dryRun=true&allowLargeChanges=true';
+    const high = await put('prefix,price\n966,1000000.000001\n*,0.1\n', query);
+    expect([high.status, high.json.detail]).toEqual([
+      422,
+      expect.stringContaining('line 2: price: must be at most 1000000'),
+    ]);
+    expect((await put('prefix,price\n966,1000000\n*,0.1\n', query)).status).toBe(200);
+  });
+
   it('leaves other tariffs as they are', async () => {
     expect((await ops.request('GET', '/v1/tariffs/other')).text).toContain('*,,,,,,1\r\n');
     expect((await ops.request('GET', '/v1/tariffs/none')).status).toBe(404);
