@@ -92,6 +92,8 @@ export interface InvoiceQuery {
   readonly isWhole: boolean;
   /** What the carrier takes for a segment of a group; undefined: not known, and not compared. */
   costOf(group: Omit<TrafficGroup, 'account'>, atMs: number): bigint | undefined;
+  /** Ids of ours count without zeros before them and upper case; those of the lines have neither. */
+  readonly areNumbers: boolean;
   /** Differences told at most; the sums are of all. */
   readonly limit: number;
 }
@@ -120,7 +122,7 @@ export async function compareInvoice(
   await client.query(SETTINGS);
   const period = await periodOf(client, query);
   const { run, carrierId, isWhole } = query;
-  await client.query(`create temp table ours as ${OURS}`, [
+  await client.query(`create temp table ours as ${oursOf(query)}`, [
     run.toString(),
     carrierId,
     period.from ?? null,
@@ -157,13 +159,14 @@ const SETTINGS = `set work_mem = '64MB'; set statement_timeout = 0; set jit = of
 /** As asked for, else the times of the file, else those of its ids here. */
 async function periodOf(
   client: ClientBase,
-  { run, carrierId, from, to }: InvoiceQuery,
+  query: InvoiceQuery,
 ): Promise<{ from: Date | undefined; to: Date | undefined }> {
+  const { run, carrierId, from, to } = query;
   if (from !== undefined && to !== undefined) return { from, to };
   const { rows } = await client.query<{ first: Date | null; last: Date | null }>(
     `select coalesce(min(l.at), min(d.at)) as first, coalesce(max(l.at), max(d.at)) as last
      from invoice_line l left join lateral (select x.at from dispatch x
-       where l.at is null and x.carrier = $2 and x.upstream_id = l.upstream_id) d on true
+       where l.at is null and x.carrier = $2 and ${keyOf('x', query)} = l.upstream_id) d on true
      where l.run = $1`,
     [run.toString(), carrierId],
   );
@@ -191,14 +194,19 @@ async function addCosts(client: ClientBase, query: InvoiceQuery): Promise<void> 
   );
 }
 
-const OURS = `
-  select d.upstream_id, d.at, d.id, m.grp, case when $5 then coalesce(r.segments, m.segments, 1) else 1 end::int as segments
+/** What of ours the id of a line is compared with; an index finds it where they are the same text. */
+function keyOf(table: string, { areNumbers }: InvoiceQuery): string {
+  return areNumbers ? `ltrim(lower(${table}.upstream_id), '0')` : `${table}.upstream_id`;
+}
+
+const oursOf = (query: InvoiceQuery) => `
+  select ${keyOf('d', query)} as upstream_id, d.at, d.id, m.grp, case when $5 then coalesce(r.segments, m.segments, 1) else 1 end::int as segments
   from dispatch d
     left join lateral (select x.segments, ${groupOf('x')} as grp from message x where x.id = d.id offset 0) m on true
     left join lateral (select x.segments from replacement x where $5 and x.id = d.id order by x.version desc limit 1) r on true
   where d.carrier = $2 and d.status = 0 and d.upstream_id is not null
     and d.at >= $3::timestamptz - ${BESIDE} and d.at < $4::timestamptz + ${BESIDE}
-    and ((d.at >= $3 and d.at < $4) or exists (select from invoice_line l where l.run = $1 and l.upstream_id = d.upstream_id))`;
+    and ((d.at >= $3 and d.at < $4) or exists (select from invoice_line l where l.run = $1 and l.upstream_id = ${keyOf('d', query)}))`;
 
 /** A price is compared where both sides have one. */
 const PAIRS = `

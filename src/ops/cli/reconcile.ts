@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { CsvError, CsvReader, type CsvRow } from '../../domain/csv.ts';
+import { CsvError, CsvReader, type CsvRow, surplusOf } from '../../domain/csv.ts';
 import { parseCredits } from '../../domain/money.ts';
 import { type ApiClient, pathOf, queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
@@ -42,6 +42,8 @@ interface CarrierOptions extends JsonOption {
   readonly from?: string;
   readonly to?: string;
   readonly limit?: string;
+  readonly ids?: 'hex' | 'decimal';
+  readonly price: boolean;
 }
 
 function addCarrier(reconcile: Command, context: CliContext): void {
@@ -53,6 +55,13 @@ function addCarrier(reconcile: Command, context: CliContext): void {
     .argument('<file>', 'CSV with a heading, a submit_sm a line')
     .requiredOption('--carrier <name>', 'whose it is')
     .option('--map <name=column...>', 'columns of id, segments, price (of the line), at')
+    .addOption(
+      new Option(
+        '--ids <base>',
+        'base of the ids in the file, where it is not that of submit_sm_resp',
+      ).choices(['hex', 'decimal']),
+    )
+    .option('--no-price', 'prices are not compared, such as those of another currency')
     .option('--from <time>', 'ours from here on have to be in it (default: its first time)')
     .option('--to <time>', 'and before here (default: its last time)')
     .option('--limit <n>', 'differences printed at most (default: 1000)')
@@ -62,9 +71,12 @@ function addCarrier(reconcile: Command, context: CliContext): void {
       const base = pathOf('v1', 'carriers', options.carrier, 'invoices');
       const { run } = await client.post(runSchema, base, {});
       const path = `${base}/${run}`;
-      const { from, to, limit } = options;
-      const answer = await sendLines(client, path, file, mapOf(options.map ?? []))
-        .then(() => client.get(comparisonSchema, `${path}${queryOf({ from, to, limit })}`))
+      const { from, to, limit, ids } = options;
+      const map = mapOf(options.map ?? []);
+      const query = queryOf({ from, to, limit, ids: ids && 'number' });
+      const reading = { map, ids, hasPrices: options.price };
+      const answer = await sendLines(client, path, file, reading)
+        .then(() => client.get(comparisonSchema, `${path}${query}`))
         .finally(() => client.delete(okSchema, path).catch(() => {}));
       // Commander gives --json to the parent, which has it as well.
       const json = options.json ?? reconcile.opts<JsonOption>().json;
@@ -89,14 +101,23 @@ function mapOf(given: readonly string[]): ReadonlyMap<Column, string> {
   return map;
 }
 
+/** How a file is read. */
+interface Reading {
+  readonly map: ReadonlyMap<Column, string>;
+  /** Base of its ids, where ours are in the other one. */
+  readonly ids: 'hex' | 'decimal' | undefined;
+  readonly hasPrices: boolean;
+}
+
 /** A file of any size, a page at a time. */
 async function sendLines(
   client: ApiClient,
   path: string,
   file: string,
-  map: ReadonlyMap<Column, string>,
+  { map, ids, hasPrices }: Reading,
 ): Promise<void> {
-  let places: ReadonlyMap<Column, number> | undefined;
+  let heading: readonly string[] = [];
+  let places: Map<Column, number> | undefined;
   let lines: unknown[] = [];
   const send = async () => {
     if (lines.length > 0) await client.send('PUT', linesSchema, path, { lines });
@@ -104,10 +125,14 @@ async function sendLines(
   };
   for await (const row of rowsOf(file)) {
     if (places === undefined) {
+      heading = row.cells;
       places = placesOf(row, map);
+      if (!hasPrices) places.delete('price');
       continue;
     }
-    lines.push(lineOf(row, places));
+    const surplus = surplusOf(row, heading);
+    if (surplus !== undefined) throw new CliError(`line ${row.line}: ${surplus}`);
+    lines.push(lineOf(row, places, ids));
     if (lines.length === PAGE) await send();
   }
   await send();
@@ -130,7 +155,7 @@ async function* rowsOf(file: string): AsyncGenerator<CsvRow> {
   }
 }
 
-function placesOf(heading: CsvRow, map: ReadonlyMap<Column, string>): ReadonlyMap<Column, number> {
+function placesOf(heading: CsvRow, map: ReadonlyMap<Column, string>): Map<Column, number> {
   const names = heading.cells.map((cell) => cell.toLowerCase());
   const places = new Map<Column, number>();
   for (const column of Object.keys(COLUMNS) as Column[]) {
@@ -148,7 +173,11 @@ function placesOf(heading: CsvRow, map: ReadonlyMap<Column, string>): ReadonlyMa
   return places;
 }
 
-function lineOf({ line, cells }: CsvRow, places: ReadonlyMap<Column, number>): unknown {
+function lineOf(
+  { line, cells }: CsvRow,
+  places: ReadonlyMap<Column, number>,
+  ids: Reading['ids'],
+): unknown {
   const cell = (column: Column): string | undefined => {
     const text = cells[places.get(column) ?? -1];
     return text === '' ? undefined : text;
@@ -165,18 +194,30 @@ function lineOf({ line, cells }: CsvRow, places: ReadonlyMap<Column, number>): u
   }
   return {
     line,
-    id,
+    id: ids === undefined ? id : inOtherBase(id, ids, line),
     ...(segments !== undefined && { segments: Number(segments) }),
     ...(price !== undefined && { price }),
     ...(at !== undefined && { at: timeOf(at, line) }),
   };
 }
 
+/** The number as submit_sm_resp has it, without zeros before it. */
+function inOtherBase(id: string, base: 'hex' | 'decimal', line: number): string {
+  const isHex = base === 'hex';
+  const digits = id.replace(/^0x/i, '');
+  if (!(isHex ? /^[0-9a-f]+$/i : /^[0-9]+$/).test(digits))
+    throw new CliError(`line ${line}: id ${id} is no ${base} number`);
+  const number = BigInt(isHex ? `0x${digits}` : digits);
+  return number.toString(isHex ? 10 : 16);
+}
+
+/** Year first: of 11/12/2026 nobody knows which is the month. */
+const TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?(Z|[+-]\d\d:?\d\d)?)?$/i;
+
 /** ISO 8601, or "2026-11-21 10:11:12"; without a zone it is UTC. */
 function timeOf(text: string, line: number): string {
-  const iso = text.includes('T') ? text : text.replace(' ', 'T');
-  const hasZone = /(Z|[+-]\d\d:?\d\d)$/i.test(iso) || !iso.includes('T');
-  const ms = Date.parse(hasZone ? iso : `${iso}Z`);
+  const [, day = '', clock = '00:00', zone = 'Z'] = TIME.exec(text) ?? [];
+  const ms = Date.parse(`${day}T${clock}${zone}`);
   if (Number.isNaN(ms))
     throw new CliError(`line ${line}: ${text} is no time such as 2026-11-21T10:11:12Z`);
   return new Date(ms).toISOString();

@@ -13,6 +13,7 @@ import { loadResources } from '../../store/resource-rows.ts';
 import { costOfGroup } from '../books/counter.ts';
 import { type Api, type ApiDeps, nameParams } from './api.ts';
 import { notFound } from './problem.ts';
+import { time } from './time.ts';
 
 /** Lines of one request, and the octets that they take at most. */
 const LINES_MAX = 20_000;
@@ -88,14 +89,16 @@ function addComparison(app: Api, deps: ApiDeps): void {
       schema: {
         summary: 'What differs between the invoice and what the carrier accepted',
         description:
-          'from <= time < to; by default the times of the invoice. Ids are compared as they stood in submit_sm_resp, ' +
+          'from <= time < to; by default the times of the invoice. Ids are compared as they stood in submit_sm_resp, or ' +
+          'with ids=number but for zeros before them and upper case of ours: the lines then have neither; ' +
           "segments and price where the lines have them, price with the carrier's cost as it stands.",
         tags: ['carriers'],
         params: runParams,
         querystring: z.object({
-          from: z.coerce.date().optional(),
-          to: z.coerce.date().optional(),
+          from: time.optional(),
+          to: time.optional(),
           limit: z.coerce.number().int().min(0).max(DIFFERENCES_MAX).default(1_000),
+          ids: z.enum(['text', 'number']).default('text'),
         }),
         response: { 200: comparisonSchema },
       },
@@ -105,8 +108,9 @@ function addComparison(app: Api, deps: ApiDeps): void {
       const carrier = await carrierOf(deps.pool, name);
       const client = await deps.pool.connect();
       try {
-        const { from, to, limit } = request.query;
-        const compared = await compareInvoice(client, { ...carrier, run, from, to, limit });
+        const { from, to, limit, ids } = request.query;
+        const wanted = { ...carrier, run, from, to, limit, areNumbers: ids === 'number' };
+        const compared = await compareInvoice(client, wanted);
         return comparisonBody(name, compared);
       } finally {
         // Its settings and temporary tables go with it.
@@ -147,7 +151,7 @@ const lineSchema = z.strictObject({
   id: z.string().min(1).max(65),
   segments: z.int().min(0).max(255).optional(),
   price: money.optional(),
-  at: z.coerce.date().optional(),
+  at: time.optional(),
 });
 
 const runParams = nameParams.extend({

@@ -162,6 +162,24 @@ describe('reconcile carrier', () => {
     expect(code).toBe(0);
   });
 
+  it('reads ids of the other base, and leaves prices of another currency out', async () => {
+    // Ids of the simulated carrier are decimal numbers.
+    const rows = ids.map((id) => `0X${BigInt(id).toString(16).toUpperCase()},1,99\n`).join('');
+    expect((await reconcile(HEADING + rows, '--no-price')).json.sums[0].kind).toBe('missingAtUs');
+    const { code, json } = await reconcile(HEADING + rows, '--no-price', '--ids', 'hex');
+    expect(json.sums).toMatchObject([{ kind: 'matched', count: '5' }]);
+    expect(code).toBe(0);
+    const wrong = await reconcile(`${HEADING}g1,1,1\n`, '--ids', 'hex');
+    expect(wrong.err).toContain('line 2: id g1 is no hex number');
+    expect((await reconcile(HEADING, '--ids', 'octal')).code).toBe(2);
+  });
+
+  it('does not guess: a comma too many, a day that could be a month', async () => {
+    expect((await reconcile(`${HEADING}a,1,0,05\n`)).err).toContain('line 2: has 4 cells');
+    const dated = await reconcile('id,at\na,11/12/2026\n');
+    expect(dated.err).toContain('line 2: 11/12/2026 is no time');
+  });
+
   it('names the line that it cannot read, and leaves nothing behind', async () => {
     const { code, err } = await reconcile(`${HEADING}a,1,0.5\nb,one,0.5\n`);
     expect([code, err]).toEqual([1, expect.stringContaining('line 3: segments one')]);
