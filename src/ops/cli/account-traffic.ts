@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { pathOf } from './api-client.ts';
+import { campaignIds } from './campaign-file.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { CliError, EXIT, formatTable } from './io.ts';
-import { linesOf } from './list-file.ts';
 
 /** Ids sent in one request; the API takes as many. */
 const PAGE = 10_000;
@@ -49,7 +49,7 @@ function addConversions(account: Command, context: CliContext): void {
     .option('--file <file>', 'a file with one message_id a line')
     .option('--json', 'print JSON')
     .action(async (name: string, given: string[], options: JsonOption & { file?: string }) => {
-      const ids = [...given, ...(options.file === undefined ? [] : linesOf(options.file))];
+      const ids = [...given, ...(options.file === undefined ? [] : campaignIds(options.file))];
       if (ids.length === 0) throw new CliError('name messages, or a --file', EXIT.usage);
       const all = { counted: 0, repeated: [], unknown: [], late: [] } as Converted;
       const path = pathOf('v1', 'accounts', name, 'conversions');

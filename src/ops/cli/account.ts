@@ -7,6 +7,7 @@ import { pathOf, queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { addCreditCommands } from './credit.ts';
 import { formatFields, formatTable } from './io.ts';
+import { addStatement } from './statement.ts';
 
 /** `account ...`: accounts and their credits. */
 export function addAccount(program: Command, context: CliContext): void {
@@ -16,6 +17,7 @@ export function addAccount(program: Command, context: CliContext): void {
   addCreate(account, context);
   addTopUp(account, context);
   addPenalty(account, context);
+  addAdjust(account, context);
   addBalance(account, context);
   addStatement(account, context);
   addCreditCommands(account, context);
@@ -155,6 +157,34 @@ function addPenalty(account: Command, context: CliContext): void {
     });
 }
 
+function addAdjust(account: Command, context: CliContext): void {
+  account
+    .command('adjust')
+    .description('correct the credits of an account by an entry, up or down')
+    .argument('<name>')
+    .argument('<credits>', 'such as 5 or -0.05')
+    .requiredOption('--reference <text>', 'your own name for it, such as a ticket')
+    .requiredOption('--reason <text>', 'why')
+    .option('--json', 'print JSON')
+    .action(
+      async (
+        name: string,
+        credits: string,
+        options: JsonOption & { reference: string; reason: string },
+      ) => {
+        const { reference, reason } = options;
+        const path = pathOf('v1', 'accounts', name, 'adjustments');
+        const body = { credits, reference, reason };
+        print(
+          context,
+          options,
+          await apiClient(context).post(postedSchema, path, body),
+          postedText,
+        );
+      },
+    );
+}
+
 function addBalance(account: Command, context: CliContext): void {
   account
     .command('balance')
@@ -166,31 +196,6 @@ function addBalance(account: Command, context: CliContext): void {
       const balance = await apiClient(context).get(z.looseObject({}), path);
       // Lots have a command of their own.
       print(context, options, balance, (all) => formatFields({ ...all, lots: undefined }));
-    });
-}
-
-interface StatementOptions extends JsonOption {
-  readonly from?: string;
-  readonly to?: string;
-  readonly limit?: string;
-  readonly cursor?: string;
-}
-
-function addStatement(account: Command, context: CliContext): void {
-  account
-    .command('statement')
-    .description('print the entries of an account, oldest first')
-    .argument('<name>')
-    .option('--from <time>', 'ISO 8601; default: 30 days before --to')
-    .option('--to <time>', 'ISO 8601; default: now')
-    .option('--limit <n>', 'entries at most, 1 to 1000')
-    .option('--cursor <text>', 'the page after the one that printed it')
-    .option('--json', 'print JSON')
-    .action(async (name: string, options: StatementOptions) => {
-      const { from, to, limit, cursor } = options;
-      const path =
-        pathOf('v1', 'accounts', name, 'statement') + queryOf({ from, to, limit, cursor });
-      print(context, options, await apiClient(context).get(statementSchema, path), statementText);
     });
 }
 
@@ -272,25 +277,6 @@ const violationsSchema = z.looseObject({
   next: z.string().optional(),
 });
 const postedSchema = z.looseObject({ existing: z.boolean() });
-const statementSchema = z.looseObject({
-  opening: z.string(),
-  closing: z.string(),
-  next: z.string().optional(),
-  entries: z.array(
-    z.looseObject({
-      at: z.string(),
-      kind: z.string(),
-      amount: z.string(),
-      reserved: z.string(),
-      balance: z.string(),
-      messages: z.int(),
-      reference: z.string().optional(),
-      reason: z.string().optional(),
-      lot: z.looseObject({ reference: z.string() }).optional(),
-    }),
-  ),
-});
-
 function accountText(account: z.output<typeof accountSchema>): string {
   const { spec, generated: _, ...fields } = account;
   const settings = typeof spec === 'object' && spec !== null ? { ...spec, name: undefined } : {};
@@ -300,24 +286,4 @@ function accountText(account: z.output<typeof accountSchema>): string {
 function postedText(posted: z.output<typeof postedSchema>): string {
   const { existing, ...fields } = posted;
   return formatFields(fields) + (existing ? 'posted before: nothing was added\n' : '');
-}
-
-function statementText(statement: z.output<typeof statementSchema>): string {
-  const rows = statement.entries.map((entry) => [
-    entry.at,
-    entry.kind,
-    entry.amount,
-    entry.reserved,
-    entry.balance,
-    String(entry.messages),
-    [entry.reference, entry.reason, entry.lot && `(lot ${entry.lot.reference})`]
-      .filter((part) => part !== undefined)
-      .join(' '),
-  ]);
-  const table = formatTable(
-    ['time', 'kind', 'amount', 'reserved', 'credits after', 'messages', 'reference'],
-    rows,
-  );
-  const more = statement.next === undefined ? '' : `more: --cursor ${statement.next}\n`;
-  return `opening ${statement.opening}\n${table}closing ${statement.closing}\n${more}`;
 }

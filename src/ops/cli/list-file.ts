@@ -1,17 +1,5 @@
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { CliError } from './io.ts';
-
-/** The lines of a short file, trimmed, without empty ones. @throws CliError */
-export function linesOf(file: string): string[] {
-  try {
-    return readFileSync(file, 'utf8')
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '');
-  } catch (error) {
-    throw new CliError(`${file} cannot be read: ${(error as Error).message}`);
-  }
-}
 
 /** How a file is cut and sent. */
 export interface SendOptions {

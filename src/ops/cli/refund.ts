@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { pathOf, queryOf } from './api-client.ts';
+import { campaignIds } from './campaign-file.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { CliError, EXIT, formatFields, formatTable } from './io.ts';
-import { linesOf } from './list-file.ts';
 
 /** `refund request|list|show|investigate|approve|refuse|pay|outage ...`. */
 export function addRefund(program: Command, context: CliContext): void {
@@ -34,11 +34,14 @@ function addRequest(refund: Command, context: CliContext): void {
     .argument('[messages...]', 'ids as the customer got them')
     .requiredOption('--reference <text>', 'your own name for it, such as a ticket')
     .requiredOption('--reason <text>', 'what the customer says')
-    .option('--file <file>', 'a campaign: a file with one id a line')
+    .option(
+      '--file <file>',
+      'a campaign: a file with an id a line, or CSV with a column message_id',
+    )
     .option('--json', 'print JSON')
     .action(async (account: string, given: string[], options: RequestOptions) => {
       const { reference, reason, file } = options;
-      const messages = [...given, ...(file === undefined ? [] : linesOf(file))];
+      const messages = [...given, ...(file === undefined ? [] : campaignIds(file))];
       if (messages.length === 0) throw new CliError('name messages, or a --file', EXIT.usage);
       const body = { account, reference, reason, messages };
       const made = await apiClient(context).post(requestSchema, '/v1/refund-requests', body);
@@ -226,6 +229,8 @@ const requestSchema = headSchema.extend({
     }),
   ),
   unknownIds: z.array(z.string()),
+  decision: z.looseObject({ reason: z.string(), by: z.string(), at: z.string() }).optional(),
+  payment: z.looseObject({ reference: z.string(), by: z.string(), at: z.string() }).optional(),
 });
 const outageSchema = z.looseObject({
   id: z.int(),
@@ -239,7 +244,12 @@ const outageSchema = z.looseObject({
 const outagesSchema = z.looseObject({ outages: z.array(outageSchema) });
 
 function requestText(request: z.output<typeof requestSchema>): string {
-  const { items, unknownIds, ...fields } = request;
+  const { items, unknownIds, decision, payment, ...rest } = request;
+  const fields = {
+    ...rest,
+    decision: decision && `${decision.reason} (${decision.by}, ${decision.at})`,
+    payment: payment && `${payment.reference} (${payment.by}, ${payment.at})`,
+  };
   const table = formatTable(
     ['message', 'finding', 'credits', 'state', 'fault', 'outage'],
     items.map(({ asked, finding, credits, evidence }) => [

@@ -370,6 +370,30 @@ describe('account', () => {
     expect((await run('refund outage withdraw 1')).out).toMatch(/withdrawnAt +\d{4}/);
   });
 
+  it('corrects credits up and down, and prints every entry as CSV', async () => {
+    const up = await run('account adjust acme 0.5 --reference up --reason goodwill --json');
+    expect(JSON.parse(up.out)).toMatchObject({ kind: 'adjustment', credits: '0.5' });
+    const down = ['account', 'adjust', 'acme', '-0.5', '--reference', 'down', '--reason', '=1+1'];
+    expect((await run(down)).out).toContain('-0.5');
+    expect((await run(down)).out).toContain('posted before');
+    const csv = (await run('account statement acme --csv')).out.split('\r\n');
+    expect(csv[0]).toMatch(/^id,at,kind,amount,reserved,balance,messages,segments,reference,/);
+    expect(csv.at(-2)).toMatch(/,adjustment,-0\.5,0,[0-9.]+,0,0,down,,[^,]*,'=1\+1,/);
+    const { entries } = JSON.parse((await run('account statement acme --json --limit 1000')).out);
+    expect(csv).toHaveLength(entries.length + 2);
+    expect((await run('account statement acme --csv --limit 5')).code).toBe(2);
+  });
+
+  it('reads a campaign as customers export it', async () => {
+    const file = join(folder, 'campaign.csv');
+    writeFileSync(file, '\ufefftime;"Message_ID";to\r\nx;"81";1\r\n\r\nx;82;1\r\nx;81;1\r\n');
+    const asked = ['refund', 'request', 'acme', '--file', file, '--reference', 'table'];
+    const made = await run([...asked, '--reason', 'undelivered', '--json']);
+    expect(JSON.parse(made.out).unknownIds).toEqual(['81', '82']);
+    writeFileSync(file, 'id;to\n81;1\n;2\n');
+    expect((await run([...asked, '--reason', 'undelivered'])).err).toContain('line 3: has no id');
+  });
+
   it('suspends, resumes and terminates with a reason', async () => {
     const to = (verb: string) => run(['account', verb, 'newco', '--reason', 'a test', '--json']);
     expect(JSON.parse((await to('suspend')).out).status).toBe('suspended');
