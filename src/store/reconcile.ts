@@ -3,6 +3,7 @@ import { MESSAGE_ID_EPOCH_MS, messageId, messageIdMs } from '../domain/ids.ts';
 import { credits, formatCredits } from '../domain/money.ts';
 import { CHAIN_DIFFERENCES } from './ledger-chain.ts';
 import { LOTS_ARE_SUMS, LOTS_MATCH_MESSAGES, PURCHASE_REFUNDS } from './reconcile-lots.ts';
+import { AUDITED_POSTINGS, TOP_UPS } from './reconcile-postings.ts';
 import { MESSAGE_REFUNDS, MESSAGE_REFUNDS_WITHIN_PRICE } from './reconcile-refunds.ts';
 import { readSnapshot } from './snapshot.ts';
 
@@ -13,6 +14,7 @@ export type ReconciliationCheck =
   | 'versionsAreContinuous'
   | 'entryFollowsEntry'
   | 'topUpHasEntry'
+  | 'postingHasEntry'
   | 'acceptBatchMatchesMessages'
   | 'replaceBatchMatchesVersions'
   | 'versionPaysDifference'
@@ -183,14 +185,6 @@ const chain = (after: 'credits_after' | 'reserved_after', delta: 'amount' | 'res
     from ledger_entry) e left join account a on a.id = e.account
   where e.${after} <> e.before + e.${delta} order by e.account, e.side, e.version`;
 
-/** Each top-up row has its entry with its amount, and each top-up entry its row. */
-const TOP_UPS = `
-  select a.name as account, 'top-up ' || coalesce(t.reference, e.reference, '?') as place, 'amount' as what,
-    t.credits::text as expected, e.amount::text as found
-  from (select * from ledger_entry where kind = 'top_up') e full join top_up t on t.entry = e.id
-    left join account a on a.id = coalesce(t.account, e.account)
-  where t.credits is distinct from e.amount or t.account is distinct from e.account order by a.id, e.id`;
-
 /** A message's id is at most 20 s older than its batch's entry, as accept_messages demands; and some more. */
 const BATCH_SPAN_MS = 60_000;
 
@@ -309,6 +303,7 @@ const CHECKS: readonly Check[] = [
   { name: 'entryFollowsEntry', since: false, sql: chain('credits_after', 'amount') },
   { name: 'entryFollowsEntry', since: false, sql: chain('reserved_after', 'reserved_delta') },
   { name: 'topUpHasEntry', since: false, sql: TOP_UPS },
+  { name: 'postingHasEntry', since: false, sql: AUDITED_POSTINGS },
   { name: 'acceptBatchMatchesMessages', since: true, sql: ACCEPT_BATCHES },
   { name: 'replaceBatchMatchesVersions', since: true, sql: REPLACE_BATCHES },
   { name: 'versionPaysDifference', since: false, sql: VERSIONS_PAY_DIFFERENCE },

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Credits, parseCredits } from '../../src/domain/money.ts';
-import { topUp } from '../../src/store/postings.ts';
+import { type Credits, credits, parseCredits } from '../../src/domain/money.ts';
+import { chainEntries } from '../../src/store/ledger-chain.ts';
+import { withClient } from '../../src/store/pool.ts';
+import { postByOperator, topUp } from '../../src/store/postings.ts';
 import { type Mismatch, reconcile } from '../../src/store/reconcile.ts';
 import { LedgerTraffic } from './ledger-traffic.ts';
 
@@ -258,4 +260,39 @@ describe('reconcile', () => {
       expect(await reconcile(traffic.pool)).toMatchObject({ ok: true });
     });
   });
+
+  it('misses a posting that was taken off the end, balance and chain with it', async () => {
+    const wrong = { account: 'acme', reference: 'case 7', actor: 'test' };
+    const penalty = { ...wrong, kind: 'penalty', reason: 'spam' } as const;
+    await postByOperator(traffic.pool, { ...penalty, amount: credits(-3_000_000n) });
+    await withClient(traffic.pool, (client) => chainEntries(client, 1_000));
+    await traffic.tamper(`
+      delete from ledger_chain where entry = (select id from ledger_entry where reference = 'case 7');
+      delete from ledger_entry where reference = 'case 7';
+      update balance set credits = credits + 3000000, version = version - 1 where account = 1 and side = 0`);
+    expect((await reconcile(traffic.pool)).mismatches).toEqual([
+      {
+        check: 'postingHasEntry',
+        account: 'acme',
+        where: 'account.penalty case 7',
+        what: 'amount',
+        expected: '-3',
+        found: 'none',
+      },
+    ]);
+  });
+});
+
+describe('what was paid back and what a penalty rests on', () => {
+  it.each(['purchase_refund', 'message_refund', 'penalty_evidence'])(
+    'is never changed in %s',
+    async (table) => {
+      for (const sql of [
+        `delete from ${table}`,
+        `update ${table} set at = now()`,
+        `truncate ${table}`,
+      ])
+        await expect(traffic.pool.query(sql)).rejects.toMatchObject({ code: 'SG003' });
+    },
+  );
 });
