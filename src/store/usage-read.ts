@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import { readSnapshot } from './snapshot.ts';
+import { readLate } from './usage-late.ts';
 
 /** What a usage report is of: days (UTC), from the first to before the last, of one account or of all. */
 export interface UsageQuery {
@@ -33,12 +34,13 @@ export type UsageTotals = Pick<
 
 /** An account's usage beside its ledger, of one moment. */
 export interface UsageReport {
+  /** As counted, and what moved money of messages after their end. */
   readonly rows: readonly UsageRow[];
   /** Accepted, ended or replaced in the last seconds: in the ledger and not counted yet. */
   readonly pending: UsageTotals;
   /** The ledger entries of messages in the same days. */
   readonly ledger: UsageTotals;
-  /** Sums of entries that are of no message (top-ups, expiry, refunds by decision ...), by kind. */
+  /** Sums of entries that are of no message (top-ups, expiry, penalties ...), by kind. */
   readonly others: ReadonlyMap<string, bigint>;
   /** Ends are counted up to here. */
   readonly countedUntil: Date;
@@ -61,8 +63,12 @@ export async function readUsage(pool: Pool, query: UsageQuery): Promise<UsageRep
     );
     if (rows.length > USAGE_ROWS_MAX) return undefined;
     const { ledger, others } = await ledgerOf(client, parameters);
+    const late = await readLate(client, query);
     return {
-      rows: rows.map((row) => ({ ...row, ...totalsOf(row) })),
+      rows: [
+        ...rows.map((row) => ({ ...row, ...totalsOf(row) })),
+        ...late.map((row) => ({ ...NO_MESSAGES, ...row })),
+      ],
       pending: totalsOf((await client.query<RawTotals>(PENDING, parameters)).rows[0]),
       ledger,
       others,
@@ -89,6 +95,9 @@ async function countedUntil(client: ClientBase): Promise<Date> {
   );
   return new Date(Number((rows[0]?.value ?? 0n) / 1000n));
 }
+
+/** Of what came after the end: the messages themselves are counted already. */
+const NO_MESSAGES = { messages: 0n, segments: 0n, reserved: 0n, released: 0n };
 
 interface RawTotals {
   messages: string | null;
@@ -126,22 +135,24 @@ const COUNTED = `
   where u.day >= $1::date and u.day < $2::date and ($3::int is null or g.account = $3)
   order by u.day, a.name, g.id`;
 
+/** Entries of messages: of the lanes, which have a batch, and what came after an end. */
+const OF_MESSAGES = `((batch is not null and kind in ('charge', 'refund', 'reserve', 'release'))
+    or (kind = 'refund' and cause in ('request', 'outage')) or kind = 'correction')`;
+
 /** Of entries on side 0 with a batch the count is of messages; a replacement's one message is not a new one. */
 const LEDGER = `
-  select sum(messages) filter (where side = 0 and cause is distinct from 'replaced')::text as messages,
+  select sum(messages) filter (where batch is not null and side = 0 and cause is distinct from 'replaced')::text as messages,
     sum(segments) filter (where side = 0)::text as segments,
-    (-sum(amount) filter (where kind = 'charge'))::text as charged,
-    sum(amount) filter (where kind = 'refund')::text as refunded,
+    (-sum(amount) filter (where kind = 'charge' or (kind = 'correction' and amount < 0)))::text as charged,
+    sum(amount) filter (where kind = 'refund' or (kind = 'correction' and amount > 0))::text as refunded,
     sum(reserved_delta) filter (where kind = 'reserve')::text as reserved,
     (-sum(reserved_delta) filter (where kind = 'release'))::text as released
   from ledger_entry
-  where at >= $1::date and at < $2::date and ($3::int is null or account = $3) and batch is not null
-    and kind in ('charge', 'refund', 'reserve', 'release')`;
+  where at >= $1::date and at < $2::date and ($3::int is null or account = $3) and ${OF_MESSAGES}`;
 
 const OTHERS = `
   select kind, sum(amount)::text as amount from ledger_entry
-  where at >= $1::date and at < $2::date and ($3::int is null or account = $3)
-    and not (batch is not null and kind in ('charge', 'refund', 'reserve', 'release'))
+  where at >= $1::date and at < $2::date and ($3::int is null or account = $3) and not coalesce(${OF_MESSAGES}, false)
   group by kind order by kind`;
 
 /** The tail that the counter has not reached: short, unless the counter was away. */

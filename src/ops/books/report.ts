@@ -2,6 +2,7 @@ import { countryCode } from '../../domain/country-code.ts';
 import { csvLine, foreignCell } from '../../domain/csv.ts';
 import { faultClassName, messageStateName } from '../../domain/message-state.ts';
 import { credits, formatCredits } from '../../domain/money.ts';
+import type { LateRow } from '../../store/usage-late.ts';
 import type {
   CostRow,
   DeliveryRow,
@@ -92,13 +93,15 @@ export function foldDeliveries(
   );
 }
 
-/** What messages brought that ended, and what carriers took for them. */
+/** What messages brought that ended, what was given back of them since, and what carriers took for them. */
 export function foldMargin(
   ends: readonly DeliveryRow[],
   costs: readonly CostRow[],
+  late: readonly LateRow[],
   by: readonly (typeof MARGIN_BY)[number][],
 ): ReportRow[] {
   const each = [
+    ...late.map((row) => ({ ...row, ...NO_MARGIN, income: row.charged - row.refunded })),
     ...ends.map((row) => ({ ...row, cost: 0n, taken: 0n, uncosted: 0n })),
     ...costs.map((row) => ({ ...row, messages: 0n, income: 0n, taken: row.segments })),
   ];

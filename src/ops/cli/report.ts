@@ -109,6 +109,7 @@ const rowsSchema = z.looseObject({ from: z.string(), to: z.string(), rows: z.arr
 const usageSchema = z.looseObject({
   ok: z.boolean(),
   countedUntil: z.string(),
+  otherEntries: z.record(z.string(), z.string()),
   rows: z.array(figures),
   total: figures,
   pending: figures,
@@ -127,7 +128,9 @@ function usageText({ rows, ...report }: z.output<typeof usageSchema>): string {
     sum('total', report.total),
     sum('ledger', report.ledger),
   ];
-  return `${rowsText([...rows, ...sums])}counted until ${report.countedUntil}\n`;
+  const others = Object.entries(report.otherEntries).map(([kind, amount]) => `${kind} ${amount}`);
+  const beside = others.length === 0 ? '' : `beside messages: ${others.join(', ')}\n`;
+  return `${rowsText([...rows, ...sums])}${beside}counted until ${report.countedUntil}\n`;
 }
 
 function rowsText(rows: readonly ReportRow[]): string {

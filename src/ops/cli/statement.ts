@@ -57,14 +57,14 @@ async function printCsv(
   { from, to }: { readonly from: string | undefined; readonly to: string | undefined },
   out: (text: string) => void,
 ): Promise<void> {
-  out(csvLine(COLUMNS));
   let end = to;
   let cursor: string | undefined;
   do {
     const query = queryOf({ from, to: end, limit: PAGE, cursor });
     const page: Statement = await client.get(statementSchema, path + query);
     end ??= page.to;
-    out(page.entries.map(csvRow).join(''));
+    const heading = cursor === undefined ? csvLine(COLUMNS) : '';
+    out(heading + page.entries.map(csvRow).join(''));
     cursor = page.next;
   } while (cursor !== undefined);
 }

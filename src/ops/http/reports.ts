@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { compileCatalog } from '../../domain/compile-catalog.ts';
 import { findAccount } from '../../store/accounts.ts';
 import { loadResources } from '../../store/resource-rows.ts';
+import { readLate } from '../../store/usage-late.ts';
 import {
   type DeliveryQuery,
   readCosts,
@@ -47,7 +48,7 @@ function addUsage(app: Api, deps: ApiDeps): void {
       schema: {
         summary: 'Messages, segments and money, held against the ledger',
         description:
-          `${DAYS_TEXT} Money counts on the day of its ledger entry. pending: in the ledger, and not counted by group ` +
+          `${DAYS_TEXT} Money counts on the day of its ledger entry, what a message got back on request or for an outage too. pending: in the ledger, and not counted by group ` +
           'yet. ok is false where the sums are not those of the ledger, with the differences.',
         tags: ['reports'],
         querystring: z.object({ ...daysShape, by: byList(USAGE_BY, ['day']) }),
@@ -98,7 +99,7 @@ function addMargin(app: Api, deps: ApiDeps): void {
       schema: {
         summary: 'What messages brought, and what carriers took for them',
         description:
-          `${DAYS_TEXT} Of messages that ended: what was paid and not given back, and the cost of every segment that a ` +
+          `${DAYS_TEXT} Of messages that ended: what was paid and not given back (what came back later, on the day when it did), and the cost of every segment that a ` +
           "carrier took, by the carriers' cost when it was counted.",
         tags: ['reports'],
         querystring: z.object({ ...carrierShape, by: byList(MARGIN_BY, ['day', 'carrier']) }),
@@ -108,7 +109,9 @@ function addMargin(app: Api, deps: ApiDeps): void {
     async (request, reply) => {
       const query = await queryOf(deps, request.query);
       const ends = some(await readDeliveries(deps.pool, query));
-      const rows = foldMargin(ends, some(await readCosts(deps.pool, query)), request.query.by);
+      const costs = some(await readCosts(deps.pool, query));
+      const late = await readLate(deps.pool, query);
+      const rows = foldMargin(ends, costs, late, request.query.by);
       return wantsCsv(request) ? sendCsv(reply, rows) : { from: query.from, to: query.to, rows };
     },
   );

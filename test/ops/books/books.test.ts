@@ -226,3 +226,39 @@ describe('GET /v1/reports/carriers/{name}', () => {
     expect(text).not.toContain('512345678');
   });
 });
+
+describe('money of a message that moves after its end', () => {
+  it('counts with what the message is of, in usage and margin', async () => {
+    // alice's message to Germany at 0.1 gets 0.03 back; the refused one to Russia was delivered after all: 0.00645 again.
+    const sent = (which: string) =>
+      stand.gateway.sql<{ id: bigint; account: number }>(
+        `select id, account from message where ${which}`,
+      );
+    const [german] = await sent('unit_price = 100000');
+    const [russian] = await sent('unit_price = 6450 and charge_on = 0');
+    if (german === undefined || russian === undefined) throw new Error('two messages');
+    const margin = async () => (await get('/v1/reports/margin?by=country')).json.rows;
+    const before = await margin();
+    await stand.gateway.sql(
+      `select refund_message($1, $2, 30000, null, null, 'outage 1', 'test', 'cable cut')`,
+      [german.account, german.id],
+    );
+    await stand.gateway.sql(
+      `select post_correction((select min(epoch) from node_epoch where adopted_by is null), $2, $1, 1, 2::smallint,
+         0::smallint, 0, now(), -6450, 'delivered after all')`,
+      [russian.account, russian.id],
+    );
+    const report = await usage('by=country');
+    expect(report.differences).toEqual([]);
+    expect(report.rows.filter((row: { country: string }) => row.country !== '966')).toMatchObject([
+      { country: '49', messages: 1, charged: '0.1', refunded: '0.03' },
+      { country: '7', charged: '0.0129', refunded: '0.00645', released: '0.00645' },
+    ]);
+    expect(report.otherEntries).toEqual({ top_up: '20.1' });
+    const incomeOf = (rows: { country: string; income: string }[], country: string) =>
+      rows.find((row) => row.country === country)?.income;
+    const after = await margin();
+    expect([incomeOf(before, '49'), incomeOf(after, '49')]).toEqual(['0.1', '0.07']);
+    expect([incomeOf(before, '7'), incomeOf(after, '7')]).toEqual(['0', '0.00645']);
+  });
+});
