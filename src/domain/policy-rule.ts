@@ -148,7 +148,7 @@ export interface Quota {
 
 /** What of a message is counted. */
 export interface QuotaMessage
-  extends Pick<PolicyInput, 'account' | 'destination' | 'sender' | 'trafficClass'> {
+  extends Pick<PolicyInput, 'account' | 'destination' | 'sender' | 'trafficClass' | 'atMs'> {
   /** 1; 0 of a replacement, whose message counted before. */
   readonly messages: number;
   /** What it costs, or costs more, in micro-credits. */

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { RuleAction } from './policy-rule.ts';
+import { routeHoursSchema } from './route-schema.ts';
 import { RULE_KINDS, type RuleKindName } from './rules/kinds.ts';
 import { country } from './rules/parts.ts';
-import { name, whole } from './schema-parts.ts';
+import { instant, name, whole } from './schema-parts.ts';
 
 const RULES_MAX = 1_000;
 const CONDITION_VALUES_MAX = 1_000;
@@ -10,22 +11,32 @@ const CONDITION_VALUES_MAX = 1_000;
 const SENDER = /^[^*]{1,21}\*?$|^\*$/;
 
 /** To which messages a rule applies; what is absent is no condition, what is there must all hold. */
-const whenSchema = z.strictObject({
-  accounts: z.array(name).max(CONDITION_VALUES_MAX).optional(),
-  classes: z.array(name).max(CONDITION_VALUES_MAX).optional(),
-  /** Exact, or the beginning with "*" at its end. */
-  senders: z
-    .array(z.string().regex(SENDER, 'must be a sender, or its beginning and "*"'))
-    .max(CONDITION_VALUES_MAX)
-    .optional(),
-  /** Prefixes of E.164 numbers. */
-  prefixes: z
-    .array(z.string().regex(/^[0-9]{1,15}$/, 'must be 1 to 15 digits'))
-    .max(CONDITION_VALUES_MAX)
-    .optional(),
-  /** Of recipients, ISO 3166-1 alpha-2. */
-  countries: z.array(country).max(CONDITION_VALUES_MAX).optional(),
-});
+const whenSchema = z
+  .strictObject({
+    accounts: z.array(name).max(CONDITION_VALUES_MAX).optional(),
+    classes: z.array(name).max(CONDITION_VALUES_MAX).optional(),
+    /** Exact, or the beginning with "*" at its end. */
+    senders: z
+      .array(z.string().regex(SENDER, 'must be a sender, or its beginning and "*"'))
+      .max(CONDITION_VALUES_MAX)
+      .optional(),
+    /** Prefixes of E.164 numbers. */
+    prefixes: z
+      .array(z.string().regex(/^[0-9]{1,15}$/, 'must be 1 to 15 digits'))
+      .max(CONDITION_VALUES_MAX)
+      .optional(),
+    /** Of recipients, ISO 3166-1 alpha-2. */
+    countries: z.array(country).max(CONDITION_VALUES_MAX).optional(),
+    /** By the clock of one zone. The rule `hours` has the recipient's. */
+    hours: routeHoursSchema.optional(),
+    /** From `from` to before `until`. */
+    from: instant.optional(),
+    until: instant.optional(),
+  })
+  .refine(({ from, until }) => from === undefined || until === undefined || from < until, {
+    path: ['until'],
+    error: 'must be after from',
+  });
 
 const common = {
   /** Stands in metrics and on the timeline; by default the kind's name. */

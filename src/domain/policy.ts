@@ -13,6 +13,7 @@ import type {
 } from './policy-rule.ts';
 import { kindsIn, type PolicySpec, type RuleSpec, type WhenSpec } from './policy-schema.ts';
 import type { Refusal } from './refusal.ts';
+import { compileHours } from './route-hours.ts';
 import { RULE_KINDS } from './rules/kinds.ts';
 import type { Signal } from './traffic-signals.ts';
 import { NO_WORDS } from './words/compile-words.ts';
@@ -280,7 +281,10 @@ function compileRule(
 }
 
 /** What conditions look at. */
-type Conditional = Pick<PolicyInput, 'account' | 'trafficClass' | 'sender' | 'destination'>;
+type Conditional = Pick<
+  PolicyInput,
+  'account' | 'trafficClass' | 'sender' | 'destination' | 'atMs'
+>;
 
 function compileWhen(when: WhenSpec): (input: Conditional) => boolean {
   const accounts = when.accounts && new Set(when.accounts);
@@ -291,14 +295,20 @@ function compileWhen(when: WhenSpec): (input: Conditional) => boolean {
     .map((sender) => sender.slice(0, -1));
   const { prefixes } = when;
   const countries = when.countries && new Set(when.countries);
+  const hours = when.hours && compileHours(when.hours);
+  const fromMs = when.from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(when.from);
+  const untilMs = when.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(when.until);
   return (input) =>
+    input.atMs >= fromMs &&
+    input.atMs < untilMs &&
     (accounts === undefined || accounts.has(input.account)) &&
     (classes === undefined || classes.has(input.trafficClass)) &&
     (beginnings === undefined ||
       exact.has(input.sender) ||
       beginnings.some((beginning) => input.sender.startsWith(beginning))) &&
     (prefixes === undefined || prefixes.some((prefix) => input.destination.startsWith(prefix))) &&
-    (countries === undefined || countries.has(countryOf(input.destination) ?? ''));
+    (countries === undefined || countries.has(countryOf(input.destination) ?? '')) &&
+    (hours === undefined || hours.isOpen(input.atMs));
 }
 
 /** The words of all its rules of this kind. */

@@ -134,6 +134,7 @@ export class Judge {
       sender,
       trafficClass,
       messages: 1,
+      atMs: nowMs,
       price: times(unitPrice, segmentsOf(pdu, DEFAULT_ALPHABET)),
     });
   }

@@ -203,6 +203,7 @@ class Run {
       sender,
       trafficClass,
       messages: 1,
+      atMs,
       price,
     };
     const ticket = this.#quotas.take(owner.id, owner.policy, counted, atMs);

@@ -280,6 +280,7 @@ export class Replacer {
       sender: copy.echo.source_addr,
       trafficClass: copy.trafficClass,
       messages: 0,
+      atMs: this.#deps.now(),
       price: more,
     });
   }

@@ -95,6 +95,14 @@ describe('judge', () => {
     ['sender', { senders: ['ACME'] }, { sender: 'ACMEE' }],
     ['beginning of the sender', { senders: ['AC*'] }, { sender: 'BAC' }],
     ['prefix of the number', { prefixes: ['966', '7'] }, { destination: '4479' }],
+    // 1 January 1970 was a Thursday; 00:00 UTC is 03:00 in Riyadh.
+    [
+      'hour of the clock',
+      { hours: { timeZone: 'Asia/Riyadh', days: ['thu'], times: ['22:00-03:30', '03:00-03:30'] } },
+      { atMs: 30 * 60_000 },
+    ],
+    ['end', { until: '1970-01-01T03:00:01+03:00' }, { atMs: 1_000 }],
+    ['beginning', { from: '1970-01-01T00:00:00Z' }, { atMs: -1 }],
   ])('applies a rule by %s', (_what, when, other) => {
     const rule = { ...casino, when };
     expect(judged([rule], { text: 'casino' }).refused?.rule).toBe('gambling');
@@ -131,6 +139,13 @@ describe('policySchema', () => {
       'must be one that bannedWords can do: refuse, hold, flag, suspend',
     );
     expect(problem({ optOut: {}, action: 'defer' })).toContain('must be one that optOut can do');
+  });
+
+  it('wants conditions of time that can hold', () => {
+    const when = { from: '2026-12-01T00:00:00Z', until: '2026-12-01T00:00:00Z' };
+    expect(problem({ ...casino, when })).toBe('must be after from');
+    expect(problem({ ...casino, when: { from: 'tomorrow' } })).toContain('must be a time such as');
+    expect(problem({ ...casino, when: { hours: { timeZone: 'Mars' } } })).toContain('Asia/Karachi');
   });
 
   it('counts only what is refused or held against an account', () => {

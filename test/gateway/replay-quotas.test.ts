@@ -11,6 +11,7 @@ const MESSAGE = {
   sender: 'BANK',
   trafficClass: 'otp',
   messages: 1,
+  atMs: 0,
   price: credits(50_000n),
 };
 
