@@ -82,7 +82,8 @@ export type EndCause =
   | 'carrierRefused'
   | 'noReceipt'
   | 'carrierAccepted'
-  | 'policy';
+  | 'policy'
+  | 'refusedCharged';
 
 /** The small number that the store keeps for each cause. */
 export const END_CAUSE = {
@@ -96,6 +97,8 @@ export const END_CAUSE = {
   carrierAccepted: 6,
   /** Part of a long message that the account's policy refused as a whole. */
   policy: 7,
+  /** Refused by a rule that charges for it. */
+  refusedCharged: 8,
 } as const satisfies Record<EndCause, number>;
 
 const CAUSE_NAMES = Object.keys(END_CAUSE) as EndCause[];

@@ -55,6 +55,10 @@ const common = {
   reason: z.string().min(1).max(64).optional(),
   /** command_status in place of the refusal's own (and of the account's `statusFor`). */
   status: z.int('must be a command_status from 1 to 4294967295').min(1).max(0xffffffff).optional(),
+  /** How a refusal is told: by that status, or by a receipt REJECTD; by default as the account's `refusals` says. */
+  answer: z.enum(['status', 'receipt']).optional(),
+  /** What it refuses costs what it would have cost. It is refused by a receipt: what a status refuses is not charged. */
+  charged: z.boolean().default(false),
 };
 
 /** Actions that leave a message unsent, which is what counts. */
@@ -105,7 +109,38 @@ export const ruleSchema = z
         path: ['violation'],
         message: 'only what is refused or held can count against the account',
       });
+    checkAnswer(rule, kind, rule.action ?? actions[0] ?? 'refuse', ctx);
   });
+
+interface Answered {
+  readonly answer?: 'status' | 'receipt' | undefined;
+  readonly charged: boolean;
+  readonly status?: number | undefined;
+}
+
+/** Whether what a rule refuses can be answered as it says. */
+function checkAnswer(
+  { answer, charged, status }: Answered,
+  kind: RuleKindName,
+  action: RuleAction,
+  ctx: z.RefinementCtx,
+): void {
+  const fault = (path: string, message: string) =>
+    ctx.addIssue({ code: 'custom', path: [path], message });
+  const byReceipt = charged || answer === 'receipt';
+  if (charged && answer === 'status')
+    fault('answer', 'must be receipt: what a status refuses is not charged');
+  if (byReceipt && action !== 'refuse')
+    fault(
+      charged ? 'charged' : 'answer',
+      'only what the action refuse does is refused by a receipt',
+    );
+  if (byReceipt && status !== undefined)
+    fault('status', 'must not be given: it is refused by a receipt');
+  // Its repetition is found by the store, when it would be accepted.
+  if (byReceipt && kind === 'duplicates')
+    fault(charged ? 'charged' : 'answer', 'duplicates are refused by a status, and not charged');
+}
 
 /** Of a long message all parts come within seconds; what it waits for longer is forgotten (gateway/part-texts.ts). */
 const PARTS_WAIT_SECONDS_MAX = 60;

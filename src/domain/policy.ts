@@ -58,18 +58,51 @@ export interface HeldFor {
   readonly violates: boolean;
 }
 
+/** How a customer hears of a refusal: by the answer to his submit, or accepted and then by a receipt REJECTD. */
+export type RefusalAnswer = 'status' | 'receipt';
+
 /** A refusal by a rule. */
 export interface Refused {
   readonly refusal: Refusal;
   readonly rule: string;
   /** In place of the refusal's own command_status. */
   readonly status: number | undefined;
+  /** By a status or by a receipt; undefined: as the account's `refusals` says. */
+  readonly answer: RefusalAnswer | undefined;
+  /** It costs what it would have cost; then it is refused by a receipt. */
+  readonly charged: boolean;
   readonly suspends: boolean;
   /** It counts against the account. */
   readonly violates: boolean;
   /** For what the text says: that of a whole message, where this is a part of one. */
   readonly ofText: boolean;
 }
+
+/** What a rule did about a message that was accepted, for its timeline. */
+export interface PolicyNote {
+  readonly event: 'flagged' | 'monitored' | 'rewritten' | 'deferred' | 'refusedByPolicy';
+  /** '': refused, but not by a rule. */
+  readonly rule: string;
+  /** Words without content. */
+  readonly reason?: string | undefined;
+}
+
+/** Notes of the rules that let a message pass; undefined: none. What holds it is noted with that. */
+export function notesOf({ hits }: Pick<PolicyVerdict, 'hits'>): PolicyNote[] | undefined {
+  if (hits.length === 0) return undefined;
+  const notes = hits.flatMap(({ rule, action }) => {
+    const event = NOTED[action];
+    return event === undefined ? [] : { event, rule };
+  });
+  return notes.length === 0 ? undefined : notes;
+}
+
+const NOTED: Readonly<Partial<Record<Hit['action'], PolicyNote['event']>>> = {
+  flag: 'flagged',
+  monitor: 'monitored',
+  rewrite: 'rewritten',
+  defer: 'deferred',
+};
 
 /** A rule that found something. `monitor`: nothing was done about it. */
 export interface Hit {
@@ -181,6 +214,8 @@ interface CompiledRule {
   readonly action: RuleAction | 'monitor';
   readonly reason: string | undefined;
   readonly status: number | undefined;
+  readonly answer: RefusalAnswer | undefined;
+  readonly charged: boolean;
   readonly violation: boolean;
   readonly ofText: boolean;
   /** Undefined: to every message. */
@@ -232,11 +267,11 @@ class Judging implements PolicyVerdict {
   }
 
   #refusedBy(rule: CompiledRule, refusal: Refusal): Refused {
-    const { name, reason, status, action, violation, ofText } = rule;
+    const { name, reason, status, answer, charged, action, violation, ofText } = rule;
     const worded = reason === undefined ? refusal : { ...refusal, detail: reason };
     const suspends = action === 'suspend';
     const violates = violation || suspends || this.heldViolates;
-    return { refusal: worded, rule: name, status, suspends, violates, ofText };
+    return { refusal: worded, rule: name, status, answer, charged, suspends, violates, ofText };
   }
 
   /** The first rule that holds it is the one named. */
@@ -263,7 +298,7 @@ function compileRule(
 ): CompiledRule {
   const [kind] = kindsIn(spec);
   if (kind === undefined) throw new Error('a stored rule has its kind');
-  const { name = kind, mode, reason, status, violation } = spec;
+  const { name = kind, mode, reason, status, charged, violation } = spec;
   const [usual = 'refuse'] = RULE_KINDS[kind].actions;
   const nth = (seen.get(`${kind} ${name}`) ?? 0) + 1;
   seen.set(`${kind} ${name}`, nth);
@@ -273,6 +308,8 @@ function compileRule(
     action: mode === 'monitor' ? 'monitor' : (spec.action ?? usual),
     reason,
     status,
+    answer: charged ? 'receipt' : spec.answer,
+    charged,
     violation,
     ofText: RULE_KINDS[kind].readsWhole(spec[kind]),
     applies: spec.when === undefined ? undefined : compileWhen(spec.when),

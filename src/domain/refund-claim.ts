@@ -154,10 +154,18 @@ function isWithin(claim: ClaimFacts, { fromMs, untilMs, carrier }: OutageWindow)
   return wasItsOwn && (isThen(claim.acceptedAtMs) || isThen(claim.end?.atMs));
 }
 
+/** Its customer or his account ended it. */
+const OURS: ReadonlySet<string> = new Set<EndCause>([
+  'cancelled',
+  'refusedLater',
+  'refusedCharged',
+  'policy',
+]);
+
 /** Whether an outage can be why a message ended so: not when its customer or his account ended it. */
 function failsBy(end: ClaimedEnd | undefined): boolean {
   if (end === undefined || end.state === 'DELIVRD' || end.fault === 'customer') return false;
-  return end.cause !== 'cancelled' && end.cause !== 'refusedLater' && end.cause !== 'policy';
+  return !OURS.has(end.cause);
 }
 
 function lateness(

@@ -122,6 +122,7 @@ export interface EndMoney {
  * | cause | paid at accept | reserved at accept |
  * |---|---|---|
  * | neverSent, cancelled, policy | refunded whole | released whole |
+ * | refusedCharged | kept whole | charged whole |
  * | refusedLater | by terms.onRefusal, whole | the same |
  * | receipt, carrierRefused, carrierAccepted | DELIVRD kept, else the refundable segments | the delivered segments are charged |
  * | noReceipt | terms.noReceipt for the segments without one | the same |
@@ -167,6 +168,8 @@ function segmentsGivenBack(m: ChargedMessage, end: MessageEnd, terms: CompiledTe
     case 'cancelled':
     case 'policy':
       return m.segments;
+    case 'refusedCharged':
+      return 0;
     case 'refusedLater':
       return terms.onRefusal === 'refund' ? m.segments : 0;
     case 'receipt':

@@ -81,7 +81,7 @@ export function newPartSets(parts: GatewayParts): PartSets {
     judge: (one, submit, texts, total) => policy.judgeWhole(one, submit, texts, total),
     booked: (id, verdict) => policy.booked({ id }, verdict),
     foundSaid: (account, found) => policy.foundSaid(account, found),
-    refuse: (message, told) => parts.endings.refusedWhole(message, told),
+    refuse: (message, charged, told) => parts.endings.refusedWhole(message, charged, told),
     heldStored: (account, held) => violations.stored(account, held),
     bring: (due) => parts.scheduled.bring(due),
   });

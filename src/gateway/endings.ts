@@ -46,11 +46,12 @@ export class Endings {
     endUnsent(settleWhole(message, 'REJECTD', 'customer', 'refusedLater', terms, now(), told));
   }
 
-  /** The long message that it is a part of was refused as a whole: REJECTD, refunded whole. */
-  refusedWhole(message: Message, told: Told): void {
+  /** The long message that it is a part of was refused as a whole: REJECTD, refunded whole unless its rule charges. */
+  refusedWhole(message: Message, charged: boolean, told: Told): void {
     const { now, endUnsent } = this.#deps;
     const terms = this.#termsOf(message);
-    endUnsent(settleWhole(message, 'REJECTD', 'customer', 'policy', terms, now(), told));
+    const cause = charged ? 'refusedCharged' : 'policy';
+    endUnsent(settleWhole(message, 'REJECTD', 'customer', cause, terms, now(), told));
   }
 
   /** Its customer cancelled it: DELETED, refunded whole, unless a carrier has it or may have it. */
@@ -60,12 +61,13 @@ export class Endings {
     endUnsent(settleWhole(message, 'DELETED', 'none', 'cancelled', terms, now(), told));
   }
 
-  /** Accepted only to be refused by a receipt (`refusals: receipt`). */
+  /** Accepted only to be refused by a receipt: at no charge, or at one that its rule keeps. */
   rejected(message: Message): void {
     if (message.ended !== undefined) return;
     const { now, settle } = this.#deps;
     const terms = this.#termsOf(message);
-    settle(settleWhole(message, 'REJECTD', 'customer', 'refusedLater', terms, now()));
+    const cause = message.price > 0n ? 'refusedCharged' : 'refusedLater';
+    settle(settleWhole(message, 'REJECTD', 'customer', cause, terms, now()));
   }
 
   /** Its outcome stayed unknown and its carrier's resource says `expire`: open segments end EXPIRED. */

@@ -2,7 +2,7 @@ import type { Catalog, CatalogAccount, CatalogBind, QueueLane } from '../domain/
 import type { AccountId, CarrierId } from '../domain/ids.ts';
 import { type Credits, times, ZERO } from '../domain/money.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
-import type { IfSaid } from '../domain/policy.ts';
+import { type IfSaid, notesOf, type PolicyNote, type Refused } from '../domain/policy.ts';
 import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 import { checkSender } from '../domain/sender-id.ts';
 import { senderKindOf } from '../domain/sender-kind.ts';
@@ -37,10 +37,19 @@ export type Problem =
   | {
       readonly refusal: Refusal;
       readonly answer?: number | undefined;
+      /** A rule refuses it, and says how; undefined: it is not a rule, and the account's `refusals` counts. */
+      readonly by?: RefusedBy | undefined;
       /** It is refused with the other parts of its long message. */
       readonly part?: PartAmongOthers | undefined;
     }
   | { readonly status: number };
+
+/** How a rule refuses a message. */
+export interface RefusedBy extends Pick<Refused, 'rule' | 'answer'> {
+  readonly trafficClass: string;
+  /** Of a segment; 0: it costs nothing. */
+  readonly unitPrice: Credits;
+}
 
 /** What a message is worth: found step by step before anything is written. */
 export interface Judged {
@@ -60,6 +69,8 @@ export interface Judged {
   readonly part: PartAmongOthers | undefined;
   /** What rules do if the store knows its text. */
   readonly ifSaid: readonly IfSaid[];
+  /** What rules did; undefined: nothing. */
+  readonly notes: readonly PolicyNote[] | undefined;
 }
 
 export interface JudgeDeps extends PolicyStepDeps {
@@ -176,12 +187,14 @@ export class Judge {
       nowMs,
       ticket,
     );
-    if (verdict.refused !== undefined)
-      return {
-        refusal: verdict.refused.refusal,
-        answer: verdict.refused.status,
-        part: verdict.part,
-      };
+    if (verdict.refused !== undefined) {
+      const { refusal, status: answer, charged, rule } = verdict.refused;
+      const { msisdn } = destination;
+      const unitPrice =
+        (charged && this.#priceOf(account, trafficClass, msisdn, pdu.source_addr, nowMs)) || ZERO;
+      const by = { rule, answer: verdict.refused.answer, trafficClass, unitPrice };
+      return { refusal, answer, by, part: verdict.part };
+    }
     const deferred = deferredTimes(pdu, account, asked, verdict.notBeforeMs, nowMs);
     if (deferred === undefined)
       return refuse('outsideHours', 'the hours for such messages begin when its validity is over');
@@ -214,6 +227,7 @@ export class Judge {
       held: heldBy(verdict),
       part: verdict.part,
       ifSaid: verdict.ifSaid,
+      notes: notesOf(verdict),
     };
   }
 

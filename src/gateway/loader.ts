@@ -126,6 +126,7 @@ export class MessageLoader {
       held: undefined,
       part: undefined,
       said: undefined,
+      notes: undefined,
       submitKey: undefined,
       knownUntilMs: 0,
       owner,

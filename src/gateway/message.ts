@@ -1,7 +1,7 @@
 import type { CatalogAccount, QueueLane } from '../domain/catalog.ts';
 import type { AccountId, BindId, CarrierId, MessageId } from '../domain/ids.ts';
 import type { Credits } from '../domain/money.ts';
-import type { IfSaid } from '../domain/policy.ts';
+import type { IfSaid, PolicyNote } from '../domain/policy.ts';
 import type { DefaultAlphabet } from '../smpp/data-coding.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import { customersReference } from './message-reference.ts';
@@ -57,6 +57,8 @@ export interface Message {
   readonly part: WaitingPart | undefined;
   /** What rules do if the store knows its text, until the accept lane has asked; undefined: no rule asks. */
   said: readonly IfSaid[] | undefined;
+  /** What rules did about it, until the accept lane has written it; undefined: nothing. */
+  notes: readonly PolicyNote[] | undefined;
   /** What its repetition is known by (the account's `dedupe`), until then. */
   readonly submitKey: Buffer | undefined;
   readonly knownUntilMs: number;

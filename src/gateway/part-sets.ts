@@ -65,8 +65,8 @@ export interface PartSetsDeps {
   booked(account: Message['account'], verdict: PolicyVerdict): void;
   /** What a rule does about a text that was said before is done, and counts. */
   foundSaid(account: Message['account'], found: IfSaid): void;
-  /** Ends it REJECTD and gives its price back, if no carrier can have it. */
-  refuse(message: Message, told: (verdict: SettleVerdict) => void): void;
+  /** Ends it REJECTD and gives its price back (unless it is charged all the same), if no carrier can have it. */
+  refuse(message: Message, charged: boolean, told: (verdict: SettleVerdict) => void): void;
   /** A message waits for a moderator: what that counts is stored. */
   heldStored(account: Message['account'], held: Held): void;
   /** Sends messages that are due now, in this order. */
@@ -114,7 +114,8 @@ export class PartSets {
   /** The store has it. @param isComplete by the store all parts of its message are here */
   accepted({ account }: Message, { set, key }: WaitingPart, isComplete: boolean): void {
     this.#answered(set);
-    if (set.refused !== undefined) this.#behind(this.#end({ account, key }));
+    const { refused } = set;
+    if (refused !== undefined) this.#behind(this.#end({ account, key }, refused.charged));
     else if (set.isWhole) this.#release(set, { account, key });
     else if (isComplete) this.#behind(this.#decideOne({ account, key }));
   }
@@ -155,7 +156,8 @@ export class PartSets {
         this.#settled.set(set, [...(this.#settled.get(set) ?? []), settled]);
       });
     const key = this.#deps.hash(`part ${set.key}`);
-    await this.#end({ account: set.account, key }).catch((error) => this.#failed(error));
+    const charged = set.refused?.charged === true;
+    await this.#end({ account: set.account, key }, charged).catch((error) => this.#failed(error));
   }
 
   /** Once a second: what has waited long enough. */
@@ -246,7 +248,8 @@ export class PartSets {
     if (verdict !== undefined) this.#deps.booked(set.account, verdict);
     const said = verdict?.refused === undefined ? await this.#say(set, verdict?.ifSaid) : undefined;
     const held = (verdict && heldBy(verdict)) ?? said?.held;
-    if ((verdict?.refused ?? said?.refused) !== undefined) return this.#endAll(set, messages);
+    const refused = verdict?.refused ?? said?.refused;
+    if (refused !== undefined) return this.#endAll(set, messages, refused.charged);
     if (held !== undefined) return this.#hold(set, held);
     const left = await this.#let([set], true);
     this.#deps.observer.partSetsEnded(
@@ -302,13 +305,13 @@ export class PartSets {
     return { verdict, isWhole: found.texts.size >= total };
   }
 
-  async #end(key: PartSetKey): Promise<void> {
+  async #end(key: PartSetKey, charged: boolean): Promise<void> {
     const set = await withClient(this.#deps.pool, (client) => findPartSet(client, key));
-    if (set !== undefined) await this.#endAll(set, await this.#deps.load(set.ids));
+    if (set !== undefined) await this.#endAll(set, await this.#deps.load(set.ids), charged);
   }
 
-  async #endAll(set: PartSet, messages: readonly Message[]): Promise<void> {
-    await Promise.all(messages.map((message) => this.#endMessage(message)));
+  async #endAll(set: PartSet, messages: readonly Message[], charged: boolean): Promise<void> {
+    await Promise.all(messages.map((message) => this.#endMessage(message, charged)));
     // Those that have ended leave their place in the queue.
     const { pool, epoch, bring, observer } = this.#deps;
     const { due, isLeft } = await withClient(pool, (client) => endParts(client, epoch, set));
@@ -316,11 +319,13 @@ export class PartSets {
     if (due.length > 0) await bring(due);
   }
 
-  async #endMessage(message: Message): Promise<void> {
+  async #endMessage(message: Message, charged: boolean): Promise<void> {
     let copy: Message | undefined = message;
     for (let tries = 0; copy !== undefined && copy.ended === undefined && tries < TRIES; tries++) {
       const current: Message = copy;
-      const verdict = await new Promise<SettleVerdict>((told) => this.#deps.refuse(current, told));
+      const verdict = await new Promise<SettleVerdict>((told) =>
+        this.#deps.refuse(current, charged, told),
+      );
       if (verdict !== 2) return;
       copy = await this.#deps.newer(current);
     }

@@ -257,8 +257,8 @@ class Run {
 const NO_CARRIER = 0;
 
 function decidedThen({ carrier, end }: StoredMessage, heldBy: string | undefined): Decided {
-  if (Number(carrier) === NO_CARRIER || end?.cause === 'policy')
-    return { is: 'refused', rule: undefined };
+  const isByRule = end?.cause === 'policy' || end?.cause === 'refusedCharged';
+  if (Number(carrier) === NO_CARRIER || isByRule) return { is: 'refused', rule: undefined };
   return heldBy === undefined ? { is: 'accepted', rule: undefined } : { is: 'held', rule: heldBy };
 }
 

@@ -208,6 +208,8 @@ const TOO_MANY_PARTS: StepVerdict = {
     refusal: { key: 'queueFull', detail: 'too many long messages wait for their parts' },
     rule: '',
     status: undefined,
+    answer: 'status',
+    charged: false,
     suspends: false,
     violates: false,
     ofText: false,

@@ -65,7 +65,7 @@ export interface NextVersion {
 type Outcome =
   | 'replaced'
   | 'tooLate'
-  | { readonly refused: RefusalKey }
+  | { readonly refused: RefusalKey; readonly answer?: number | undefined }
   | { readonly status: number };
 
 /**
@@ -110,7 +110,7 @@ export class Replacer {
     // The difference cannot be paid: the message stands as it was, which 0x401 alone would not say.
     return outcome.refused === 'insufficientCredit' || outcome.refused === 'expiredCredit'
       ? status.ESME_RREPLACEFAIL
-      : statusOf(outcome.refused, account.statusFor);
+      : (outcome.answer ?? statusOf(outcome.refused, account.statusFor));
   }
 
   /**
@@ -216,7 +216,7 @@ export class Replacer {
       if (one.refused === undefined) continue;
       next.ticket?.giveBack();
       await this.#unsay({ id, account: account.id }, ifSaid);
-      return { refused: one.refused.refusal.key };
+      return { refused: one.refused.refusal.key, answer: one.refused.status };
     }
     return { ...next, ifSaid, held };
   }
@@ -261,7 +261,7 @@ export class Replacer {
     );
     const { refused, notBeforeMs } = verdict;
     if (refused !== undefined || notBeforeMs >= times.validUntilMs) ticket?.giveBack();
-    if (refused !== undefined) return { refused: refused.refusal.key };
+    if (refused !== undefined) return { refused: refused.refusal.key, answer: refused.status };
     // Deferred it keeps its own time, if that is later.
     const releaseAtMs = times.releaseAtMs ?? copy.releaseAtMs;
     if (notBeforeMs >= times.validUntilMs) return { refused: 'outsideHours' };

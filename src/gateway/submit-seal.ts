@@ -1,6 +1,6 @@
 import type { CatalogBind, QueueLane } from '../domain/catalog.ts';
 import { ClockStepError } from '../domain/ids.ts';
-import { times, ZERO } from '../domain/money.ts';
+import { times } from '../domain/money.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { encodeOne, PduWriter } from '../smpp/codec.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
@@ -43,7 +43,7 @@ export class SubmitSeal {
   }
 
   /**
-   * @param refused it is stored at no charge, to be refused by a receipt
+   * @param refused it is stored to be refused by a receipt
    * @returns a promise: something is to be had from the store first (the first message of this account today), then the
    * same again; undefined: this node has no ids
    */
@@ -63,7 +63,7 @@ export class SubmitSeal {
     if (alias === undefined) return this.#deps.aliases.ensure(account.id);
     const id = this.#nextId(receivedAtMs);
     if (id === undefined) return undefined;
-    const unitPrice = refused === undefined ? (judged.unitPrice as Message['unitPrice']) : ZERO;
+    const unitPrice = judged.unitPrice as Message['unitPrice'];
     const { dedupe } = account;
     return {
       id,
@@ -87,7 +87,7 @@ export class SubmitSeal {
       version: 0,
       content: this.#deps.keys.seal(key, id, 0, encodeOne(pdu, this.#writer)),
       group:
-        refused === undefined
+        refused === undefined || unitPrice > 0n
           ? this.#deps.groups.idOf(
               account,
               judged.trafficClass,
@@ -99,6 +99,7 @@ export class SubmitSeal {
       held: judged.held,
       part: judged.part && this.#deps.partSets.begin(judged.part, id, ticket),
       said: judged.ifSaid.length === 0 ? undefined : judged.ifSaid,
+      notes: judged.notes,
       submitKey: dedupe === undefined ? undefined : submitKeyOf(pdu, judged.destination, dedupe),
       knownUntilMs: dedupe === undefined ? 0 : receivedAtMs + dedupe.seconds * 1_000,
       owner: account,

@@ -72,6 +72,7 @@ export class SubmitVerdicts {
       }
       const repeats = message.said && this.#said(submission, message.said, answer);
       message.said = undefined;
+      message.notes = undefined;
       message.content = NOTHING;
       message.destinationHash = NOTHING;
       const { part } = message;

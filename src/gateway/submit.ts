@@ -7,7 +7,8 @@ import type { DataSm, SubmitMulti, SubmitSm } from '../smpp/pdu.ts';
 import { segmentsOf } from '../smpp/segmentation.ts';
 import * as status from '../smpp/status.ts';
 import type { AcceptAnswer } from '../store/accept.ts';
-import { Judge, type JudgeDeps, type Judged, type Problem } from './judge.ts';
+import { Judge, type JudgeDeps, type Judged, type Problem, type RefusedBy } from './judge.ts';
+import { destinationOf } from './loader.ts';
 import { customerIdOf, DEFAULT_ALPHABET, type Message } from './message.ts';
 import type { Ticket } from './quotas.ts';
 import type { NextVersion } from './replace.ts';
@@ -242,36 +243,40 @@ export class SubmitPath {
     const { bind, pdu } = request;
     if ('status' in problem)
       return this.#answers.malformed(request, pdu, bind.account, problem.status);
-    const { refusal, part, ...rest } = problem;
+    const { refusal, part, by, ...rest } = problem;
     // The parts before it end first: what is refused to the customer is refused for good.
     if (part !== undefined) {
       void this.#deps.partSets
         .refuse(part)
-        .then(() => this.#answerProblem(request, { refusal, ...rest }));
+        .then(() => this.#answerProblem(request, { refusal, by, ...rest }));
       return;
     }
     if (refusal.key === 'throttled') this.#deps.observer.throttled('customer', bind.systemId);
-    if (bind.account.refusals === 'receipt' && REFUSED_BY_RECEIPT.has(refusal.key))
-      return this.#acceptToReject(request, refusal);
+    const usual =
+      bind.account.refusals === 'receipt' && REFUSED_BY_RECEIPT.has(refusal.key)
+        ? 'receipt'
+        : 'status';
+    if ((by?.answer ?? usual) === 'receipt') return this.#acceptToReject(request, refusal, by);
     this.#refuse(request, refusal.key, refusal.detail, problem.answer);
   }
 
-  /** `refusals: receipt`: stored at no charge and ended REJECTD, so that the customer hears of it by a receipt. */
-  #acceptToReject(request: SubmitRequest, refusal: Refusal): void {
+  /** Stored, at no charge unless its rule charges, and ended REJECTD: the customer hears of it by a receipt. */
+  #acceptToReject(request: SubmitRequest, refusal: Refusal, by: RefusedBy | undefined): void {
     const { bind, pdu, receivedAtMs } = request;
     const judged: Judged = {
-      destination: pdu.destination_addr,
+      destination: destinationOf(pdu),
       text: '',
       segments: segmentsOf(pdu, DEFAULT_ALPHABET),
       carrier: NO_CARRIER,
-      trafficClass: bind.account.trafficClass,
+      trafficClass: by?.trafficClass ?? bind.account.trafficClass,
       lane: bind.lane,
-      unitPrice: 0n,
+      unitPrice: by?.unitPrice ?? 0n,
       validUntilMs: receivedAtMs + bind.account.validityDefaultMs,
       releaseAtMs: 0,
       held: undefined,
       part: undefined,
       ifSaid: [],
+      notes: [{ event: 'refusedByPolicy', rule: by?.rule ?? '', reason: reasonOf(refusal) }],
     };
     this.#seal(request, judged, refusal, undefined);
   }
@@ -295,6 +300,11 @@ export class SubmitPath {
 
 /** replace_if_present_flag; 2 to 255 are reserved (SMPP 3.4 §5.2.18). */
 const REPLACE = 1;
+
+/** As on the timeline: the key, and why in words. */
+function reasonOf({ key, detail }: Refusal): string {
+  return `${key}: ${detail}`;
+}
 
 /** The carrier of a message that goes to none. */
 const NO_CARRIER = 0 as CarrierId;

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { AccountId, BatchId, BindId, CarrierId, EpochId, MessageId } from '../domain/ids.ts';
 import type { Credits } from '../domain/money.ts';
-import type { IfSaid } from '../domain/policy.ts';
+import type { IfSaid, PolicyNote } from '../domain/policy.ts';
 import {
   ByteaColumn,
   Int2Column,
@@ -10,7 +10,7 @@ import {
   TextColumn,
   TimestampColumn,
 } from './arrays.ts';
-import { callLane, perClient } from './lane-call.ts';
+import { callLane, type LaneStatement, perClient } from './lane-call.ts';
 
 /** A message to be charged and stored. */
 export interface AcceptRow {
@@ -51,6 +51,8 @@ export interface AcceptRow {
   readonly knownUntilMs: number;
   /** What rules do if another message said its text (sql/0060_said_texts.sql), four at the most; undefined: none asks. */
   readonly said?: readonly IfSaid[] | undefined;
+  /** What rules did about it; undefined: nothing. */
+  readonly notes?: readonly PolicyNote[] | undefined;
 }
 
 /** Why a message is held. */
@@ -138,7 +140,33 @@ export async function writeAccept(
   if (said) values.push(...saidColumns(rows));
   const lane = special ? specialStatement : statement;
   const rare = said ? saidStatement : parts ? partsStatement : heldStatement;
-  return Array.from(await callLane(client, held ? rare : lane, values));
+  const plain = held ? rare : lane;
+  if (rows.every(({ notes }) => notes === undefined))
+    return Array.from(await callLane(client, plain, values));
+  const noted = notedOf(plain, values.length);
+  return Array.from(await callLane(client, noted, [...values, ...noteColumns(rows)]));
+}
+
+/** The same statement with the notes of what it accepts, in its transaction. @param given parameters that it has */
+function notedOf({ name, text }: LaneStatement, given: number): LaneStatement {
+  const types = ['int4', 'int4', 'text', 'text', 'text'];
+  const notes = types.map((type, i) => `$${given + i + 1}::${type}[]`).join(', ');
+  const call = text.slice('select '.length);
+  return { name: `${name}-noted`, text: `select accept_noted(${call}, $3::int8[], ${notes})` };
+}
+
+/** A note each, with the place of its message from 1. */
+function noteColumns(rows: readonly AcceptRow[]): unknown[][] {
+  const all = rows.flatMap(({ notes = [] }, i) =>
+    notes.map((note, nth) => ({ ...note, place: i + 1, nth })),
+  );
+  return [
+    all.map(({ place }) => place),
+    all.map(({ nth }) => nth),
+    all.map(({ event }) => event),
+    all.map(({ rule }) => rule),
+    all.map(({ reason }) => reason ?? null),
+  ];
 }
 
 /** It has a time of its own, waits for a moderator or for other parts, or may be a repetition: rare, and dearer. */

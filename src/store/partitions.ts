@@ -112,6 +112,7 @@ export async function dropPartitionsBefore(
     await client.query('delete from segment_receipt where id < $1', [to_id]);
     await client.query('delete from replacement where id < $1', [to_id]);
     await client.query('delete from conversion where id < $1', [to_id]);
+    await client.query('delete from policy_note where id < $1', [to_id]);
     await client.query('delete from carrier_move where id < $1', [to_id]);
     await client.query('delete from lot_use where message < $1', [to_id]);
     await client.query('delete from unknown_outcome where id < $1', [to_id]);

@@ -21,7 +21,7 @@ export interface SettleRow {
   readonly release: Credits;
   /** As the carrier says. */
   readonly doneAtMs: number;
-  /** receipt, neverSent, cancelled, refusedLater, carrierRefused, noReceipt, carrierAccepted, policy. */
+  /** receipt, neverSent, cancelled, refusedLater, carrierRefused, noReceipt, carrierAccepted, policy, refusedCharged. */
   readonly cause: string;
   /** writeEndUnsent: of the copy of the message that this end was made from (0, the default: as accepted). */
   readonly version?: number;

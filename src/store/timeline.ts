@@ -39,7 +39,12 @@ export type TimelineEventKind =
   | 'held'
   | 'releasedByModerator'
   | 'refusedByModerator'
-  | 'converted';
+  | 'converted'
+  | 'flagged'
+  | 'monitored'
+  | 'rewritten'
+  | 'deferred'
+  | 'refusedByPolicy';
 
 /** One line of a timeline. Fields that the event has nothing to say about are undefined. */
 export interface TimelineEvent {
@@ -193,6 +198,9 @@ const EVENTS = `
     union all
     select 13, at, 'converted', null, null, null, null, null, null, null, null, null, null, null
       from conversion where id = $1
+    union all
+    select 0, at, event, null, null, null, null, null, null, null, null, null, null,
+      concat_ws(': ', 'rule ' || nullif(rule, ''), reason) from policy_note where id = $1
   ), money (pos, at, event, money, entry) as (
     select 10, o.settled_at, m.event, m.money, (select l.id from ledger_entry l
         where l.batch = o.batch and l.account = o.account and l.side = 1 and l.kind = m.kind)

@@ -141,6 +141,14 @@ describe('policySchema', () => {
     expect(problem({ optOut: {}, action: 'defer' })).toContain('must be one that optOut can do');
   });
 
+  it('charges only what is refused, by a receipt', () => {
+    expect(problem({ ...casino, charged: true })).toBeUndefined();
+    expect(problem({ ...casino, charged: true, answer: 'status' })).toContain('is not charged');
+    expect(problem({ ...casino, charged: true, action: 'hold' })).toContain('the action refuse');
+    expect(problem({ ...casino, answer: 'receipt', status: 0x45 })).toContain('by a receipt');
+    expect(problem({ duplicates: {}, answer: 'receipt' })).toContain('by a status');
+  });
+
   it('wants conditions of time that can hold', () => {
     const when = { from: '2026-12-01T00:00:00Z', until: '2026-12-01T00:00:00Z' };
     expect(problem({ ...casino, when })).toBe('must be after from');

@@ -61,6 +61,7 @@ export function messageOf(owner: CatalogAccount, fields: Partial<Message> = {}):
     held: undefined,
     part: undefined,
     said: undefined,
+    notes: undefined,
     submitKey: undefined,
     knownUntilMs: 0,
     owner,
