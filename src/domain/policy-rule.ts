@@ -28,6 +28,8 @@ export interface PolicyInput {
   readonly allows?: ((destination: string) => boolean) | undefined;
   /** False: parts of it are still to come, and `text` is what there is of it. */
   readonly isWhole: boolean;
+  /** Its text cannot be written anew: it is a part that the customer cut himself, has a header, or is no text. */
+  readonly isFixed?: boolean;
   /** Of the whole message. */
   readonly segments: number;
   /** Quotas that are used up for it: see {@link Quota}. Undefined: none is. */
@@ -109,8 +111,6 @@ export interface Finding {
   readonly refusal: Refusal;
   /** Unix ms before which the message is not sent, for `action: defer`; only rules about time know one. */
   readonly untilMs?: number;
-  /** Text or sender in place of the message's own, for `action: rewrite`; only rules that can rewrite have one. */
-  readonly rewrite?: { readonly text?: string; readonly sender?: string };
   /** It is found only if the store knows this text from another message, which it says when it accepts this one. */
   readonly ifSaid?: SaidText;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { RuleAction } from './policy-rule.ts';
+import { rewriteSchema } from './rewrite.ts';
 import { routeHoursSchema } from './route-schema.ts';
 import { RULE_KINDS, type RuleKindName } from './rules/kinds.ts';
 import { country } from './rules/parts.ts';
@@ -47,6 +48,8 @@ const common = {
   when: whenSchema.optional(),
   /** What is done about what it finds; by default the first that its kind can. */
   action: z.enum(['refuse', 'hold', 'defer', 'rewrite', 'flag', 'suspend']).optional(),
+  /** What `action: rewrite` makes of a message. */
+  rewrite: rewriteSchema.optional(),
   /** `monitor`: only counted, to try a rule on live traffic. */
   mode: z.enum(['enforce', 'monitor']).default('enforce'),
   /** What it refuses or holds counts against the account: terms.onViolation. */
@@ -108,6 +111,12 @@ export const ruleSchema = z
         code: 'custom',
         path: ['violation'],
         message: 'only what is refused or held can count against the account',
+      });
+    if ((rule.rewrite !== undefined) !== (rule.action === 'rewrite'))
+      ctx.addIssue({
+        code: 'custom',
+        path: ['rewrite'],
+        message: 'stands in each rule whose action is rewrite, and in no other',
       });
     checkAnswer(rule, kind, rule.action ?? actions[0] ?? 'refuse', ctx);
   });

@@ -13,6 +13,7 @@ import type {
 } from './policy-rule.ts';
 import { kindsIn, type PolicySpec, type RuleSpec, type WhenSpec } from './policy-schema.ts';
 import type { Refusal } from './refusal.ts';
+import { compileRewrite, type Rewriter } from './rewrite.ts';
 import { compileHours } from './route-hours.ts';
 import { RULE_KINDS } from './rules/kinds.ts';
 import type { Signal } from './traffic-signals.ts';
@@ -188,8 +189,8 @@ export function compilePolicy(
 /** Rules of a policy that look for texts said before, of one message: sql/0060_said_texts.sql tells so many apart. */
 const SAID_MAX = 4;
 const REFUSES: ReadonlySet<string> = new Set(['refuse', 'suspend']);
-/** Actions that leave a message unsent. */
-const KEEPS_BACK: ReadonlySet<string> = new Set(['refuse', 'hold', 'suspend']);
+/** Actions that can leave a part unsent: that of a long message that its customer cut is not rewritten, but refused. */
+const KEEPS_BACK: ReadonlySet<string> = new Set(['refuse', 'hold', 'rewrite', 'suspend']);
 
 function judgeBy(
   rules: readonly CompiledRule[],
@@ -203,7 +204,7 @@ function judgeBy(
     const finding = rule.check(seen, facts);
     if (finding === undefined) continue;
     judging ??= new Judging(input);
-    judging.add(rule, finding);
+    judging.add(rule, finding, facts);
     if (judging.refused !== undefined) break;
   }
   return judging ?? PASS;
@@ -221,6 +222,8 @@ interface CompiledRule {
   /** Undefined: to every message. */
   readonly applies: ((input: Conditional) => boolean) | undefined;
   readonly check: RuleCheck;
+  /** Of `action: rewrite`. */
+  readonly rewrite: Rewriter | undefined;
 }
 
 /** A verdict while it is made. */
@@ -241,15 +244,16 @@ class Judging implements PolicyVerdict {
     this.input = input;
   }
 
-  add(rule: CompiledRule, finding: Finding): void {
-    const { action } = rule;
+  add(rule: CompiledRule, finding: Finding, facts: PolicyFacts): void {
     if (finding.ifSaid !== undefined) return this.#ifSaid(rule, finding, finding.ifSaid);
+    // What cannot be rewritten must not go as it is.
+    const isLeft = rule.action === 'rewrite' && !this.#rewrite(rule, facts);
+    const action = isLeft ? 'refuse' : rule.action;
     this.hits.push({ rule: rule.name, action });
     if (REFUSES.has(action)) this.refused = this.#refusedBy(rule, finding.refusal);
     else if (action === 'hold') this.#hold(rule, finding.refusal);
     else if (action === 'defer')
       this.notBeforeMs = Math.max(this.notBeforeMs, finding.untilMs ?? 0);
-    else if (action === 'rewrite') this.#rewrite(finding);
   }
 
   #ifSaid(rule: CompiledRule, { refusal }: Finding, { key, withinSeconds }: SaidText): void {
@@ -282,11 +286,14 @@ class Judging implements PolicyVerdict {
     this.heldViolates ||= violation;
   }
 
-  #rewrite({ rewrite }: Finding): void {
-    this.text = rewrite?.text ?? this.text;
-    this.sender = rewrite?.sender ?? this.sender;
-    const { text = this.input.text, sender = this.input.sender } = this;
-    this.input = { ...this.input, text, sender };
+  /** @returns false: the rule cannot rewrite it */
+  #rewrite({ rewrite }: CompiledRule, facts: PolicyFacts): boolean {
+    const rewritten = rewrite?.(this.input, facts);
+    if (rewritten === undefined) return false;
+    this.text = rewritten.text ?? this.text;
+    this.sender = rewritten.sender ?? this.sender;
+    this.input = { ...this.input, ...rewritten };
+    return true;
   }
 }
 
@@ -303,6 +310,8 @@ function compileRule(
   const nth = (seen.get(`${kind} ${name}`) ?? 0) + 1;
   seen.set(`${kind} ${name}`, nth);
   const ownName = nth === 1 ? name : `${name} ${nth}`;
+  const ofText = RULE_KINDS[kind].readsWhole(spec[kind]);
+  const check = RULE_KINDS[kind].compile(spec[kind], ownName, context);
   return {
     name,
     action: mode === 'monitor' ? 'monitor' : (spec.action ?? usual),
@@ -311,9 +320,10 @@ function compileRule(
     answer: charged ? 'receipt' : spec.answer,
     charged,
     violation,
-    ofText: RULE_KINDS[kind].readsWhole(spec[kind]),
+    ofText,
     applies: spec.when === undefined ? undefined : compileWhen(spec.when),
-    check: RULE_KINDS[kind].compile(spec[kind], ownName, context),
+    check,
+    rewrite: spec.rewrite && compileRewrite(spec.rewrite, check, ofText),
   };
 }
 

@@ -221,14 +221,15 @@ function deliveryOf(
 /** The receipt as this account wants it (`receipts:` of its resource); addresses are those of the submit_sm, exchanged. */
 function receiptPdu(receipt: Delivery, account: CatalogAccount): DeliverSm {
   const { echo } = receipt;
+  const source = echo.own ?? echo;
   const pdu = newPdu('deliver_sm', 0);
   pdu.service_type = echo.service_type;
   pdu.source_addr_ton = echo.dest_addr_ton;
   pdu.source_addr_npi = echo.dest_addr_npi;
   pdu.source_addr = echo.destination_addr;
-  pdu.dest_addr_ton = echo.source_addr_ton;
-  pdu.dest_addr_npi = echo.source_addr_npi;
-  pdu.destination_addr = echo.source_addr;
+  pdu.dest_addr_ton = source.source_addr_ton;
+  pdu.dest_addr_npi = source.source_addr_npi;
+  pdu.destination_addr = source.source_addr;
   pdu.esm_class = receipt.kind === FINAL_RECEIPT ? ESM_CLASS_RECEIPT : ESM_CLASS_NOTIFICATION;
   const format = account.receipts;
   const fields: ReceiptToFormat = {

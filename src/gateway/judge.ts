@@ -15,11 +15,13 @@ import { malformedMessage, segmentsOf } from '../smpp/segmentation.ts';
 import * as status from '../smpp/status.ts';
 import { DEFAULT_ALPHABET } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import type { OwnFields } from './own-fields.ts';
 import type { PartAmongOthers } from './part-texts.ts';
 import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import type { QueuedCounts } from './queued-counts.ts';
 import type { NoTicket, Ticket } from './quotas.ts';
 import type { RateLimits } from './rates.ts';
+import { rewriteSubmit } from './rewrite.ts';
 import type { Routable, Router } from './router.ts';
 import type { SuspensionList } from './suspension-list.ts';
 import { unfitFor } from './upstream-quirks.ts';
@@ -55,6 +57,8 @@ export interface RefusedBy extends Pick<Refused, 'rule' | 'answer'> {
 export interface Judged {
   readonly destination: string;
   readonly text: string;
+  /** What the customer said, of a submit_sm that rules rewrote. */
+  readonly own: OwnFields | undefined;
   readonly segments: number;
   readonly carrier: CarrierId;
   readonly trafficClass: string;
@@ -195,6 +199,9 @@ export class Judge {
       const by = { rule, answer: verdict.refused.answer, trafficClass, unitPrice };
       return { refusal, answer, by, part: verdict.part };
     }
+    const own = rewriteSubmit(pdu, verdict);
+    if (own === 'tooLong')
+      return refuse('contentRefused', 'the text that a rule makes of it is too long');
     const deferred = deferredTimes(pdu, account, asked, verdict.notBeforeMs, nowMs);
     if (deferred === undefined)
       return refuse('outsideHours', 'the hours for such messages begin when its validity is over');
@@ -216,7 +223,8 @@ export class Judge {
     const { validUntilMs, releaseAtMs } = deferred;
     return {
       destination: msisdn,
-      text,
+      text: verdict.text ?? text,
+      own: own === 'unchanged' ? undefined : own,
       segments,
       carrier: fitting,
       trafficClass,

@@ -20,6 +20,7 @@ import {
   type PartEnd,
 } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import { takeOwnFields } from './own-fields.ts';
 
 export interface LoaderDeps {
   catalog(): Catalog;
@@ -76,6 +77,7 @@ export class MessageLoader {
     const owner = this.#deps.catalog().accounts.get(stored.account);
     if (owner === undefined) return undefined; // not in this node's catalog yet: asked for again
     const submit = openSubmit(this.#deps.keys, stored);
+    const own = submit && takeOwnFields(submit);
     if (submit === undefined)
       this.#deps.observer.note('warn', 'messageNotReadable', { message: stored.id.toString() });
     const {
@@ -104,7 +106,7 @@ export class MessageLoader {
         this.#deps.catalog(),
         owner,
         bind,
-        submit?.source_addr ?? '',
+        (own ?? submit)?.source_addr ?? '',
         submit?.tlvs,
       ),
       lane: stored.lane as QueueLane,
@@ -132,7 +134,7 @@ export class MessageLoader {
       owner,
       destination: submit === undefined ? '' : destinationOf(submit),
       submit,
-      echo: submit === undefined ? NO_ECHO : echoOf(submit, textOf(submit, DEFAULT_ALPHABET)),
+      echo: submit === undefined ? NO_ECHO : echoOf(submit, textOf(submit, DEFAULT_ALPHABET), own),
       parts,
       ended: stored.end,
     };
@@ -152,7 +154,7 @@ export class MessageLoader {
   }
 }
 
-/** What a stored message says, in the version in force; undefined: it is erased, or was altered. Its key is loaded. */
+/** What a stored message says, in the version in force, with what `takeOwnFields` takes; undefined: it is erased, or was altered. Its key is loaded. */
 export function openSubmit(keys: ContentKeys, stored: StoredMessage): SubmitSm | undefined {
   try {
     const plain = keys.open(stored.contentKey, stored.id, stored.version, stored.content);

@@ -5,6 +5,7 @@ import type { IfSaid, PolicyNote } from '../domain/policy.ts';
 import type { DefaultAlphabet } from '../smpp/data-coding.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import { customersReference } from './message-reference.ts';
+import type { OwnFields } from './own-fields.ts';
 import type { WaitingPart } from './part-sets.ts';
 import type { Held } from './policy-step.ts';
 
@@ -87,6 +88,8 @@ export interface ReceiptEcho {
   readonly dest_addr_npi: number;
   readonly destination_addr: string;
   readonly text: string;
+  /** What he had said, where a rule rewrote it; undefined: it is as he said. */
+  readonly own: OwnFields | undefined;
   /** His user_message_reference; undefined when he gave none. */
   readonly reference?: number | undefined;
 }
@@ -101,6 +104,7 @@ export const NO_ECHO: ReceiptEcho = {
   dest_addr_npi: 0,
   destination_addr: '',
   text: '',
+  own: undefined,
 };
 
 /** How one segment ended; the numbers are those of domain/message-state.ts. */
@@ -135,7 +139,7 @@ export function customerIdOf(message: Pick<Message, 'id' | 'customerId'>): strin
 }
 
 /** The part of a submit_sm that outlives it. */
-export function echoOf(submit: SubmitSm, text: string): ReceiptEcho {
+export function echoOf(submit: SubmitSm, text: string, own: OwnFields | undefined): ReceiptEcho {
   return {
     service_type: submit.service_type,
     source_addr_ton: submit.source_addr_ton,
@@ -145,6 +149,7 @@ export function echoOf(submit: SubmitSm, text: string): ReceiptEcho {
     dest_addr_npi: submit.dest_addr_npi,
     destination_addr: submit.destination_addr,
     text: text.slice(0, RECEIPT_TEXT_CHARACTERS),
+    own,
     reference: customersReference(submit),
   };
 }

@@ -15,7 +15,11 @@ type Destination = Pick<SubmitSm, 'destination_addr' | 'dest_addr_ton' | 'dest_a
  * what they make of the address: clients leave them out. A message whose content was erased has no sender to compare.
  */
 export function namesSender(message: Message, pdu: Source): boolean {
-  return pdu.source_addr === '' || message.submit === undefined || sameSender(message.echo, pdu);
+  return (
+    pdu.source_addr === '' ||
+    message.submit === undefined ||
+    sameSender(message.echo.own ?? message.echo, pdu)
+  );
 }
 
 /** Whether two PDUs have the same sender; none at all is one, too. */

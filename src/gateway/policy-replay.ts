@@ -13,6 +13,7 @@ import { messagesBetween, rulesThatHeld } from '../store/replay-page.ts';
 import { loadMessages, type StoredMessage } from '../store/stored-message.ts';
 import { destinationOf, openSubmit } from './loader.ts';
 import { DEFAULT_ALPHABET } from './message.ts';
+import { takeOwnFields } from './own-fields.ts';
 import type { OpenSet } from './part-texts.ts';
 import { PolicyMemory } from './policy-memory.ts';
 import { PolicyStep, type StepVerdict } from './policy-step.ts';
@@ -189,6 +190,8 @@ class Run {
       return;
     }
     this.#judged += 1;
+    // Judged is what the customer sent; of a text that was rewritten there is no other.
+    Object.assign(submit, takeOwnFields(submit));
     const [atMs, to, text] = [
       messageIdMs(stored.id),
       destinationOf(submit),

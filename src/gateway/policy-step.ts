@@ -2,7 +2,8 @@ import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
 import type { AccountId } from '../domain/ids.ts';
 import { type HeldFor, type IfSaid, PASS, type PolicyVerdict } from '../domain/policy.ts';
 import type { PolicyFacts, PolicyInput, Quota, QuotaMessage } from '../domain/policy-rule.ts';
-import { partOf } from '../smpp/message.ts';
+import { alphabetOf, parseDataCoding } from '../smpp/data-coding.ts';
+import { hasUdh, partOf } from '../smpp/message.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import { segmentsOf } from '../smpp/segmentation.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
@@ -173,7 +174,7 @@ export class PolicyStep {
   #input(
     { id, name, madeMs, allows }: CatalogAccount,
     trafficClass: string,
-    { source_addr, tlvs }: SubmitSm,
+    pdu: SubmitSm,
     destination: string,
     text: string,
     segments: number,
@@ -182,7 +183,7 @@ export class PolicyStep {
   ): PolicyInput {
     return {
       text,
-      sender: source_addr,
+      sender: pdu.source_addr,
       destination,
       accountId: id,
       account: name,
@@ -191,11 +192,20 @@ export class PolicyStep {
       allows,
       segments,
       isWhole: true,
+      isFixed: isFixed(pdu),
       over,
-      tlvs,
+      tlvs: pdu.tlvs,
       atMs,
     };
   }
+}
+
+/** See PolicyInput.isFixed. */
+function isFixed(pdu: SubmitSm): boolean {
+  const isText =
+    alphabetOf(pdu.data_coding, DEFAULT_ALPHABET) !== 'octets' &&
+    !parseDataCoding(pdu.data_coding).compressed;
+  return !isText || hasUdh(pdu) || (pdu.tlvs !== undefined && partOf(pdu) !== undefined);
 }
 
 /** A refused message counts once, with the part for which it was refused. */

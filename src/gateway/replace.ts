@@ -18,9 +18,11 @@ import { sayTexts, unsayTexts } from '../store/said-texts.ts';
 import type { Lookups } from './lookups.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import { type OwnFields, withOwnFields } from './own-fields.ts';
 import { namesSender, sameSender } from './own-message.ts';
 import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import type { Ticket } from './quotas.ts';
+import { rewriteSubmit } from './rewrite.ts';
 import { validUntil } from './validity.ts';
 
 /** A message that is replaced again and again meanwhile is tried so often. */
@@ -49,6 +51,8 @@ export interface ReplaceDeps extends PolicyStepDeps {
 /** What a message is to be from now on; judged and counted. */
 export interface NextVersion {
   readonly submit: SubmitSm;
+  /** What the customer said, of one that rules rewrote. */
+  readonly own: OwnFields | undefined;
   readonly segments: number;
   readonly validUntilMs: number;
   /** Unix ms before which it is not sent; 0: at once. Undefined: its time stays. */
@@ -260,6 +264,11 @@ export class Replacer {
       ticket,
     );
     const { refused, notBeforeMs } = verdict;
+    const own = refused === undefined ? rewriteSubmit(submit, verdict) : 'unchanged';
+    if (own === 'tooLong') {
+      ticket?.giveBack();
+      return { refused: 'contentRefused' };
+    }
     if (refused !== undefined || notBeforeMs >= times.validUntilMs) ticket?.giveBack();
     if (refused !== undefined) return { refused: refused.refusal.key, answer: refused.status };
     // Deferred it keeps its own time, if that is later.
@@ -267,7 +276,17 @@ export class Replacer {
     if (notBeforeMs >= times.validUntilMs) return { refused: 'outsideHours' };
     const deferred = notBeforeMs > releaseAtMs && { releaseAtMs: notBeforeMs };
     const { ifSaid } = verdict;
-    return { submit, segments, ticket, held: heldBy(verdict), ifSaid, ...times, ...deferred };
+    const kept = own === 'unchanged' ? undefined : own;
+    return {
+      submit,
+      own: kept,
+      segments: segmentsOf(submit, DEFAULT_ALPHABET),
+      ticket,
+      held: heldBy(verdict),
+      ifSaid,
+      ...times,
+      ...deferred,
+    };
   }
 
   /** What it costs more counts under the quotas of its account; the message itself counted when it was accepted. */
@@ -277,7 +296,7 @@ export class Replacer {
     return this.#policy.take(account, {
       account: account.name,
       destination: copy.destination,
-      sender: copy.echo.source_addr,
+      sender: (copy.echo.own ?? copy.echo).source_addr,
       trafficClass: copy.trafficClass,
       messages: 0,
       atMs: this.#deps.now(),
@@ -313,7 +332,12 @@ export class Replacer {
     const key = await this.#deps.keys.ensure(account.id, this.#deps.now());
     const { id } = copy;
     const version = copy.version + 1;
-    const content = this.#deps.keys.seal(key, id, version, encodeOne(next.submit, this.#writer));
+    const content = this.#deps.keys.seal(
+      key,
+      id,
+      version,
+      encodeOne(withOwnFields(next.submit, next.own), this.#writer),
+    );
     return new Promise((told) =>
       this.#deps.replace.push({
         id,
@@ -372,8 +396,10 @@ function replaced(
   releaseAtMs: number | undefined,
   alphabet: PeerAlphabet,
 ): SubmitSm {
-  const own = copy.submit;
-  if (own === undefined) throw new Error('a message to be replaced has its submit_sm');
+  const { submit, echo } = copy;
+  if (submit === undefined) throw new Error('a message to be replaced has its submit_sm');
+  // As he said it: what rules made of it they make of the new text, if they still do.
+  const own = { ...submit, ...echo.own };
   const payload = TLVS.message_payload.tag;
   const tlvs = [
     ...(own.tlvs ?? []).filter((tlv) => tlv.tag !== payload),

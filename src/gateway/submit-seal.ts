@@ -9,6 +9,7 @@ import type { Aliases } from './aliases.ts';
 import type { Judged } from './judge.ts';
 import { echoOf, type Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
+import { withOwnFields } from './own-fields.ts';
 import type { PartSets } from './part-sets.ts';
 import type { Ticket } from './quotas.ts';
 import type { Asking } from './submit-answers.ts';
@@ -85,7 +86,12 @@ export class SubmitSeal {
       destinationHash: this.#deps.keys.numberHash(judged.destination),
       contentKey: key.id,
       version: 0,
-      content: this.#deps.keys.seal(key, id, 0, encodeOne(pdu, this.#writer)),
+      content: this.#deps.keys.seal(
+        key,
+        id,
+        0,
+        encodeOne(withOwnFields(pdu, judged.own), this.#writer),
+      ),
       group:
         refused === undefined || unitPrice > 0n
           ? this.#deps.groups.idOf(
@@ -105,7 +111,7 @@ export class SubmitSeal {
       owner: account,
       destination: judged.destination,
       submit: pdu,
-      echo: echoOf(pdu, judged.text),
+      echo: echoOf(pdu, judged.text, judged.own),
       parts: undefined,
       ended: undefined,
     };

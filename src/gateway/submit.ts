@@ -153,8 +153,8 @@ export class SubmitPath {
       ticket?.giveBack();
       return this.#answerProblem(request, { status: status.ESME_RINVREPFLAG });
     }
-    const { segments, validUntilMs, releaseAtMs, held, ifSaid } = judged;
-    const next = { submit: pdu, segments, validUntilMs, releaseAtMs, held, ifSaid };
+    const { segments, validUntilMs, releaseAtMs, held, ifSaid, own } = judged;
+    const next = { submit: pdu, own, segments, validUntilMs, releaseAtMs, held, ifSaid };
     this.#deps.replaceIfPresent(bind.account, judged.destination, next).then(
       (earlier) => {
         if (earlier === undefined) return this.#seal(request, judged, undefined, ticket);
@@ -266,6 +266,7 @@ export class SubmitPath {
     const judged: Judged = {
       destination: destinationOf(pdu),
       text: '',
+      own: undefined,
       segments: segmentsOf(pdu, DEFAULT_ALPHABET),
       carrier: NO_CARRIER,
       trafficClass: by?.trafficClass ?? bind.account.trafficClass,

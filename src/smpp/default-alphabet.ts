@@ -1,4 +1,4 @@
-import { decodeText, parseDataCoding } from './data-coding.ts';
+import { decodeText, encodeText, parseDataCoding } from './data-coding.ts';
 import { decodeGsm7, encodeGsm7, packSeptets, unpackSeptets } from './gsm7.ts';
 import { hasUdh, MalformedMessage, messageOctets, textOctets } from './message.ts';
 import type { DeliverSm, SubmitSm } from './pdu.ts';
@@ -40,6 +40,17 @@ export function toGsm7(
   }
   setOctets(pdu, header === 0 ? rewritten : Buffer.concat([octets.subarray(0, header), rewritten]));
   return undefined;
+}
+
+/**
+ * Writes another text into a message without a UDH: in its own data_coding, or in UCS-2 of the same message class where
+ * that lacks a character. Its default alphabet is GSM 7-bit.
+ */
+export function writeText(pdu: SubmitSm, text: string): void {
+  const encoded = encodeText(text, pdu.data_coding, 'gsm7');
+  if ('octets' in encoded) return setOctets(pdu, encoded.octets);
+  pdu.data_coding = asUcs2(pdu.data_coding);
+  setOctets(pdu, Buffer.from(text.toWellFormed(), 'utf16le').swap16());
 }
 
 /**

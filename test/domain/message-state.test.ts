@@ -63,6 +63,6 @@ describe('faultClassName', () => {
 describe('endCauseName', () => {
   it('names what the store keeps', () => {
     for (const [name, code] of Object.entries(END_CAUSE)) expect(endCauseName(code)).toBe(name);
-    expect(() => endCauseName(8)).toThrow(RangeError);
+    expect(() => endCauseName(9)).toThrow(RangeError);
   });
 });

@@ -135,10 +135,21 @@ describe('policySchema', () => {
   });
 
   it('refuses an action that the kind cannot do', () => {
-    expect(problem({ ...casino, action: 'rewrite' })).toBe(
-      'must be one that bannedWords can do: refuse, hold, flag, suspend',
+    expect(problem({ ...casino, action: 'defer' })).toBe(
+      'must be one that bannedWords can do: refuse, hold, rewrite, flag, suspend',
     );
     expect(problem({ optOut: {}, action: 'defer' })).toContain('must be one that optOut can do');
+  });
+
+  it('wants to be told how a rule rewrites, and rewrites what can be sent', () => {
+    const rewriting = (rewrite: unknown) => problem({ ...casino, action: 'rewrite', rewrite });
+    expect(rewriting(undefined)).toContain('whose action is rewrite');
+    expect(problem({ ...casino, rewrite: { mask: '*' } })).toContain('whose action is rewrite');
+    expect(rewriting({})).toContain('needs one of');
+    expect(rewriting({ mask: 'x' })).toContain('one sign');
+    expect(rewriting({ text: 'a', mask: '*' })).toContain('beside text');
+    expect(rewriting({ sender: 'TwelveLetters' })).toContain('11 characters');
+    expect(rewriting({ sender: '{sender}-AD' })).toBeUndefined();
   });
 
   it('charges only what is refused, by a receipt', () => {

@@ -76,6 +76,7 @@ export function messageOf(owner: CatalogAccount, fields: Partial<Message> = {}):
       dest_addr_npi: 1,
       destination_addr: '966500000001',
       text: 'hello',
+      own: undefined,
     },
     parts: undefined,
     ended: undefined,

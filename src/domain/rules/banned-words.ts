@@ -14,7 +14,7 @@ const schema = z.strictObject({
 /** `bannedWords`: a text that has one of these words or phrases, whole, whatever the case. */
 export const bannedWords = ruleKind({
   schema,
-  actions: ['refuse', 'hold', 'flag', 'suspend'],
+  actions: ['refuse', 'hold', 'rewrite', 'flag', 'suspend'],
   readsWhole: () => true,
   compile({ words }, name) {
     const list = compileWordList(words);

@@ -9,7 +9,7 @@ const schema = z.strictObject({ allowed: z.array(name).max(CLASSES_MAX) });
 /** `classes`: a message whose traffic class is none of `allowed`. */
 export const classes = ruleKind({
   schema,
-  actions: ['refuse', 'hold', 'flag', 'suspend'],
+  actions: ['refuse', 'hold', 'rewrite', 'flag', 'suspend'],
   compile({ allowed }) {
     const names = new Set(allowed);
     return ({ trafficClass }) =>

@@ -38,7 +38,7 @@ const schema = z
 /** `expression`: one of these patterns is in a field, whatever the case or the compatibility form of its letters. */
 export const expression = ruleKind({
   schema,
-  actions: ['refuse', 'hold', 'flag', 'suspend'],
+  actions: ['refuse', 'hold', 'rewrite', 'flag', 'suspend'],
   readsWhole: ({ field }) => field === 'text',
   compile({ field, ...given }, name) {
     const automaton = compileAutomaton([

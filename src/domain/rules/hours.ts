@@ -38,7 +38,7 @@ const schema = z.strictObject({
  */
 export const hours = ruleKind({
   schema,
-  actions: ['refuse', 'defer', 'hold', 'flag', 'suspend'],
+  actions: ['refuse', 'defer', 'hold', 'rewrite', 'flag', 'suspend'],
   compile(spec) {
     const places = new Map<string, PlaceHours>();
     const placeOf = (destination: string): PlaceHours => {

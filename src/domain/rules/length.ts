@@ -16,7 +16,7 @@ const schema = z
 /** `length`: a message of more segments or characters (code points). */
 export const length = ruleKind({
   schema,
-  actions: ['refuse', 'hold', 'flag'],
+  actions: ['refuse', 'hold', 'rewrite', 'flag'],
   // How many segments it has says each of them.
   readsWhole: ({ maxCharacters }) => maxCharacters !== undefined,
   compile({ maxSegments = SEGMENTS_MAX, maxCharacters }, name) {

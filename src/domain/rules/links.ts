@@ -31,7 +31,7 @@ const schema = z.strictObject({
 /** `links`: a text that leads to a host or a telephone number that it must not lead to. */
 export const links = ruleKind({
   schema,
-  actions: ['refuse', 'hold', 'flag', 'suspend'],
+  actions: ['refuse', 'hold', 'rewrite', 'flag', 'suspend'],
   readsWhole: () => true,
   compile(data, name) {
     const block = new Set([...data.block, ...(data.shorteners ? SHORTENERS : [])]);

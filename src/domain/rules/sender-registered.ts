@@ -34,7 +34,7 @@ type Spec = z.output<typeof schema>;
  */
 export const senderRegistered = ruleKind({
   schema,
-  actions: ['refuse', 'hold', 'flag', 'suspend'],
+  actions: ['refuse', 'hold', 'rewrite', 'flag', 'suspend'],
   compile(spec) {
     return (input, facts) => wrongAffix(spec, input) ?? unregistered(spec, input, facts);
   },

@@ -36,7 +36,7 @@ const schema = z
 /** `template`: a text that is of none of the registered templates. Letters count as they are, case too. */
 export const template = ruleKind({
   schema,
-  actions: ['refuse', 'hold', 'flag'],
+  actions: ['refuse', 'hold', 'rewrite', 'flag'],
   readsWhole: () => true,
   compile({ templates, idTlv }, name) {
     const automaton = compileAutomaton(

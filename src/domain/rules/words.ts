@@ -19,7 +19,7 @@ const schema = z.strictObject({
  */
 export const words = ruleKind({
   schema,
-  actions: ['refuse', 'hold', 'flag', 'suspend'],
+  actions: ['refuse', 'hold', 'rewrite', 'flag', 'suspend'],
   readsWhole: () => true,
   compile({ lists, categories }, ruleName, { words: compiled }) {
     const named = new Set(lists);

@@ -3,6 +3,7 @@ import { accountId, bindId } from '../../domain/ids.ts';
 import { normaliseDestination } from '../../domain/msisdn.ts';
 import { trafficClassOf } from '../../domain/traffic-class.ts';
 import { shownSender, type TrafficGroup, UNKNOWN } from '../../domain/traffic-group.ts';
+import { takeOwnFields } from '../../gateway/own-fields.ts';
 import { decodePdu } from '../../smpp/codec.ts';
 import type { SubmitSm } from '../../smpp/pdu.ts';
 import type { ContentKeys } from '../../store/content-keys.ts';
@@ -40,12 +41,13 @@ export class Traits {
   #groupOf(message: UngroupedMessage, catalog: Catalog): TrafficGroup {
     const { account } = message;
     const submit = this.#open(message);
+    const own = submit && takeOwnFields(submit);
     const owner = catalog.accounts.get(accountId(account));
     const bind = bindId(message.bind);
     const trafficClass =
       owner === undefined
         ? (catalog.bindClasses.get(bind) ?? UNKNOWN)
-        : trafficClassOf(catalog, owner, bind, submit?.source_addr ?? '', submit?.tlvs);
+        : trafficClassOf(catalog, owner, bind, (own ?? submit)?.source_addr ?? '', submit?.tlvs);
     if (submit === undefined)
       return { account, class: trafficClass, sender: UNKNOWN, prefix: UNKNOWN, network: '' };
     const msisdn = msisdnOf(submit);

@@ -59,7 +59,12 @@ export function addPolicyTest(policy: Command, context: CliContext): void {
               : 'accepted',
         rule: refused?.rule ?? verdict.heldBy,
         key: refused?.refusal.key,
-        status: refused && hex(refused.status ?? defaultStatus(refused.refusal.key)),
+        answer: refused?.answer,
+        charged: refused?.charged === true ? true : undefined,
+        status:
+          refused?.answer === 'receipt'
+            ? undefined
+            : refused && hex(refused.status ?? defaultStatus(refused.refusal.key)),
         reason: refused?.refusal.detail,
         notBefore:
           verdict.notBeforeMs > 0 ? new Date(verdict.notBeforeMs).toISOString() : undefined,
