@@ -2,7 +2,7 @@ import type { CatalogAccount } from '../domain/catalog.ts';
 import type { CarrierId } from '../domain/ids.ts';
 import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 import type { Session } from '../session/session.ts';
-import { ownOctets } from '../smpp/message.ts';
+import { ownOctets, textOf } from '../smpp/message.ts';
 import type { DataSm, SubmitMulti, SubmitSm } from '../smpp/pdu.ts';
 import { segmentsOf } from '../smpp/segmentation.ts';
 import * as status from '../smpp/status.ts';
@@ -265,7 +265,7 @@ export class SubmitPath {
     const { bind, pdu, receivedAtMs } = request;
     const judged: Judged = {
       destination: destinationOf(pdu),
-      text: '',
+      text: textOf(pdu, DEFAULT_ALPHABET),
       own: undefined,
       segments: segmentsOf(pdu, DEFAULT_ALPHABET),
       carrier: NO_CARRIER,

@@ -1,7 +1,7 @@
 /**
  * The GSM 7-bit default alphabet with its extension table: 3GPP TS 23.038 §6.2.1 and §6.2.1.1.
  * On SMPP one septet travels in one octet ("unpacked"); packing (§6.1.2.1) is here for peers and
- * tools that need it. National language tables are not used by SMPP's data_coding.
+ * tools that need it. National language tables are named by a user data header: national-gsm7.ts.
  */
 
 /** The escape to the extension table. */

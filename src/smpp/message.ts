@@ -1,4 +1,5 @@
-import { type DefaultAlphabet, decodeText } from './data-coding.ts';
+import { alphabetOf, type DefaultAlphabet, decodeText, parseDataCoding } from './data-coding.ts';
+import { nationalText } from './national-gsm7.ts';
 import { type DataSm, type DeliverSm, NO_OCTETS, type SubmitMulti, type SubmitSm } from './pdu.ts';
 import { ESME_RINVESMCLASS, ESME_RTLVNOTALLWD } from './status.ts';
 import { intTlv, TLVS, type Tlv } from './tlv.ts';
@@ -91,7 +92,18 @@ export function textOctets(pdu: MessagePdu): Buffer {
 
 /** The text of a message without its UDH; never throws, see `decodeText`. A malformed message has none. */
 export function textOf(pdu: MessagePdu, defaultAlphabet: DefaultAlphabet): string {
+  const text = hasUdh(pdu) ? shiftedText(pdu, defaultAlphabet) : undefined;
+  if (text !== undefined) return text;
   return decodeText(textOctets(pdu), pdu.data_coding, defaultAlphabet);
+}
+
+/** The text of a message whose header names a national language table; undefined: it names none that matters. */
+function shiftedText(pdu: MessagePdu, defaultAlphabet: DefaultAlphabet): string | undefined {
+  const { data_coding } = pdu;
+  const isGsm7 = alphabetOf(data_coding, defaultAlphabet) === 'gsm7';
+  if (!isGsm7 || parseDataCoding(data_coding).compressed) return undefined;
+  const octets = messageOctets(pdu);
+  return octets instanceof MalformedMessage ? undefined : nationalText(octets, textOctets(pdu));
 }
 
 /**

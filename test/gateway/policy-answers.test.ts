@@ -31,6 +31,7 @@ beforeAll(async () => {
         byReceipt: { rules: [{ ...casino, answer: 'receipt', reason: 'GAMBLING-1' }] },
         byStatus: { rules: [{ ...casino, answer: 'status', status: 0x45 }] },
         charged: { rules: [{ ...casino, charged: true }], partsWaitSeconds: 60 },
+        urdu: { rules: [{ bannedWords: { words: ['کسینو'] } }] },
         noted: {
           rules: [
             { ...casino, name: 'tried', mode: 'monitor' },
@@ -47,6 +48,7 @@ beforeAll(async () => {
         poor: { ...charged, credit: '0.1' },
         killed: charged,
         noted: { policy: 'noted' },
+        urdu: { policy: 'urdu' },
       },
       tariffs: { standard: { '1': '0.1' } },
       carriers: { main: { port: carrier.port, prefix: '1' } },
@@ -146,6 +148,21 @@ describe('a rule that refuses', () => {
     const fields = { destination_addr: TO, short_message: 'casino' };
     await esme.accepted(fields);
     expect((await esme.submit(fields)).command_status).toBe(0x401);
+  });
+});
+
+describe('a word written by a national language table', () => {
+  it('is read as handsets read it', async () => {
+    const esme = await bind('urdu');
+    // TS 23.040 §9.2.3.24.16: locking shift, Urdu; then the septets of TS 23.038 annex A.3.13.
+    const submit = (...septets: number[]) =>
+      esme.submit({
+        destination_addr: TO,
+        esm_class: 0x40,
+        short_message: Buffer.from([3, 0x25, 1, 13, ...septets]),
+      });
+    expect((await submit(0x47, 0x3d, 0x59, 0x4f, 0x53)).command_status).toBe(0x405);
+    expect((await submit(0x47, 0x3d, 0x59, 0x4f)).command_status).toBe(0);
   });
 });
 
