@@ -182,11 +182,11 @@ function accountOf(stored: StoredAccount, parts: AccountParts): CatalogAccount {
   };
 }
 
-/** What closedPrefixes opens to it. */
-function allowsOf({
+/** What closedPrefixes opens to an account. */
+export function allowsOf({
   allowedPrefixes,
   allowedCountries,
-}: StoredAccount['spec']): CatalogAccount['allows'] {
+}: Pick<StoredAccount['spec'], 'allowedPrefixes' | 'allowedCountries'>): CatalogAccount['allows'] {
   if (allowedPrefixes.length === 0 && allowedCountries.length === 0) return undefined;
   const prefixes = new PrefixTable(allowedPrefixes.map((prefix) => [prefix, true]));
   const countries = new Set(allowedCountries);

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { allowsOf } from '../../domain/compile-catalog.ts';
 import { accountId } from '../../domain/ids.ts';
 import { normaliseDestination } from '../../domain/msisdn.ts';
-import { compilePolicy, type PolicyVerdict } from '../../domain/policy.ts';
+import { compilePolicy, PASS, type PolicyVerdict } from '../../domain/policy.ts';
 import type { PolicyFacts, PolicyInput } from '../../domain/policy-rule.ts';
 import { policySchema } from '../../domain/policy-schema.ts';
 import { defaultStatus } from '../../domain/refusal.ts';
@@ -27,6 +28,13 @@ interface Options extends JsonOption {
   readonly class?: string;
   readonly account?: string;
   readonly at?: string;
+  readonly tlv: readonly Tlv[];
+}
+
+/** An optional parameter of the message. */
+interface Tlv {
+  readonly tag: number;
+  readonly value: Buffer;
 }
 
 /** `policy test FILE`: what a policy of a resources file makes of a message; needs no daemon and sends nothing. */
@@ -42,6 +50,7 @@ export function addPolicyTest(policy: Command, context: CliContext): void {
     .option('--class <class>', 'the traffic class')
     .option('--account <name>', 'an account of the file, or any name')
     .option('--at <time>', 'when, as 2026-12-01T00:00:00Z; by default now')
+    .option('--tlv <tag=text>', 'an optional parameter, 0x1401=1107; may be repeated', addTlv, [])
     .option('--json', 'print JSON')
     .action(async (file: string, options: Options) => {
       const resources = await readResources(file);
@@ -57,7 +66,7 @@ export function addPolicyTest(policy: Command, context: CliContext): void {
             : verdict.notBeforeMs > 0
               ? 'deferred'
               : 'accepted',
-        rule: refused?.rule ?? verdict.heldBy,
+        rule: (refused?.rule ?? verdict.heldBy) || undefined,
         key: refused?.refusal.key,
         answer: refused?.answer,
         charged: refused?.charged === true ? true : undefined,
@@ -76,6 +85,17 @@ export function addPolicyTest(policy: Command, context: CliContext): void {
       print(context, options, answer, (shown) => textOf(shown));
     });
 }
+
+function addTlv(given: string, before: readonly Tlv[]): Tlv[] {
+  const [, tag = '', text = ''] = /^(0x[0-9a-f]{1,4}|[0-9]{1,5})=(.*)$/is.exec(given) ?? [];
+  const number = tag === '' ? Number.NaN : Number(tag);
+  if (!(number <= TAG_MAX))
+    throw new CliError(`--tlv must be a tag and a text, such as 0x1401=1107: ${given}`, EXIT.usage);
+  return [...before, { tag: number, value: Buffer.from(text) }];
+}
+
+/** Two octets (SMPP 3.4 §3.2.4.1). */
+const TAG_MAX = 0xffff;
 
 async function readResources(file: string): Promise<ResourceFile> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
@@ -109,24 +129,43 @@ async function judge(
   if ('malformed' in destination) throw new CliError(`--to ${destination.malformed}`, EXIT.usage);
   const atMs = options.at === undefined ? Date.now() : Date.parse(options.at);
   if (Number.isNaN(atMs)) throw new CliError('--at must be a time', EXIT.usage);
+  const trafficClass = options.class ?? classOf(account, options);
+  if (account?.classes?.includes(trafficClass) === false) return classRefused(trafficClass);
   const input: PolicyInput = {
     text: options.text,
     sender: options.from,
     destination: destination.msisdn,
     accountId: accountId(1),
     account: options.account ?? '',
-    trafficClass: options.class ?? classOf(account, options.from),
+    trafficClass,
+    allows: account && allowsOf(account),
     segments: segmentsOf(options.text),
     isWhole: true,
-    tlvs: undefined,
+    tlvs: options.tlv,
     atMs,
   };
   return compilePolicy(name, 0, spec, { words }).judge(input, NOTHING_KNOWN);
 }
 
-/** What a system_id's own class or a TLV would say is not known here: --class says it. */
-function classOf(account: AccountSpec | undefined, sender: string): string {
-  const named = account?.classBy && compileClassBy(account.classBy).of(sender, undefined);
+/** As a submit_sm is refused whose class its account may not send, whatever the policy says. */
+function classRefused(trafficClass: string): PolicyVerdict {
+  const detail = `traffic of class ${trafficClass} is not allowed`;
+  const refused = {
+    refusal: { key: 'classRefused', detail },
+    rule: '',
+    status: undefined,
+    answer: undefined,
+    charged: false,
+    suspends: false,
+    violates: false,
+    ofText: false,
+  } as const;
+  return { ...PASS, refused };
+}
+
+/** What a system_id's own class would say is not known here: --class says it. */
+function classOf(account: AccountSpec | undefined, { from, tlv }: Options): string {
+  const named = account?.classBy && compileClassBy(account.classBy).of(from, tlv);
   return named ?? account?.trafficClass ?? 'transactional';
 }
 

@@ -4,6 +4,17 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/ops/cli/program.ts';
 
+const ACCOUNT = `
+tariffs: {standard: {"*": "0.1"}}
+terms: {usual: {}}
+policies:
+  own:
+    rules:
+      - {name: closed, closedPrefixes: {}}
+      - {name: entity, requiredTlvs: {tlvs: [{tag: 0x1400, values: ['1101']}]}}
+accounts:
+  - {name: acme, tariff: standard, terms: usual, policy: own, allowedPrefixes: ["92"], classes: [otp, transactional]}
+`;
 const RESOURCES = `
 wordLists:
   en: {language: en, file: en-starter.txt}
@@ -15,10 +26,13 @@ policies:
 `;
 let folder: string;
 let file: string;
+let accountFile: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'smppgate-policy-'));
   file = join(folder, 'resources.yaml');
   writeFileSync(file, RESOURCES);
+  accountFile = join(folder, 'account.yaml');
+  writeFileSync(accountFile, ACCOUNT);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -45,6 +59,23 @@ const judged = async (text: string, ...more: string[]) =>
   JSON.parse((await run(['policy', 'test', file, '--text', text, '--json', ...more])).out);
 
 describe('policy test', () => {
+  it('judges an account as its submits are judged: its prefixes, its classes, and TLVs', async () => {
+    const asked = ['policy', 'test', accountFile, '--text', 'hello', '--account', 'acme', '--json'];
+    const acme = async (...more: string[]) => JSON.parse((await run([...asked, ...more])).out);
+    expect(await acme()).toMatchObject({ rule: 'closed', key: 'destinationSuspended' });
+    const there = ['--to', '923001234567'];
+    expect(await acme(...there)).toMatchObject({ rule: 'entity', key: 'missingTlv' });
+    expect(await acme(...there, '--tlv', '0x1400=1101')).toMatchObject({ verdict: 'accepted' });
+    expect(await acme(...there, '--tlv', '5120=1102')).toMatchObject({ rule: 'entity' });
+    const refused = await acme(...there, '--class', 'promotional');
+    expect(refused).toMatchObject({ verdict: 'refused', key: 'classRefused', status: '0x40C' });
+    for (const tlv of ['0x1400', '70000=1', 'x=1'])
+      expect(await run([...asked, '--tlv', tlv])).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('0x1401=1107'),
+      });
+  });
+
   it('says what a policy makes of a message, and by which rule', async () => {
     expect(await judged('Our c@sin0 is open')).toMatchObject({
       policy: 'strict',
