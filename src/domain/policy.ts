@@ -89,11 +89,19 @@ export interface PolicyNote {
 }
 
 /** Notes of the rules that let a message pass; undefined: none. What holds it is noted with that. */
-export function notesOf({ hits }: Pick<PolicyVerdict, 'hits'>): PolicyNote[] | undefined {
+export function notesOf({
+  hits,
+  notBeforeMs,
+}: Pick<PolicyVerdict, 'hits' | 'notBeforeMs'>): PolicyNote[] | undefined {
   if (hits.length === 0) return undefined;
   const notes = hits.flatMap(({ rule, action }) => {
     const event = NOTED[action];
-    return event === undefined ? [] : { event, rule };
+    if (event === undefined) return [];
+    const reason =
+      event === 'deferred' && Number.isFinite(notBeforeMs)
+        ? `not before ${new Date(notBeforeMs).toISOString()}`
+        : undefined;
+    return { event, rule, reason };
   });
   return notes.length === 0 ? undefined : notes;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { accountId } from '../../src/domain/ids.ts';
-import { compilePolicy, PASS, type PolicyVerdict } from '../../src/domain/policy.ts';
+import { compilePolicy, notesOf, PASS, type PolicyVerdict } from '../../src/domain/policy.ts';
 import type { PolicyFacts, PolicyInput } from '../../src/domain/policy-rule.ts';
 import { policySchema } from '../../src/domain/policy-schema.ts';
 import { facts, NOBODY } from './facts.ts';
@@ -120,6 +120,25 @@ describe('judge', () => {
     const optedOut = (...of: unknown[]) => asked.push(of) === 1;
     expect(judged([{ optOut: {} }], {}, facts({ optedOut })).refused?.refusal.key).toBe('optedOut');
     expect(asked).toEqual([[7, '966512345678', 'ACME', 'promotional']]);
+  });
+});
+
+describe('notesOf', () => {
+  it('says what rules did about a message that goes on, and until when one defers it', () => {
+    const rules = [
+      { ...casino, mode: 'monitor' },
+      { ...casino, action: 'rewrite', rewrite: { mask: '*' } },
+      { hours: { times: ['09:00-21:00'], timeZone: 'utc' }, action: 'defer' },
+      { ...casino, action: 'flag' },
+    ];
+    const notes = notesOf(judged(rules, { text: 'a casino' }));
+    expect(notes?.map(({ event, rule, reason }) => [event, rule, reason])).toEqual([
+      ['monitored', 'gambling', undefined],
+      ['rewritten', 'gambling', undefined],
+      // Flagging sees what was rewritten, and finds nothing.
+      ['deferred', 'hours', 'not before 1970-01-01T09:00:00.000Z'],
+    ]);
+    expect(notesOf(judged(rules, { text: 'a letter', atMs: 10 * 3_600_000 }))).toBeUndefined();
   });
 });
 
