@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { RuleAction } from './policy-rule.ts';
 import { rewriteSchema } from './rewrite.ts';
 import { routeHoursSchema } from './route-schema.ts';
+import { DUPLICATES_MAX } from './rules/duplicates.ts';
 import { RULE_KINDS, type RuleKindName } from './rules/kinds.ts';
 import { country } from './rules/parts.ts';
 import { instant, name, whole } from './schema-parts.ts';
@@ -156,13 +157,25 @@ const PARTS_WAIT_SECONDS_MAX = 60;
 
 /** Content and conduct rules, tried in order. */
 export const policySchema = z.strictObject({
-  rules: z.array(ruleSchema).max(RULES_MAX).default([]),
+  rules: z.array(ruleSchema).max(RULES_MAX).superRefine(refuseManyDuplicates).default([]),
   /**
    * A part of a long message is not sent before the others are here and the whole is judged, where a rule of the policy
    * could keep it back for its text; after so many seconds what is there is judged as it is. 0: parts do not wait.
    */
   partsWaitSeconds: whole(0, PARTS_WAIT_SECONDS_MAX).default(10),
 });
+
+function refuseManyDuplicates(rules: readonly RuleSpec[], ctx: z.RefinementCtx): void {
+  const places = [...rules.keys()].filter((i) => rules[i]?.duplicates !== undefined);
+  const fifth = places[DUPLICATES_MAX];
+  if (fifth === undefined) return;
+  const { name = 'duplicates' } = rules[fifth] ?? {};
+  ctx.addIssue({
+    code: 'custom',
+    path: [fifth, 'duplicates'],
+    message: `rule "${name}" is the ${DUPLICATES_MAX + 1}th of its kind: a policy has at most ${DUPLICATES_MAX} duplicates rules, as every message is compared by each`,
+  });
+}
 
 /** A policy as data. */
 export type PolicySpec = z.output<typeof policySchema>;

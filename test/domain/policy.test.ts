@@ -153,6 +153,22 @@ describe('policySchema', () => {
     expect(problem({ ...casino, optOut: {} })).toContain('needs exactly one kind');
   });
 
+  it('refuses a fifth rule about duplicates by its name, whatever it applies to', () => {
+    const rules = [1, 2, 3, 4, 5].map((nth) => ({
+      name: `twice${nth}`,
+      duplicates: { withinSeconds: nth },
+      when: { accounts: [`a${nth}`] },
+    }));
+    expect(policySchema.safeParse({ rules: rules.slice(0, 4) }).success).toBe(true);
+    const { error } = policySchema.safeParse({ rules: [casino, ...rules] });
+    expect(error?.issues).toMatchObject([
+      {
+        path: ['rules', 5, 'duplicates'],
+        message: expect.stringMatching(/^rule "twice5" is the 5th .* at most 4 duplicates rules/),
+      },
+    ]);
+  });
+
   it('refuses an action that the kind cannot do', () => {
     expect(problem({ ...casino, action: 'defer' })).toBe(
       'must be one that bannedWords can do: refuse, hold, rewrite, flag, suspend',

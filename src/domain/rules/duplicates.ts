@@ -3,6 +3,8 @@ import { ruleKind } from '../policy-rule.ts';
 import { whole } from '../schema-parts.ts';
 
 const SECONDS_MAX = 86_400; // a day: what is said again tomorrow is another message
+/** Such rules of one policy: the store answers of each by a bit, in half an octet a message (sql/0060_said_texts.sql). */
+export const DUPLICATES_MAX = 4;
 
 const schema = z.strictObject({
   withinSeconds: whole(1, SECONDS_MAX).default(300),
