@@ -119,6 +119,8 @@ export interface Finding {
 export interface SaidText {
   /** 16 octets of keyed hash: the same on every node. */
   readonly key: Buffer;
+  /** What it was known by under the other keys of crypto.key; empty unless that is being rotated. */
+  readonly otherKeys: readonly Buffer[];
   /** From the accept of the first message that says it. */
   readonly withinSeconds: number;
 }

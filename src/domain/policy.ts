@@ -194,8 +194,6 @@ export function compilePolicy(
   };
 }
 
-/** Rules of a policy that look for texts said before, of one message: sql/0060_said_texts.sql tells so many apart. */
-const SAID_MAX = 4;
 const REFUSES: ReadonlySet<string> = new Set(['refuse', 'suspend']);
 /** Actions that can leave a part unsent: that of a long message that its customer cut is not rewritten, but refused. */
 const KEEPS_BACK: ReadonlySet<string> = new Set(['refuse', 'hold', 'rewrite', 'suspend']);
@@ -264,12 +262,12 @@ class Judging implements PolicyVerdict {
       this.notBeforeMs = Math.max(this.notBeforeMs, finding.untilMs ?? 0);
   }
 
-  #ifSaid(rule: CompiledRule, { refusal }: Finding, { key, withinSeconds }: SaidText): void {
-    // More rules of one policy than the store tells apart: the first ones stand for all.
-    if (this.ifSaid.length >= SAID_MAX) return;
+  #ifSaid(rule: CompiledRule, { refusal }: Finding, said: SaidText): void {
+    const { key, otherKeys, withinSeconds } = said;
     const { name, reason = refusal.detail, action, violation } = rule;
     const found: IfSaid = {
       key,
+      otherKeys,
       withinSeconds,
       hit: { rule: name, action },
       refused: REFUSES.has(action) ? this.#refusedBy(rule, refusal) : undefined,

@@ -39,6 +39,7 @@ export function newSubmitPath(parts: GatewayParts): SubmitPath {
     groups: parts.groups,
     rates: parts.options.limits.rates,
     facts: factsOf(parts),
+    replacingFacts: factsOf(parts, parts.saidTexts.saidByOthers),
     suspensions: parts.options.recipients.suspensions,
     accept: parts.lanes.accept,
     aliases: new Aliases(parts.common.pool),
@@ -102,6 +103,7 @@ export function newReplacer(parts: GatewayParts): Replacer {
     lookups: parts.lookups,
     keys: parts.keys,
     replace: parts.lanes.replace,
+    saidTexts: parts.saidTexts,
     numberHashes,
     newer: (copy) => parts.loader.newer(copy),
   });
@@ -119,7 +121,7 @@ export function newQuotas(parts: GatewayParts): Quotas {
 
 /** What rules remember of texts, over all nodes. */
 export function newSaidTexts(parts: GatewayParts): SaidTexts {
-  return new SaidTexts((text) => parts.options.sealing.textHash(text));
+  return new SaidTexts(parts.options.sealing);
 }
 
 /** What rules remember of recipients, told to the other nodes. */

@@ -8,7 +8,7 @@ import { type InboundVerdict, writeInbound } from '../store/inbound.ts';
 import { Lane, type LaneSpec } from '../store/lane.ts';
 import { type TakenLease, takeLease } from '../store/lease.ts';
 import { writeNotes } from '../store/parked.ts';
-import { type ReplaceVerdict, writeReplace } from '../store/replace.ts';
+import { type ReplaceAnswer, writeReplace } from '../store/replace.ts';
 import { writeReturned } from '../store/returned.ts';
 import { writeSegmentReceipts } from '../store/segment-receipts.ts';
 import { writeSent } from '../store/sent.ts';
@@ -76,7 +76,7 @@ export interface Lanes {
   readonly sent: Lane<Sending, never>;
   readonly settle: Lane<Settlement, SettleVerdict>;
   readonly endUnsent: Lane<Settlement, SettleVerdict>;
-  readonly replace: Lane<Replacement, ReplaceVerdict>;
+  readonly replace: Lane<Replacement, ReplaceAnswer>;
   readonly segments: Lane<SegmentEnd, 0 | 1>;
   readonly notes: Lane<ReceiptNote, never>;
   readonly giveUp: Lane<GiveUp, GiveUpVerdict>;
@@ -143,12 +143,12 @@ function receiptLanes(spec: LanesSpec): Omit<Lanes, 'accept' | 'lease' | 'sent'>
       write: (client, batch, items) => writeEndUnsent(client, epoch, batch, items),
       onCommitted: handlers.onEndedUnsent,
     }),
-    replace: open<Replacement, ReplaceVerdict>(spec, 'replace', {
+    replace: open<Replacement, ReplaceAnswer>(spec, 'replace', {
       lingerMs: 0,
       whileDown: 'refuse',
       write: (client, batch, items) => writeReplace(client, epoch, batch, items),
-      onCommitted: (items, verdicts) => {
-        for (const [i, item] of items.entries()) item.told(verdicts[i] ?? 'notCommitted');
+      onCommitted: (items, answers) => {
+        for (const [i, item] of items.entries()) item.told(answers[i] ?? 'notCommitted');
       },
       onNotCommitted: (items) => {
         for (const item of items) item.told('notCommitted');

@@ -265,11 +265,11 @@ export class PartSets {
   ): Promise<Found | undefined> {
     const id = ids.at(-1);
     if (ifSaid.length === 0 || id === undefined) return undefined;
-    const asked = ifSaid.map(({ key, withinSeconds }) => ({ account, key, id, withinSeconds }));
-    const said = await sayTexts(this.#deps.pool, asked);
+    const asked = ifSaid.map((text) => ({ ...text, account, id }));
+    const by = await sayTexts(this.#deps.pool, asked);
     return this.#found(
       account,
-      ifSaid.filter((_, i) => isOthers(said[i]?.firstId, ids)),
+      ifSaid.filter((_, i) => isOthers(by[i], ids)),
     );
   }
 
@@ -280,8 +280,7 @@ export class PartSets {
   ): Promise<Refused | undefined> {
     const refusing = ifSaid.filter(({ refused }) => refused !== undefined);
     if (refusing.length === 0) return undefined;
-    const keys = refusing.map(({ key }) => key);
-    const by = await whoSaid(this.#deps.pool, account, keys);
+    const by = await whoSaid(this.#deps.pool, account, refusing);
     const found = refusing.filter((_, i) => isOthers(by[i], ids));
     return this.#found(account, found.slice(0, 1)).refused;
   }

@@ -17,6 +17,8 @@ export interface PolicyStepDeps {
   readonly now: () => number;
   readonly observer: Pick<GatewayObserver, 'policyDecision'>;
   readonly facts: PolicyFacts;
+  /** The same of what may replace a message: what that one said is no repetition. Undefined: `facts`. */
+  readonly replacingFacts?: PolicyFacts;
   readonly violations: Pick<Violations, 'add'>;
   readonly quotas: Pick<Quotas, 'take'>;
 }
@@ -93,13 +95,15 @@ export class PolicyStep {
       nowMs,
       ticket?.over,
     );
+    const { facts, replacingFacts = facts } = this.#deps;
+    const facing = pdu.replace_if_present_flag === 0 ? facts : replacingFacts;
     if (place === undefined || place.total < 2)
-      return this.booked(account, policy.judge(input, this.#deps.facts));
+      return this.booked(account, policy.judge(input, facing));
     const mayWait = this.#partsWait && pdu.replace_if_present_flag === 0;
     const waitMs = mayWait && policy.awaitsWhole(input) ? policy.partsWaitMs : 0;
     const part = this.#parts.add(account.id, pdu, destination, place, text, nowMs, waitMs);
     if (part === undefined) return TOO_MANY_PARTS;
-    return this.#judgePart(account, input, part, waitMs > 0);
+    return this.#judgePart(account, input, facing, part, waitMs > 0);
   }
 
   /** The store knew a text: counts what its rule does. */
@@ -146,13 +150,13 @@ export class PolicyStep {
   #judgePart(
     account: CatalogAccount,
     input: PolicyInput,
+    facts: PolicyFacts,
     part: PartAmongOthers,
     waits: boolean,
   ): StepVerdict {
     const { set, text, otherText, missing } = part;
     if (set.refused !== undefined)
       return { ...PASS, refused: { ...set.refused, ...UNCOUNTED }, part };
-    const { facts } = this.#deps;
     const among = { ...input, text, isWhole: missing === 0 };
     let verdict = account.policy.judge(among, facts);
     if (otherText !== undefined && verdict.refused === undefined) {

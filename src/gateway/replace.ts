@@ -1,4 +1,3 @@
-import type { Pool } from 'pg';
 import type { CatalogAccount } from '../domain/catalog.ts';
 import { subtract, times } from '../domain/money.ts';
 import type { IfSaid } from '../domain/policy.ts';
@@ -13,8 +12,13 @@ import * as status from '../smpp/status.ts';
 import { TLVS } from '../smpp/tlv.ts';
 import type { ContentKeys } from '../store/content-keys.ts';
 import type { Lane } from '../store/lane.ts';
-import type { ReplaceRow, ReplaceVerdict } from '../store/replace.ts';
-import { sayTexts, unsayTexts } from '../store/said-texts.ts';
+import {
+  type ReplaceAnswer,
+  type ReplaceRow,
+  type ReplaceVerdict,
+  verdictOfReplace,
+} from '../store/replace.ts';
+import { wasSaid } from '../store/said-texts.ts';
 import type { Lookups } from './lookups.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
@@ -23,6 +27,7 @@ import { namesSender, sameSender } from './own-message.ts';
 import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import type { Ticket } from './quotas.ts';
 import { rewriteSubmit } from './rewrite.ts';
+import type { SaidTexts } from './said-texts.ts';
 import { validUntil } from './validity.ts';
 
 /** A message that is replaced again and again meanwhile is tried so often. */
@@ -30,16 +35,17 @@ const TRIES = 3;
 
 /** A new version on its way to the store (replace lane). */
 export interface Replacement extends ReplaceRow {
-  told(verdict: ReplaceVerdict | 'notCommitted'): void;
+  told(answer: ReplaceAnswer | 'notCommitted'): void;
 }
 
 export interface ReplaceDeps extends PolicyStepDeps {
-  readonly pool: Pool;
   readonly observer: GatewayObserver;
   readonly now: () => number;
   readonly lookups: Pick<Lookups, 'named' | 'queued' | 'full'>;
   readonly keys: Pick<ContentKeys, 'ensure' | 'seal'>;
-  readonly replace: Pick<Lane<Replacement, ReplaceVerdict>, 'push'>;
+  readonly replace: Pick<Lane<Replacement, ReplaceAnswer>, 'push'>;
+  /** What this node knows of texts that were said. */
+  readonly saidTexts: Pick<SaidTexts, 'forget'>;
   /** What waits for a moderator now is stored, and with it what counts against its account. */
   heldStored(account: CatalogAccount, held: Held): void;
   /** Keyed hashes of a number, one under each key at hand. */
@@ -78,9 +84,10 @@ type Outcome =
  * ```
  *   find - judge - count - seal ──> replace lane: 0 ──> a new version: every older copy is refused by its lease
  *     ^                                  │ 5: replaced meanwhile         (take_lease), and read again
+ *     │                                  │ 6: another message said its text
  *     └──────────────────────────────────┘ 4: a carrier has it, it ended: too late
  * ```
- * The message stays the same one: its id, its unit price, its carrier and lane.
+ * The message stays the same one: its id, its unit price, its carrier and lane. The same text again is no repetition.
  */
 export class Replacer {
   readonly #deps: ReplaceDeps;
@@ -172,69 +179,27 @@ export class Replacer {
       if (copy.ended !== undefined || copy.submit === undefined) return 'tooLate';
       const asked = await nextOf(copy);
       if (!('submit' in asked)) return asked;
-      const next = asked.ifSaid.length === 0 ? asked : await this.#say(account, copy, asked);
-      if (!('submit' in next)) return next;
-      const verdict = await this.#store(account, copy, next);
-      if (verdict !== 0) {
-        next.ticket?.giveBack();
-        await this.#unsay(copy, next.ifSaid);
-      }
-      const outcome = outcomeOf(verdict);
-      if (outcome === 'replaced') this.#countMoney(copy, next.segments);
-      if (outcome === 'replaced' && next.held !== undefined)
-        this.#deps.heldStored(account, next.held);
+      const outcome = await this.#store(account, copy, asked);
+      if (outcome !== 'replaced') asked.ticket?.giveBack();
       if (outcome !== 'again') return outcome;
       copy = await this.#deps.newer(copy);
     }
     return 'tooLate';
   }
 
-  /**
-   * Says the texts of a replacement, which no accept says, for the message that it replaces. What that message said itself
-   * is no repetition.
-   * @returns with those that are said now, and what the rules hold it for; or that they refuse it
-   */
-  async #say(
-    account: CatalogAccount,
-    { id }: Message,
-    next: NextVersion,
-  ): Promise<NextVersion | Exclude<Outcome, string>> {
-    const rows = next.ifSaid.map(({ key, withinSeconds }) => ({
-      account: account.id,
-      key,
-      id,
-      withinSeconds,
-    }));
-    const said = await sayTexts(this.#deps.pool, rows).catch(() => undefined);
-    if (said === undefined) {
-      next.ticket?.giveBack();
-      return { refused: 'storeUnavailable' };
-    }
-    const ifSaid = next.ifSaid.filter((_, i) => said[i]?.isNew === true);
+  /** What rules do about texts that another message said. @returns with what they hold it for; or that they refuse it */
+  #said(account: CatalogAccount, next: NextVersion, answer: ReplaceAnswer): Found {
     let { held } = next;
-    for (const [i, one] of next.ifSaid.entries()) {
-      const by = said[i];
-      if (by === undefined || by.isNew || by.firstId === id) continue;
+    for (const [nth, one] of next.ifSaid.entries()) {
+      if (!wasSaid(answer, nth)) continue;
       this.#policy.foundSaid(account.id, one);
+      if (one.refused !== undefined) {
+        const { refusal, status: answer } = one.refused;
+        return { held, refused: { refused: refusal.key, answer } };
+      }
       held ??= one.held;
-      if (one.refused === undefined) continue;
-      next.ticket?.giveBack();
-      await this.#unsay({ id, account: account.id }, ifSaid);
-      return { refused: one.refused.refusal.key, answer: one.refused.status };
     }
-    return { ...next, ifSaid, held };
-  }
-
-  /** It was not replaced: what this said it did not. What cannot be taken back is over by itself. */
-  async #unsay(
-    { id, account }: Pick<Message, 'id' | 'account'>,
-    said: readonly IfSaid[],
-  ): Promise<void> {
-    if (said.length === 0) return;
-    const keys = said.map(({ key }) => key);
-    await unsayTexts(this.#deps.pool, account, keys, id).catch((error) =>
-      this.#deps.observer.note('warn', 'textsNotUnsaid', { reason: String(error) }),
-    );
+    return { held, refused: undefined };
   }
 
   /** Judges a replace_sm as a submit_sm of the whole message is: with its own data_coding, at its own unit price. */
@@ -328,7 +293,24 @@ export class Replacer {
     account: CatalogAccount,
     copy: Message,
     next: NextVersion,
-  ): Promise<ReplaceVerdict | 'notCommitted'> {
+  ): Promise<Outcome | 'again'> {
+    const answer = await this.#write(account, copy, next);
+    if (answer === 'notCommitted') return { refused: 'storeUnavailable' };
+    const verdict = verdictOfReplace(answer);
+    if (verdict !== 0 && verdict !== SAID) return outcomeOf(verdict);
+    const { held, refused } = this.#said(account, next, answer);
+    if (refused !== undefined) return refused;
+    this.#deps.saidTexts.forget();
+    this.#countMoney(copy, next.segments);
+    if (held !== undefined) this.#deps.heldStored(account, held);
+    return 'replaced';
+  }
+
+  async #write(
+    account: CatalogAccount,
+    copy: Message,
+    next: NextVersion,
+  ): Promise<ReplaceAnswer | 'notCommitted'> {
     const key = await this.#deps.keys.ensure(account.id, this.#deps.now());
     const { id } = copy;
     const version = copy.version + 1;
@@ -351,6 +333,7 @@ export class Replacer {
         content,
         releaseAtMs: next.releaseAtMs,
         held: next.held,
+        said: next.ifSaid,
         told,
       }),
     );
@@ -367,10 +350,17 @@ export class Replacer {
   }
 }
 
-function outcomeOf(verdict: ReplaceVerdict | 'notCommitted'): Outcome | 'again' {
+/** Verdict of the replace lane: a rule refuses it, for another message said its text. */
+const SAID = 6;
+
+/** What rules do about texts that were said before. */
+interface Found {
+  readonly held: Held | undefined;
+  readonly refused: Exclude<Outcome, string> | undefined;
+}
+
+function outcomeOf(verdict: Exclude<ReplaceVerdict, 0 | typeof SAID>): Outcome | 'again' {
   switch (verdict) {
-    case 0:
-      return 'replaced';
     case 1:
       return { refused: 'insufficientCredit' };
     case 2:
@@ -381,8 +371,6 @@ function outcomeOf(verdict: ReplaceVerdict | 'notCommitted'): Outcome | 'again' 
       return 'tooLate';
     case 5:
       return 'again';
-    case 'notCommitted':
-      return { refused: 'storeUnavailable' };
   }
 }
 

@@ -1,8 +1,9 @@
 import type { CatalogAccount } from '../domain/catalog.ts';
 import type { IfSaid, Refused } from '../domain/policy.ts';
 import type { Refusal } from '../domain/refusal.ts';
-import { type AcceptAnswer, type AcceptVerdict, verdictOf, wasSaid } from '../store/accept.ts';
+import { type AcceptAnswer, type AcceptVerdict, verdictOf } from '../store/accept.ts';
 import type { Lane } from '../store/lane.ts';
+import { wasSaid } from '../store/said-texts.ts';
 import { customerIdOf, type Message, NOTHING } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import type { PartSets } from './part-sets.ts';
@@ -35,7 +36,7 @@ export interface SubmitVerdictsDeps {
   /** Parts of long messages that wait for each other. */
   readonly partSets: Pick<PartSets, 'begin' | 'accepted' | 'notAccepted' | 'judgeWith' | 'refuse'>;
   /** What this node knows of texts that were said. */
-  readonly saidTexts: Pick<SaidTexts, 'stored'>;
+  readonly saidTexts: Pick<SaidTexts, 'stored' | 'confirmed'>;
 }
 
 /** What accept said of each message: how its customer is answered, and where it goes on. */
@@ -118,7 +119,8 @@ export class SubmitVerdicts {
     let refusing: Refused | undefined;
     for (const [nth, one] of said.entries()) {
       const wasBefore = wasSaid(answer, nth);
-      if (isKept && !wasBefore) this.#deps.saidTexts.stored(one, receivedAtMs);
+      if (wasBefore) this.#deps.saidTexts.confirmed(one, receivedAtMs);
+      else if (isKept) this.#deps.saidTexts.stored(one, receivedAtMs);
       // Of rules that refuse the first decides and ends it, as in any policy.
       if (!wasBefore || refusing !== undefined) continue;
       this.#foundSaid(message.account, one);

@@ -11,6 +11,7 @@ import {
   TimestampColumn,
 } from './arrays.ts';
 import { callLane, type LaneStatement, perClient } from './lane-call.ts';
+import { saidColumns } from './said-texts.ts';
 
 /** A message to be charged and stored. */
 export interface AcceptRow {
@@ -49,7 +50,7 @@ export interface AcceptRow {
   /** What a repetition of it is known by until `knownUntilMs`; undefined: it is not looked for. */
   readonly submitKey: Uint8Array | undefined;
   readonly knownUntilMs: number;
-  /** What rules do if another message said its text (sql/0060_said_texts.sql), four at the most; undefined: none asks. */
+  /** What rules do if another message said its text (said-texts.ts), DUPLICATES_MAX at the most; undefined: none asks. */
   readonly said?: readonly IfSaid[] | undefined;
   /** What rules did about it; undefined: nothing. */
   readonly notes?: readonly PolicyNote[] | undefined;
@@ -90,11 +91,6 @@ export type AcceptAnswer = number;
 /** What became of a message. */
 export function verdictOf(answer: AcceptAnswer): AcceptVerdict {
   return (answer & 0x0f) as AcceptVerdict;
-}
-
-/** Whether another message said one of its texts. @param nth its place in `said`, from 0 */
-export function wasSaid(answer: AcceptAnswer, nth: number): boolean {
-  return ((answer >> (4 + nth)) & 1) === 1;
 }
 
 /**
@@ -179,28 +175,6 @@ function isSpecial({ releaseAtMs, submitKey, held, part, said }: AcceptRow): boo
     said !== undefined
   );
 }
-
-/** A text each, with the place of its message from 1. */
-function saidColumns(rows: readonly AcceptRow[]): unknown[][] {
-  const all = rows.flatMap(({ said = [] }, i) =>
-    said.map((one, nth) => ({ ...one, place: i + 1, bit: 1 << nth })),
-  );
-  return [
-    all.map(({ place }) => place),
-    all.map(({ bit }) => bit),
-    all.map(({ key }) => key),
-    all.map(({ withinSeconds }) => withinSeconds),
-    all.map(({ refused, held }) => (refused !== undefined ? REFUSE : held && HOLD) ?? TELL),
-    all.map(({ held }) => held?.rule ?? null),
-    all.map(({ held }) => held?.reason ?? null),
-    all.map(({ held }) => held?.violates ?? false),
-  ];
-}
-
-/** What a rule does where a text was said before, as accept_said has it. */
-const TELL = 0;
-const REFUSE = 1;
-const HOLD = 2;
 
 const ARRAYS = `$3::int8[], $4::int4[], $5::int4[], $6::text[], $7::int4[], $8::int2[], $9::int2[], $10::int8[],
   $11::int4[], $12::int4[], $13::int4[], $14::int2[], $15::int2[], $16::timestamptz[], $17::bytea[], $18::int4[],

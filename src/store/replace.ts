@@ -1,8 +1,10 @@
 import type { Client } from 'pg';
 import type { AccountId, BatchId, EpochId, MessageId } from '../domain/ids.ts';
+import type { IfSaid } from '../domain/policy.ts';
 import type { HeldRow } from './accept.ts';
 import { ByteaColumn, Int2Column, Int4Column, Int8Column, TimestampColumn } from './arrays.ts';
 import { callLane, perClient } from './lane-call.ts';
+import { saidColumns } from './said-texts.ts';
 
 /** A new version of a message: what replaces its content and its price. */
 export interface ReplaceRow {
@@ -23,17 +25,28 @@ export interface ReplaceRow {
   readonly releaseAtMs: number | undefined;
   /** What it is now waits for a moderator; undefined: it does if it did. */
   readonly held: HeldRow | undefined;
+  /** What rules do if another message said its text, as of an accept; undefined: none asks. */
+  readonly said?: readonly IfSaid[] | undefined;
 }
 
 /**
  * 0 replaced; 1 insufficient credit, 2 credit expired, 3 account suspended or terminated; 4 it has ended, or a carrier has
- * it or may have it; 5 it was replaced since the caller read it. Nothing changed but with 0.
+ * it or may have it; 5 it was replaced since the caller read it, 6 refused for a text that another message said. Nothing changed but with 0.
  */
-export type ReplaceVerdict = 0 | 1 | 2 | 3 | 4 | 5;
+export type ReplaceVerdict = 0 | 1 | 2 | 3 | 4 | 5 | 6;
+
+/** A verdict, and in the upper half of the octet the bits of those of its `said` that another message said (wasSaid). */
+export type ReplaceAnswer = number;
+
+/** What became of a replacement. */
+export function verdictOfReplace(answer: ReplaceAnswer): ReplaceVerdict {
+  return (answer & 0x0f) as ReplaceVerdict;
+}
 
 /**
  * Replaces messages and moves the difference in price, in one transaction that excludes leases, cancels and other
- * replacements of them: a lease that commits after it does not send an older copy. Verdicts are in the order of the rows.
+ * replacements of them: a lease that commits after it does not send an older copy. What it says takes the place of what
+ * the message said (sql/0068_said_anew.sql). Answers are in the order of the rows.
  * @throws DatabaseError of pg; SG001: the epoch is adopted.
  */
 export async function writeReplace(
@@ -41,8 +54,8 @@ export async function writeReplace(
   epoch: EpochId,
   batch: BatchId,
   rows: readonly ReplaceRow[],
-): Promise<ReplaceVerdict[]> {
-  const verdicts = await callLane(client, statement, [
+): Promise<ReplaceAnswer[]> {
+  const answers = await callLane(client, statement, [
     epoch,
     batch,
     ...columnsOf(client).fill(rows),
@@ -50,15 +63,16 @@ export async function writeReplace(
     rows.map(({ held }) => held?.rule ?? null),
     rows.map(({ held }) => held?.reason ?? null),
     rows.map(({ held }) => held?.violates ?? false),
+    ...saidColumns(rows),
   ]);
-  return Array.from(verdicts) as ReplaceVerdict[];
+  return Array.from(answers);
 }
 
 const statement = {
   name: 'replace',
-  text: `select replace_moderated($1, $2, $3::int8[], $4::int2[], $5::int4[], $6::int2[], $7::int4[], $8::int2[],
+  text: `select replace_said($1, $2, $3::int8[], $4::int2[], $5::int4[], $6::int2[], $7::int4[], $8::int2[],
     $9::timestamptz[], $10::int4[], $11::bytea[], $12::timestamptz[], $13::text[], $14::text[],
-    $15::bool[])`,
+    $15::bool[], $16::int4[], $17::int4[], $18::bytea[], $19::int4[], $20::int4[], $21::text[], $22::text[], $23::bool[])`,
 };
 
 class ReplaceColumns {

@@ -1,68 +1,90 @@
 import type { ClientBase } from 'pg';
 import type { AccountId, MessageId } from '../domain/ids.ts';
+import type { IfSaid } from '../domain/policy.ts';
+import type { SaidText } from '../domain/policy-rule.ts';
 import type { Queryable } from './snapshot.ts';
 
 /*
- * Texts that accounts said to recipients (sql/0060_said_texts.sql).
+ * Texts that accounts said to recipients (sql/0060_said_texts.sql, sql/0068_said_anew.sql).
  */
 
 /** A text that a message says. */
-export interface SayingRow {
+export interface SayingRow extends SaidText {
   readonly account: AccountId;
-  /** 16 octets of keyed hash. */
-  readonly key: Buffer;
   readonly id: MessageId;
-  readonly withinSeconds: number;
 }
 
-/** Whether a text is said for the first time. */
-export interface Said {
-  /** The message that said it first; 0: another, whichever. */
-  readonly firstId: bigint;
-  /** It is this one, now. */
-  readonly isNew: boolean;
+/** Whether another message said one of the texts of this one. @param nth its place in `said`, from 0 */
+export function wasSaid(answer: number, nth: number): boolean {
+  return ((answer >> (4 + nth)) & 1) === 1;
 }
 
-/** Says texts that no accept says: of messages that are replaced, and of wholes whose parts came to several nodes. */
-export async function sayTexts(db: Queryable, rows: readonly SayingRow[]): Promise<Said[]> {
-  const { rows: said } = await db.query<{ first_id: bigint | string; is_new: boolean }>(
-    'select first_id, is_new from say_texts($1, $2, $3, $4) order by nth',
+/**
+ * What rules do where a text was said before, as accept_said and replace_said have it: a row for each key that a text is
+ * known by, with the place of its message from 1.
+ */
+export function saidColumns(rows: readonly { readonly said?: readonly IfSaid[] | undefined }[]) {
+  const all = rows.flatMap(({ said = [] }, i) =>
+    said.flatMap((one, nth) =>
+      keysOf(one).map((asked) => ({ ...one, ...asked, place: i + 1, bit: 1 << nth })),
+    ),
+  );
+  return [
+    all.map(({ place }) => place),
+    all.map(({ bit }) => bit),
+    all.map(({ key }) => key),
+    all.map(({ withinSeconds }) => withinSeconds),
+    all.map(({ refused, held }) => (refused !== undefined ? REFUSE : held && HOLD) ?? TELL),
+    all.map(({ held }) => held?.rule ?? null),
+    all.map(({ held }) => held?.reason ?? null),
+    all.map(({ held }) => held?.violates ?? false),
+  ];
+}
+
+const TELL = 0;
+const REFUSE = 1;
+const HOLD = 2;
+
+/**
+ * Says texts that no accept says: of wholes whose parts came to several nodes.
+ * @returns of each row the message that said it first; 0: another, whichever
+ */
+export async function sayTexts(db: Queryable, rows: readonly SayingRow[]): Promise<bigint[]> {
+  const asked = rows.flatMap((row, nth) => keysOf(row).map((key) => ({ ...row, ...key, nth })));
+  const { rows: said } = await db.query<{ first_id: bigint | string }>(
+    'select first_id from say_texts($1, $2, $3, $4) order by nth',
     [
-      rows.map(({ account }) => account),
-      rows.map(({ key }) => key),
-      rows.map(({ id }) => id.toString()),
-      rows.map(({ withinSeconds }) => withinSeconds),
+      asked.map(({ account }) => account),
+      asked.map(({ key }) => key),
+      asked.map(({ id }) => id.toString()),
+      asked.map(({ withinSeconds }) => withinSeconds),
     ],
   );
-  return said.map(({ first_id, is_new }) => ({ firstId: BigInt(first_id), isNew: is_new }));
-}
-
-/** What came of it was not stored: these texts were not said by this message. */
-export async function unsayTexts(
-  db: Queryable,
-  account: AccountId,
-  keys: readonly Buffer[],
-  id: MessageId,
-): Promise<void> {
-  await db.query('delete from said_text where account = $1 and key = any ($2) and id = $3', [
-    account,
-    keys,
-    id.toString(),
-  ]);
+  const first = rows.map(({ id }): bigint => id);
+  for (const [i, { nth, id }] of asked.entries()) {
+    const by = BigInt(said[i]?.first_id ?? id);
+    if (by !== id) first[nth] = by;
+  }
+  return first;
 }
 
 /** The messages that said these texts first, in their order; undefined: none did. Says nothing. */
 export async function whoSaid(
   db: Queryable,
   account: AccountId,
-  keys: readonly Buffer[],
+  texts: readonly Pick<SaidText, 'key' | 'otherKeys'>[],
 ): Promise<(bigint | undefined)[]> {
-  const { rows } = await db.query<{ id: bigint | string | null }>(
-    `select s.id from unnest($2::bytea[]) with ordinality as t (key, nth)
-       left join said_text s on s.account = $1 and s.key = t.key and s.until > clock_timestamp() order by t.nth`,
-    [account, keys],
+  const asked = texts.flatMap(({ key, otherKeys }, nth) =>
+    [key, ...otherKeys].map((one) => ({ key: one, nth })),
   );
-  return rows.map(({ id }) => (id === null ? undefined : BigInt(id)));
+  const { rows } = await db.query<{ id: bigint | string | null; nth: number }>(
+    `select t.nth, s.id from unnest($2::bytea[], $3::int[]) as t (key, nth)
+       join said_text s on s.account = $1 and s.key = t.key and s.until > clock_timestamp()`,
+    [account, asked.map(({ key }) => key), asked.map(({ nth }) => nth)],
+  );
+  const by = texts.map((): bigint | undefined => undefined);
+  for (const { id, nth } of rows) if (id !== null) by[nth] ??= BigInt(id);
+  return by;
 }
 
 /** Forgets texts whose time is over. @returns how many, at most `limit` */
@@ -73,4 +95,14 @@ export async function pruneSaidTexts(client: ClientBase, limit: number): Promise
     [limit],
   );
   return rowCount ?? 0;
+}
+
+/** Its own key is said, the others are only looked for (0 seconds). */
+function keysOf({
+  key,
+  otherKeys,
+  withinSeconds,
+}: SaidText): Pick<SayingRow, 'key' | 'withinSeconds'>[] {
+  if (otherKeys.length === 0) return [{ key, withinSeconds }];
+  return [{ key, withinSeconds }, ...otherKeys.map((one) => ({ key: one, withinSeconds: 0 }))];
 }

@@ -127,6 +127,13 @@ export class Sealing {
     return this.#current.number.of(hash('sha256', text, 'binary'));
   }
 
+  /** A text's under the keys behind the current one, and at a node where that is not in front yet, under it. */
+  otherTextHashes(text: string): readonly Buffer[] {
+    if (this.#masters.length === 1) return NO_HASHES;
+    const digest = hash('sha256', text, 'binary');
+    return this.#masters.slice(1).map((master) => master.number.of(digest));
+  }
+
   /** A number's under each key at hand, current first: what was stored before a rotation is found too. */
   numberHashes(msisdn: string): Buffer[] {
     return this.#masters.map((master) => master.number.of(msisdn));
@@ -159,6 +166,9 @@ export function parseMasterKey(text: string): Buffer | { readonly error: string 
   }
   return key;
 }
+
+/** What texts have while there is one key: one array for all. */
+const NO_HASHES: readonly Buffer[] = [];
 
 const NAME_OCTETS = 4;
 /** A block of AES: the digits as half octets with 0xF after the last one, then zeros. */

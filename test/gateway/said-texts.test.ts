@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { credits } from '../../src/domain/money.ts';
 import { listHeld } from '../../src/store/moderation.ts';
 import { topUp } from '../../src/store/postings.ts';
-import { eventually, type TestGateway } from '../support/gateway.ts';
-import type { Esme } from './esme.ts';
-import { replace } from './manage-stand.ts';
+import { eventually, sealingUnder, type TestGateway } from '../support/gateway.ts';
+import { Esme } from './esme.ts';
+import { RREPLACEFAIL, replace } from './manage-stand.ts';
 import { TwoNodes } from './two-nodes-stand.ts';
 
 const DUPLICATE = 0x40b;
@@ -42,7 +42,9 @@ beforeAll(async () => {
       watching: { policy: 'watching' },
       suspending: { policy: 'suspending' },
       ownStatus: { policy: 'ownStatus' },
-      replacing: { policy: 'once' },
+      replacing: { policy: 'once', credit: '100' },
+      poorer: { policy: 'once', credit: '0.1' },
+      rotating: { policy: 'once' },
       long: { policy: 'once' },
       longAtTwo: { policy: 'once' },
       binary: { policy: 'once' },
@@ -144,6 +146,38 @@ describe('duplicates after a restart', () => {
   });
 });
 
+describe('duplicates after a rotation of crypto.key', () => {
+  it('finds what was said under the key before, whole or in parts, once the new one is known everywhere', async () => {
+    const known = await gateway.beside({ sealing: sealingUnder('master', 'new') });
+    const rotated = await gateway.beside({ sealing: sealingUnder('new', 'master') });
+    try {
+      const fields = { destination_addr: number(), short_message: 'hello' };
+      expect(await statusOf(await bind('rotating'), fields)).toBe(0);
+      const after = await Esme.bind(rotated.port, { systemId: 'rotating' });
+      const before = await Esme.bind(known.port, { systemId: 'rotating' });
+      expect(await statusOf(after, fields)).toBe(DUPLICATE);
+      expect(await said('rotating')).toBe(1);
+      const others = { ...fields, short_message: 'other' };
+      expect(await statusOf(after, others)).toBe(0);
+      expect(await statusOf(before, others)).toBe(DUPLICATE);
+      const to = number();
+      await before.accepted(part(to, 1, 'dear customer, '));
+      await before.accepted(part(to, 2, 'your code is 1'));
+      await after.accepted(part(to, 1, 'dear customer, ', 8));
+      expect(await statusOf(after, part(to, 2, 'your code is 1', 8))).toBe(DUPLICATE);
+      await gateway.setPaused('main', true);
+      const replaced = { destination_addr: number(), short_message: 'same' };
+      const id = await before.accepted(replaced);
+      expect(await after.accepted({ ...replaced, replace_if_present_flag: 1 })).toBe(id);
+      await gateway.setPaused('main', false);
+      for (const esme of [after, before]) await esme.close();
+    } finally {
+      await rotated.close();
+      await known.close();
+    }
+  });
+});
+
 describe('what was refused for another reason', () => {
   it('was not said: by a later rule, for want of credit or of a route', async () => {
     const esme = await bind('worded');
@@ -219,27 +253,110 @@ describe('what a rule does about it', () => {
 });
 
 describe('a replacement', () => {
+  const replacing = { replace_if_present_flag: 1 };
+  let [here, there]: Esme[] = [];
+
+  async function bothNodes(): Promise<[Esme, Esme]> {
+    here ??= await bind('replacing');
+    there ??= await bind('replacing', beside);
+    return [here, there];
+  }
+
+  beforeAll(() => gateway.setPaused('main', true));
+  afterAll(() => gateway.setPaused('main', false));
+
   it('is a repetition of what other messages said, not of what it replaces', async () => {
+    const [esme, other] = await bothNodes();
+    const [to, sender] = [number(), { source_addr_ton: 5, source_addr: 'Shop' }];
+    await esme.accepted({ destination_addr: to, short_message: 'first' });
+    const id = await esme.accepted({ destination_addr: to, short_message: 'second' });
+    const asked = { message_id: id, ...sender };
+    expect(await replace(esme, { ...asked, short_message: 'first' })).toBe(DUPLICATE);
+    expect(await replace(esme, { ...asked, short_message: 'second' })).toBe(0);
+    expect(await replace(esme, { ...asked, short_message: 'third' })).toBe(0);
+    const third = { destination_addr: to, short_message: 'third' };
+    expect(await statusOf(other, third)).toBe(DUPLICATE);
+    const unknown = { message_id: '1', ...sender, short_message: 'fourth' };
+    expect(await replace(esme, unknown)).not.toBe(0);
+    expect(await statusOf(other, { destination_addr: to, short_message: 'fourth' })).toBe(0);
+  });
+
+  it('by replace_if_present_flag with the same text again replaces, at either node', async () => {
+    const fields = { destination_addr: number(), short_message: 'hello' };
+    const [esme, other] = await bothNodes();
+    const id = await esme.accepted(fields);
+    for (const at of [esme, esme, other, other])
+      expect(await at.accepted({ ...fields, ...replacing })).toBe(id);
+    for (const at of [esme, other]) expect(await statusOf(at, fields)).toBe(DUPLICATE);
+    const two = await Promise.all(
+      [esme, other].map((at) => at.submit({ ...fields, ...replacing })),
+    );
+    expect(two.map(({ command_status }) => command_status)).toEqual([0, 0]);
+  });
+
+  it('takes back what the message said before, at both nodes', async () => {
+    const fields = { destination_addr: number(), short_message: 'eight' };
+    const [esme, other] = await bothNodes();
+    const id = await esme.accepted(fields);
+    const nine = { ...fields, short_message: 'nine' };
+    expect(await esme.accepted({ ...nine, ...replacing })).toBe(id);
+    expect(await statusOf(esme, fields)).toBe(0);
+    expect(await statusOf(other, nine)).toBe(DUPLICATE);
+    const ten = { ...fields, destination_addr: number() };
+    const tenth = await esme.accepted(ten);
+    expect(await other.accepted({ ...ten, short_message: 'ten', ...replacing })).toBe(tenth);
+    expect(await statusOf(other, ten)).toBe(0);
+    const eleven = { ...fields, destination_addr: number() };
+    const eleventh = await esme.accepted(eleven);
+    expect(await other.accepted({ ...eleven, short_message: 'xi', ...replacing })).toBe(eleventh);
+    await eventually(async () => expect(await statusOf(esme, eleven)).toBe(0));
+  });
+
+  it('that is refused says nothing, and what the message said stays said', async () => {
+    const [esme] = await bothNodes();
+    const poor = await bind('poorer');
+    const fields = { destination_addr: number(), short_message: 'short' };
+    const id = await poor.accepted(fields);
+    const long = 'two segments '.repeat(15);
+    const asked = { message_id: id, source_addr_ton: 5, source_addr: 'Shop', short_message: long };
+    expect(await replace(poor, asked)).toBe(RREPLACEFAIL);
+    expect(await said('poorer')).toBe(1);
+    expect(await statusOf(poor, fields)).toBe(DUPLICATE);
+    expect(await statusOf(esme, fields)).toBe(0);
+  });
+
+  it('renews the time of what it says again', async () => {
+    const [esme] = await bothNodes();
+    const fields = { destination_addr: number(), short_message: 'again' };
+    const id = await esme.accepted(fields);
+    const until = async () =>
+      (await gateway.sql<{ until: Date }>('select until from said_text where id = $1', [id]))[0];
+    const first = await until();
+    await esme.accepted({ ...fields, ...replacing });
+    expect(Number((await until())?.until)).toBeGreaterThan(Number(first?.until));
+  });
+
+  it('of a message that a carrier has is a second message', async () => {
+    const [esme, other] = await bothNodes();
+    const fields = { destination_addr: number(), short_message: 'gone' };
+    await gateway.setPaused('main', false);
+    await esme.accepted(fields);
+    await stand.carrier.taken(1, fields.destination_addr);
     await gateway.setPaused('main', true);
-    try {
-      const esme = await bind('replacing');
-      const [to, sender] = [number(), { source_addr_ton: 5, source_addr: 'Shop' }];
-      await esme.accepted({ destination_addr: to, short_message: 'first' });
-      const id = await esme.accepted({ destination_addr: to, short_message: 'second' });
-      const asked = { message_id: id, ...sender };
-      expect(await replace(esme, { ...asked, short_message: 'first' })).toBe(DUPLICATE);
-      expect(await replace(esme, { ...asked, short_message: 'second' })).toBe(0);
-      expect(await replace(esme, { ...asked, short_message: 'third' })).toBe(0);
-      const there = await bind('replacing', beside);
-      expect(await statusOf(there, { destination_addr: to, short_message: 'third' })).toBe(
-        DUPLICATE,
-      );
-      const unknown = { message_id: '1', ...sender, short_message: 'fourth' };
-      expect(await replace(esme, unknown)).not.toBe(0);
-      expect(await statusOf(there, { destination_addr: to, short_message: 'fourth' })).toBe(0);
-    } finally {
-      await gateway.setPaused('main', false);
-    }
+    for (const at of [esme, other])
+      expect(await statusOf(at, { ...fields, ...replacing })).toBe(DUPLICATE);
+  });
+
+  it('knows after a restart what it replaces', async () => {
+    const fields = { destination_addr: number(), short_message: 'kept' };
+    const [esme] = await bothNodes();
+    const id = await esme.accepted(fields);
+    await esme.cut();
+    await gateway.abandon();
+    await gateway.up();
+    const again = await bind('replacing');
+    expect(await again.accepted({ ...fields, ...replacing })).toBe(id);
+    expect(await statusOf(again, fields)).toBe(DUPLICATE);
   });
 });
 

@@ -120,7 +120,7 @@ function fill(): { facts: PolicyFacts; numbers: string[]; senders: string[] } {
       registrationsOf: (_account, sender) => registry.get(sender) ?? [],
       networkOf: () => undefined,
       isUnusual: () => false,
-      said: new SaidTexts((text) => sealing.textHash(text)).said,
+      said: new SaidTexts(sealing).said,
       remembered: (rule, account, make) => memory.of(rule, account, make),
     },
   };

@@ -9,7 +9,7 @@ import {
   recipientsSince,
   trimRecipients,
 } from '../../src/store/recent-recipients.ts';
-import { pruneSaidTexts, sayTexts, unsayTexts, whoSaid } from '../../src/store/said-texts.ts';
+import { pruneSaidTexts, sayTexts, whoSaid } from '../../src/store/said-texts.ts';
 import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 
 let database: TestDatabase;
@@ -66,32 +66,35 @@ describe('pruneRecipients', () => {
 });
 
 describe('sayTexts', () => {
-  const key = Buffer.alloc(16, 7);
-  const said = (account: typeof ONE, id: bigint, withinSeconds = 60) => ({
-    account,
-    key,
-    id: id as MessageId,
-    withinSeconds,
-  });
+  const [key, former] = [Buffer.alloc(16, 7), Buffer.alloc(16, 8)];
+  const said = (account: typeof ONE, id: bigint, keys = [key]) => {
+    const [first = key, ...otherKeys] = keys;
+    return { account, key: first, otherKeys, id: id as MessageId, withinSeconds: 60 };
+  };
 
-  it('tells who said it first, and lets it be said again when that is over or taken back', async () => {
+  it('tells who said it first, and lets it be said again when that is over', async () => {
     expect(await sayTexts(pool, [said(ONE, 5n), said(TWO, 6n), said(ONE, 7n)])).toEqual([
-      { firstId: 5n, isNew: true },
-      { firstId: 6n, isNew: true },
-      { firstId: 5n, isNew: false },
+      5n,
+      6n,
+      5n,
     ]);
-    expect(await sayTexts(pool, [said(ONE, 5n), said(ONE, 8n)])).toEqual([
-      { firstId: 5n, isNew: false },
-      { firstId: 5n, isNew: false },
-    ]);
-    await unsayTexts(pool, ONE, [key], 8n as MessageId);
-    expect(await whoSaid(pool, ONE, [key, Buffer.alloc(16)])).toEqual([5n, undefined]);
-    await unsayTexts(pool, ONE, [key], 5n as MessageId);
-    expect(await sayTexts(pool, [said(ONE, 9n)])).toEqual([{ firstId: 9n, isNew: true }]);
+    expect(await sayTexts(pool, [said(ONE, 5n), said(ONE, 8n)])).toEqual([5n, 5n]);
+    const unknown = said(ONE, 5n, [Buffer.alloc(16)]);
+    expect(await whoSaid(pool, ONE, [said(ONE, 5n), unknown])).toEqual([5n, undefined]);
     await pool.query('update said_text set until = now() where account = 1');
-    expect(await whoSaid(pool, ONE, [key])).toEqual([undefined]);
-    expect(await sayTexts(pool, [said(ONE, 10n)])).toEqual([{ firstId: 10n, isNew: true }]);
+    expect(await whoSaid(pool, ONE, [said(ONE, 5n)])).toEqual([undefined]);
+    expect(await sayTexts(pool, [said(ONE, 10n)])).toEqual([10n]);
     await pool.query('update said_text set until = now()');
     expect(await withClient(pool, (client) => pruneSaidTexts(client, 100))).toBe(2);
+  });
+
+  it('looks under other keys for what was said, and says nothing under them', async () => {
+    expect(await sayTexts(pool, [said(ONE, 5n, [former])])).toEqual([5n]);
+    expect(await sayTexts(pool, [said(ONE, 6n, [key, former])])).toEqual([5n]);
+    expect(await whoSaid(pool, ONE, [said(ONE, 7n, [Buffer.alloc(16), former])])).toEqual([5n]);
+    expect(await sayTexts(pool, [said(TWO, 6n, [key, former])])).toEqual([6n]);
+    expect(await whoSaid(pool, TWO, [said(TWO, 7n, [former])])).toEqual([undefined]);
+    await pool.query('update said_text set until = now() where key = $1', [former]);
+    expect(await whoSaid(pool, ONE, [said(ONE, 7n, [former])])).toEqual([undefined]);
   });
 });

@@ -5,6 +5,17 @@ import { SEALED_NUMBER_OCTETS, SealError, Sealing } from '../../src/store/sealin
 const [older = Buffer.alloc(0), newer = Buffer.alloc(0)] = [randomBytes(32), randomBytes(32)];
 const numbers = ['1', '4915112345678', '966500000001', '999999999999999'];
 
+describe('otherTextHashes', () => {
+  const text = 'said 7 duplicates\0ACME\x0049151\0hello';
+
+  it('are what the text has at a node with another key in front; none while there is one key', () => {
+    const [before, after] = [[older], [newer, older]].map((keys) => new Sealing(keys, randomBytes));
+    expect(after?.otherTextHashes(text)).toEqual([before?.textHash(text)]);
+    expect(before?.otherTextHashes(text)).toEqual([]);
+    expect(after?.textHash(text)).not.toEqual(before?.textHash(text));
+  });
+});
+
 describe('sealNumbers', () => {
   const sealing = new Sealing([newer, older], randomBytes);
 

@@ -91,10 +91,13 @@ export class TestGateway {
     return gateway;
   }
 
-  /** Another node on the same database; close it before this one. */
-  async beside(): Promise<TestGateway> {
+  /**
+   * Another node on the same database; close it before this one.
+   * @param own options of the node that differ from the usual
+   */
+  async beside(own: Partial<NodeOptions> = {}): Promise<TestGateway> {
     const { url } = this.#database;
-    const gateway = new TestGateway({ url, drop: async () => {} });
+    const gateway = new TestGateway({ url, drop: async () => {} }, own);
     await gateway.up();
     return gateway;
   }
@@ -346,7 +349,12 @@ export function eventually<T>(check: () => T | Promise<T>, patienceMs = PATIENCE
 const PEPPER = key('pepper');
 
 export function sealing(): Sealing {
-  return new Sealing([key('master')], (octets) => crypto.getRandomValues(Buffer.alloc(octets)));
+  return sealingUnder('master');
+}
+
+/** The same under keys of these uses, the current one first; `master` is what nodes have else. */
+export function sealingUnder(...uses: readonly string[]): Sealing {
+  return new Sealing(uses.map(key), (octets) => crypto.getRandomValues(Buffer.alloc(octets)));
 }
 
 function key(use: string): Buffer {
