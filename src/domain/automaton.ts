@@ -1,3 +1,5 @@
+import type { Steps } from './steps.ts';
+
 /** One place of a pattern: a character, or a kind of character; how often. */
 export interface PatternItem {
   /** A character; undefined: any of `kind`. */
@@ -29,16 +31,23 @@ export interface Automaton {
   matches(text: string, all?: boolean): readonly number[];
 }
 
+/** Places that a pattern takes, its end too: of all patterns together {@link STATES_MAX} at the most. */
+export function placesOf({ items }: Pattern): number {
+  return items.reduce((sum, { char = ' ', min, max }) => sum + char.length * (max ?? min + 1), 1);
+}
+
 /**
- * Compiles patterns to one automaton without backtracking: of a text each character moves all open places one on.
+ * Compiles patterns, a step each, to one automaton without backtracking: of a text each character moves all open places one on.
  * Never a RegExp: what customers and operators write cannot make it slow.
  * @throws RangeError when the patterns have more than {@link STATES_MAX} places
  */
-export function compileAutomaton(patterns: readonly Pattern[]): Automaton {
+export function* compileAutomaton(patterns: Iterable<Pattern>): Steps<Automaton> {
   const table = new StateTable();
-  patterns.forEach((pattern, index) => {
-    table.add(pattern, index);
-  });
+  let index = 0;
+  for (const pattern of patterns) {
+    table.add(pattern, index++);
+    yield;
+  }
   const run = new Run(table.done());
   return { matches: (text, all = false) => run.over(text, all) };
 }
@@ -77,7 +86,9 @@ class StateTable {
     const starts = fromStart ? this.#anchored : this.#floating;
     const first = this.#ops[start] ?? END;
     const unit = first < KIND && this.#flags[start] === 0 ? first : -1;
-    starts.set(unit, [...(starts.get(unit) ?? []), start]);
+    const beside = starts.get(unit);
+    if (beside === undefined) starts.set(unit, [start]);
+    else beside.push(start);
     if (this.#ops.length > STATES_MAX)
       throw new RangeError(`the patterns have more than ${STATES_MAX} places`);
   }

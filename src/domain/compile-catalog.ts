@@ -15,7 +15,7 @@ import { compileInbound, type InboundSpec, type InboundTable } from './inbound.t
 import { type Credits, parseCredits } from './money.ts';
 import { compileNetworks } from './networks.ts';
 import { countryOf } from './number-country.ts';
-import { compilePolicy } from './policy.ts';
+import { type CompiledPolicy, compilePolicy } from './policy.ts';
 import { PrefixTable } from './prefix-table.ts';
 import {
   type BindSpec,
@@ -40,23 +40,39 @@ import type { TariffSpec } from './tariff-schema.ts';
 import type { CompiledTerms } from './terms.ts';
 import { compileClassBy } from './traffic-class.ts';
 import { compileTrafficPrefixes } from './traffic-prefix.ts';
-import { type CompiledWords, NO_WORDS } from './words/compile-words.ts';
 
 const HOUR_MS = 3_600_000;
 const LANES: Readonly<Record<ClassSpec['lane'], QueueLane>> = { fast: 0, normal: 1, bulk: 2 };
 
+/** The policies that there are: what is stored and what exists without it. */
+export function policiesOf({ policies }: Pick<StoredResources, 'policies'>) {
+  return [...builtIns(BUILT_IN_POLICIES), ...policies];
+}
+
+/** The same without their rules: for whoever reckons with prices, and judges nothing. */
+export function policiesWithoutRules(
+  stored: Pick<StoredResources, 'policies'>,
+): ReadonlyMap<string, CompiledPolicy> {
+  return compiled(policiesOf(stored), ({ name, version, spec }) =>
+    compilePolicy(name, version, { ...spec, rules: [] }),
+  );
+}
+
 /**
  * Compiles what the store holds into what the gateway reads.
- * @param words the stored word lists, compiled: see words/compile-words.ts
+ * @param policies of policiesOf, compiled with the stored word lists: a node does it in turns (gateway/policies-in-force.ts)
  * @throws Error when a stored resource refers to one that is not there: apply never stores that
  */
-export function compileCatalog(stored: StoredResources, words: CompiledWords = NO_WORDS): Catalog {
+export function compileCatalog(
+  stored: StoredResources,
+  policies: ReadonlyMap<string, CompiledPolicy> = compiled(policiesOf(stored), (policy) =>
+    compilePolicy(policy.name, policy.version, policy.spec),
+  ),
+): Catalog {
   const parts: AccountParts = {
     tariffs: compiled(stored.tariffs, tariffOf),
     terms: compiled(stored.terms, compileTerms),
-    policies: compiled([...builtIns(BUILT_IN_POLICIES), ...stored.policies], (policy) =>
-      compilePolicy(policy.name, policy.version, policy.spec, { words }),
-    ),
+    policies,
     lanes: compiled(
       [...builtIns(BUILT_IN_CLASSES), ...stored.classes],
       (found) => LANES[found.spec.lane],
@@ -112,7 +128,7 @@ export function compileCatalog(stored: StoredResources, words: CompiledWords = N
 interface AccountParts {
   readonly tariffs: ReadonlyMap<string, CompiledTariff>;
   readonly terms: ReadonlyMap<string, CompiledTerms>;
-  readonly policies: ReadonlyMap<string, ReturnType<typeof compilePolicy>>;
+  readonly policies: ReadonlyMap<string, CompiledPolicy>;
   readonly lanes: ReadonlyMap<string, QueueLane>;
 }
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { AccountId } from './ids.ts';
 import type { Refusal } from './refusal.ts';
+import type { Steps } from './steps.ts';
 import type { Signal } from './traffic-signals.ts';
 import type { CompiledWords } from './words/compile-words.ts';
 
@@ -193,7 +194,7 @@ export interface RuleKind<Schema extends z.ZodType = z.ZodType> {
   /** Whether a part of a long message does not tell what it would find in the whole. @param data the output of `schema` */
   readsWhole(data: unknown): boolean;
   /** @param data the output of `schema` */
-  compile(data: unknown, name: string, context: RuleContext): RuleCheck;
+  compile(data: unknown, name: string, context: RuleContext): Steps<RuleCheck>;
 }
 
 /** Makes a kind of its parts: only here the schema's output and the compiler's input are known to be the same. */
@@ -202,11 +203,15 @@ export function ruleKind<Schema extends z.ZodType>(kind: {
   readonly actions: readonly RuleAction[];
   /** Only kinds that look at the text have it. */
   readsWhole?(data: z.output<Schema>): boolean;
-  compile(data: z.output<Schema>, name: string, context: RuleContext): RuleCheck;
+  /** At once, or in steps where its data may take more than some milliseconds. */
+  compile(data: z.output<Schema>, name: string, context: RuleContext): RuleCheck | Steps<RuleCheck>;
 }): RuleKind<Schema> {
   return {
     ...kind,
     readsWhole: (data) => kind.readsWhole?.(data as z.output<Schema>) ?? false,
-    compile: (data, name, context) => kind.compile(data as z.output<Schema>, name, context),
+    *compile(data, name, context) {
+      const made = kind.compile(data as z.output<Schema>, name, context);
+      return 'next' in made ? yield* made : made;
+    },
   };
 }

@@ -16,6 +16,7 @@ import type { Refusal } from './refusal.ts';
 import { compileRewrite, type Rewriter } from './rewrite.ts';
 import { compileHours } from './route-hours.ts';
 import { RULE_KINDS } from './rules/kinds.ts';
+import { atOnce, type Steps } from './steps.ts';
 import type { Signal } from './traffic-signals.ts';
 import { NO_WORDS } from './words/compile-words.ts';
 
@@ -166,15 +167,29 @@ export const PASS: PolicyVerdict = {
   ifSaid: NOTHING_SAID,
 };
 
-/** Compiles the rules of a policy. */
+/** Compiles the rules of a policy, at once. */
 export function compilePolicy(
   name: string,
   version: number,
   spec: PolicySpec,
   context: RuleContext = { words: NO_WORDS },
 ): CompiledPolicy {
+  return atOnce(compilePolicySteps(name, version, spec, context));
+}
+
+/** Compiles the rules of a policy in steps: hundreds of thousands of words and patterns take a second. */
+export function* compilePolicySteps(
+  name: string,
+  version: number,
+  spec: PolicySpec,
+  context: RuleContext,
+): Steps<CompiledPolicy> {
   const seen = new Map<string, number>();
-  const rules = spec.rules.map((rule) => compileRule(rule, context, seen));
+  const rules: CompiledRule[] = [];
+  for (const rule of spec.rules) {
+    rules.push(yield* compileRule(rule, context, seen));
+    yield;
+  }
   const ofText = rules.filter((rule) => rule.ofText && KEEPS_BACK.has(rule.action));
   return {
     name,
@@ -304,11 +319,11 @@ class Judging implements PolicyVerdict {
 }
 
 /** @param seen how many rules of a kind and name there were before: each remembers and counts by itself */
-function compileRule(
+function* compileRule(
   spec: RuleSpec,
   context: RuleContext,
   seen: Map<string, number>,
-): CompiledRule {
+): Steps<CompiledRule> {
   const [kind] = kindsIn(spec);
   if (kind === undefined) throw new Error('a stored rule has its kind');
   const { name = kind, mode, reason, status, charged, violation } = spec;
@@ -317,7 +332,7 @@ function compileRule(
   seen.set(`${kind} ${name}`, nth);
   const ownName = nth === 1 ? name : `${name} ${nth}`;
   const ofText = RULE_KINDS[kind].readsWhole(spec[kind]);
-  const check = RULE_KINDS[kind].compile(spec[kind], ownName, context);
+  const check = yield* RULE_KINDS[kind].compile(spec[kind], ownName, context);
   return {
     name,
     action: mode === 'monitor' ? 'monitor' : (spec.action ?? usual),

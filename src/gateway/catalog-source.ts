@@ -1,9 +1,12 @@
 import type { Client, Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
 import { compileCatalog } from '../domain/compile-catalog.ts';
+import type { CompiledPolicy } from '../domain/policy.ts';
+import type { StoredResources } from '../domain/resources.ts';
 import { CONFIG_CHANNEL, readConfigVersion } from '../store/config-version.ts';
 import { loadResources } from '../store/resource-rows.ts';
 import type { GatewayObserver } from './observer.ts';
+import { PoliciesInForce } from './policies-in-force.ts';
 import { WordsInForce } from './words-in-force.ts';
 
 /** A change whose notification was lost is seen after this. */
@@ -20,7 +23,7 @@ export interface CatalogSourceOptions {
 /** The catalog in force: read from the store, read again whenever any node changes the configuration. */
 export class CatalogSource {
   readonly #options: CatalogSourceOptions;
-  readonly #words: WordsInForce;
+  readonly #rules: RulesInForce;
   #current: Catalog;
   #client: Client | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -29,14 +32,14 @@ export class CatalogSource {
 
   static async open(options: CatalogSourceOptions): Promise<CatalogSource> {
     const stored = await loadResources(options.pool);
-    const words = new WordsInForce();
-    const catalog = options.adjust(compileCatalog(stored, await words.of(stored)));
-    return new CatalogSource(options, catalog, words);
+    const rules = new RulesInForce();
+    const catalog = options.adjust(compileCatalog(stored, await rules.of(stored)));
+    return new CatalogSource(options, catalog, rules);
   }
 
-  private constructor(options: CatalogSourceOptions, catalog: Catalog, words: WordsInForce) {
+  private constructor(options: CatalogSourceOptions, catalog: Catalog, rules: RulesInForce) {
     this.#options = options;
-    this.#words = words;
+    this.#rules = rules;
     this.#current = catalog;
   }
 
@@ -69,8 +72,8 @@ export class CatalogSource {
     const stored = await loadResources(this.#options.pool);
     // The version counts applies; pausing and suspending raise it too.
     if (stored.version === this.#current.version && !force) return;
-    const words = await this.#words.of(stored);
-    this.#current = this.#options.adjust(compileCatalog(stored, words));
+    const policies = await this.#rules.of(stored);
+    this.#current = this.#options.adjust(compileCatalog(stored, policies));
     this.#changed(this.#current);
   }
 
@@ -92,5 +95,15 @@ export class CatalogSource {
     });
     await client.query(`listen ${CONFIG_CHANNEL}`);
     this.#client = client;
+  }
+}
+
+/** Word lists and the policies that use them, compiled in turns and only where they changed. */
+class RulesInForce {
+  readonly #words = new WordsInForce();
+  readonly #policies = new PoliciesInForce();
+
+  async of(stored: StoredResources): Promise<ReadonlyMap<string, CompiledPolicy>> {
+    return this.#policies.of(stored, await this.#words.of(stored));
   }
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { inTurns } from '../domain/steps.ts';
 import {
   type CompiledWords,
   compileWords,
@@ -29,7 +30,7 @@ export async function compileWordsApart(lists: readonly WordSource[]): Promise<C
   try {
     // `once` throws what the thread threw.
     const [table] = (await once(worker, 'message')) as [WordTable];
-    return openWords(table);
+    return await inTurns(openWords(table), everyTurn());
   } finally {
     await worker.terminate();
   }

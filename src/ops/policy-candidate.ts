@@ -1,8 +1,10 @@
 import type { Pool } from 'pg';
 import type { CatalogAccount } from '../domain/catalog.ts';
-import { type CompiledPolicy, compilePolicy } from '../domain/policy.ts';
+import { type CompiledPolicy, compilePolicySteps } from '../domain/policy.ts';
 import type { PolicySpec } from '../domain/policy-schema.ts';
+import { inTurns } from '../domain/steps.ts';
 import type { WordListSpec } from '../domain/word-list-schema.ts';
+import { everyTurn } from '../gateway/every-turn.ts';
 import { compileWordsApart } from '../gateway/words-thread.ts';
 import { loadResources } from '../store/resource-rows.ts';
 import type { ApplyFault } from './apply.ts';
@@ -44,7 +46,9 @@ export async function candidatePolicies(
   const sources = [...lists].map(([name, spec]) => ({ name, ...spec }));
   const words = await compileWordsApart(sources);
   const compiled = new Map<string, CompiledPolicy>();
-  for (const [name, spec] of policies) compiled.set(name, compilePolicy(name, 0, spec, { words }));
+  const turn = everyTurn();
+  for (const [name, spec] of policies)
+    compiled.set(name, await inTurns(compilePolicySteps(name, 0, spec, { words }), turn));
   return {
     policyOf: ({ name, policy }) => {
       const asked = forced ?? file.accounts?.get(name)?.policy ?? policy.name;

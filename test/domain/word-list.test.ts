@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileWordList } from '../../src/domain/word-list.ts';
+import { atOnce } from '../../src/domain/steps.ts';
+import { compileWordList as compileSteps } from '../../src/domain/word-list.ts';
+
+const compileWordList = (entries: readonly string[]) => atOnce(compileSteps(entries));
 
 const list = compileWordList([
   'casino',

@@ -16,8 +16,8 @@ export const bannedWords = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'rewrite', 'flag', 'suspend'],
   readsWhole: () => true,
-  compile({ words }, name) {
-    const list = compileWordList(words);
+  *compile({ words }, name) {
+    const list = yield* compileWordList(words);
     const found = {
       refusal: {
         key: 'contentRefused',

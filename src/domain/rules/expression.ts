@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { compileAutomaton, STATES_MAX } from '../automaton.ts';
+import { compileAutomaton, type Pattern, placesOf, STATES_MAX } from '../automaton.ts';
 import { foldText } from '../fold-text.ts';
 import type { PolicyInput } from '../policy-rule.ts';
 import { ruleKind } from '../policy-rule.ts';
@@ -29,9 +29,10 @@ const schema = z
       if ('error' in read)
         ctx.addIssue({ code: 'custom', path: ['template', index], message: read.error });
     });
-    // A variable of 1,600 characters is 1,600 places.
-    const places = data.template.reduce((sum, text) => sum + placesOf(text), 0);
-    if (places + all.reduce((sum, text) => sum + text.length + 1, 0) > STATES_MAX)
+    // A variable of 1,600 characters is 1,600 places; one letter may be eighteen when it is folded.
+    let places = 0;
+    for (const pattern of patternsOf(data)) places += placesOf(pattern);
+    if (places > STATES_MAX)
       ctx.addIssue({ code: 'custom', message: `has more than ${STATES_MAX} places` });
   });
 
@@ -40,16 +41,8 @@ export const expression = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'rewrite', 'flag', 'suspend'],
   readsWhole: ({ field }) => field === 'text',
-  compile({ field, ...given }, name) {
-    const automaton = compileAutomaton([
-      ...given.contains.map((text) => containing(foldText(text))),
-      ...given.prefix.map((text) => beginningWith(foldText(text))),
-      ...given.wildcard.map((text) => wildcard(foldText(text))),
-      ...given.template.flatMap((text) => {
-        const read = template(foldText(text));
-        return 'error' in read ? [] : read;
-      }),
-    ]);
+  *compile({ field, ...given }, name) {
+    const automaton = yield* compileAutomaton(patternsOf(given));
     const found = {
       refusal: { key: 'contentRefused', detail: `rule ${name} refuses this ${field}` },
     } as const;
@@ -58,8 +51,17 @@ export const expression = ruleKind({
   },
 });
 
-function placesOf(text: string): number {
-  const read = template(text);
-  if ('error' in read) return 0;
-  return read.items.reduce((sum, { min, max }) => sum + (max ?? min + 1), 0);
+type Patterns = Readonly<
+  Record<'contains' | 'prefix' | 'wildcard' | 'template', readonly string[]>
+>;
+
+/** One after the other, as they are asked for. */
+function* patternsOf(given: Patterns): Iterable<Pattern> {
+  for (const text of given.contains) yield containing(foldText(text));
+  for (const text of given.prefix) yield beginningWith(foldText(text));
+  for (const text of given.wildcard) yield wildcard(foldText(text));
+  for (const text of given.template) {
+    const read = template(foldText(text));
+    if (!('error' in read)) yield read;
+  }
 }

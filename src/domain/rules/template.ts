@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { compileAutomaton } from '../automaton.ts';
+import { compileAutomaton, type Pattern, placesOf, STATES_MAX } from '../automaton.ts';
 import { type PolicyInput, ruleKind, type TlvInput } from '../policy-rule.ts';
 import { template as readTemplate } from '../text-patterns.ts';
 
@@ -25,6 +25,16 @@ const schema = z
     /** The TLV in which the sender names his template's id, as 0x1401 in India: then it must be of that template. */
     idTlv: z.int().min(0).max(0xffff).optional(),
   })
+  .superRefine(({ templates }, ctx) => {
+    let places = 0;
+    for (const pattern of patternsOf(templates)) places += placesOf(pattern);
+    if (places > STATES_MAX)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['templates'],
+        message: `have ${places} places, a character each and of a variable its longest: more than ${STATES_MAX}`,
+      });
+  })
   .refine(
     ({ templates, idTlv }) => idTlv === undefined || templates.every(({ id }) => id !== undefined),
     {
@@ -38,13 +48,8 @@ export const template = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'rewrite', 'flag'],
   readsWhole: () => true,
-  compile({ templates, idTlv }, name) {
-    const automaton = compileAutomaton(
-      templates.flatMap(({ text }) => {
-        const read = readTemplate(text);
-        return 'error' in read ? [] : read;
-      }),
-    );
+  *compile({ templates, idTlv }, name) {
+    const automaton = yield* compileAutomaton(patternsOf(templates));
     const found = {
       refusal: { key: 'contentRefused', detail: `the text is of no template of rule ${name}` },
     } as const;
@@ -58,6 +63,14 @@ export const template = ruleKind({
     };
   },
 });
+
+/** One after the other, as they are asked for. */
+function* patternsOf(templates: readonly { readonly text: string }[]): Iterable<Pattern> {
+  for (const { text } of templates) {
+    const read = readTemplate(text);
+    if (!('error' in read)) yield read;
+  }
+}
 
 /** A TLV as text, without the NUL that a C-Octet String ends with; undefined: it is not there. */
 export function textOfTlv(tlvs: readonly TlvInput[] | undefined, tag: number): string | undefined {

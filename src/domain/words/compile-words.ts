@@ -1,3 +1,4 @@
+import { inTurns, type Steps } from '../steps.ts';
 import { compileWordList, type WordList } from '../word-list.ts';
 import { ALPHABETS, type AlphabetName } from './alphabets.ts';
 import { Cells, GAP_NONE } from './cells.ts';
@@ -82,7 +83,7 @@ export async function compileWords(
   lists: readonly WordSource[],
   pause: () => Promise<void> | undefined,
 ): Promise<CompiledWords> {
-  return lists.length === 0 ? NO_WORDS : openWords(await wordTable(lists, pause));
+  return lists.length === 0 ? NO_WORDS : inTurns(openWords(await wordTable(lists, pause)), pause);
 }
 
 /** As {@link compileWords}, but for the last step. */
@@ -106,10 +107,11 @@ export async function wordTable(
   return builder.build();
 }
 
-/** What a table finds in texts. */
-export function openWords({ columns, found, counts, plain }: WordTable): CompiledWords {
+/** What a table finds in texts; in steps, for the words of other scripts are made here. */
+export function* openWords({ columns, found, counts, plain }: WordTable): Steps<CompiledWords> {
   const finder = new WordFinder(new WordIndex(columns));
-  const plainLists = [...plain].map(([id, entries]) => [id, compileWordList(entries)] as const);
+  const plainLists: [number, WordList][] = [];
+  for (const [id, entries] of plain) plainLists.push([id, yield* compileWordList(entries)]);
   let text = '';
   let last: readonly FoundWords[] = [];
   return {

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { compileCatalog } from '../../domain/compile-catalog.ts';
+import { compileCatalog, policiesWithoutRules } from '../../domain/compile-catalog.ts';
 import { type Credits, credits, formatCredits, parseCredits, ZERO } from '../../domain/money.ts';
 import {
   addInvoiceLines,
@@ -223,7 +223,8 @@ function comparisonBody(
 }
 
 async function carrierOf(pool: Pool, name: string) {
-  const catalog = compileCatalog(await loadResources(pool));
+  const stored = await loadResources(pool);
+  const catalog = compileCatalog(stored, policiesWithoutRules(stored));
   const carrier = [...catalog.carriers.values()].find((each) => each.name === name);
   if (carrier === undefined) throw notFound('carrier', name);
   const tariff = catalog.costs.get(carrier.id);

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { compileCatalog } from '../../domain/compile-catalog.ts';
+import { compileCatalog, policiesWithoutRules } from '../../domain/compile-catalog.ts';
 import { findAccount } from '../../store/accounts.ts';
 import { loadResources } from '../../store/resource-rows.ts';
 import { readLate } from '../../store/usage-late.ts';
@@ -131,7 +131,8 @@ function addCarrier(app: Api, deps: ApiDeps): void {
     },
     async (request, reply) => {
       const { name } = request.params;
-      const catalog = compileCatalog(await loadResources(deps.pool));
+      const stored = await loadResources(deps.pool);
+      const catalog = compileCatalog(stored, policiesWithoutRules(stored));
       const carrier = [...catalog.carriers.values()].find((each) => each.name === name);
       if (carrier === undefined) throw notFound('carrier', name);
       const { pool } = deps;

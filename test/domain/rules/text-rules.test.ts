@@ -196,3 +196,16 @@ describe('src/domain/rules', () => {
     for (const file of files) expect(readFileSync(file, 'utf8'), file).not.toMatch(/\bRegExp\(/);
   });
 });
+
+describe('patterns of more places than an automaton has', () => {
+  it('are refused when they are applied, whatever they are folded to', () => {
+    const templates = Array.from({ length: 120 }, (_, i) => ({ text: `${i} {digits:1-1600}` }));
+    expect(problem({ template: { templates } })).toBeUndefined();
+    const twice = [...templates, ...templates];
+    expect(problem({ template: { templates: twice } })).toMatch(/places.*more than 200000$/);
+    // U+FDFA is eighteen letters in NFKC (UnicodeData.txt).
+    const contains = Array.from({ length: 12 }, () => '\uFDFA'.repeat(1_000));
+    expect(problem({ expression: { contains: contains.slice(0, 11) } })).toBeUndefined();
+    expect(problem({ expression: { contains } })).toBe('has more than 200000 places');
+  });
+});
