@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountId } from '../domain/ids.ts';
 import type { ConsentEvidence } from '../domain/policy-rule.ts';
+import { Int2Column, Int4Column, TextColumn, TimestampColumn } from './arrays.ts';
 import { byteaArray } from './byte-arrays.ts';
 import type { ListedRecipient, RecipientQuery } from './recipient-scopes.ts';
 
@@ -31,20 +32,37 @@ export async function setConsents(
   given: boolean,
 ): Promise<number> {
   const { rows } = await client.query<{ changed: number }>(
-    `select set_consents($1, $2, $3, $4, array_fill($5::boolean, array[cardinality($1::int[])]), $6, $7, $8, $9) as changed`,
-    [
-      consents.map(({ account }) => account),
-      consents.map(({ scope }) => scope),
-      byteaArray(consents.map(({ hash }) => hash)),
-      byteaArray(consents.map(({ sealed }) => sealed)),
-      given,
-      consents.map(({ textVersion }) => textVersion),
-      consents.map(({ source }) => source),
-      consents.map(({ at }) => at),
-      consents.map(({ evidence }) => evidence),
-    ],
+    'select set_consents($1, $2, $3, $4, array_fill($5::boolean, array[cardinality($1::int[])]), $6, $7, $8, $9) as changed',
+    columnsOf(consents, given),
   );
   return rows[0]?.changed ?? 0;
+}
+
+/** In the order of set_consents; in binary, which costs half of what arrays in text do. */
+function columnsOf(consents: readonly ConsentSetting[], given: boolean): unknown[] {
+  const [accounts, scopes, evidences] = [new Int4Column(), new Int4Column(), new Int2Column()];
+  const [versions, sources] = [new TextColumn(), new TextColumn()];
+  const ats = new TimestampColumn();
+  for (const column of [accounts, scopes, evidences, ats]) column.begin(consents.length);
+  for (const consent of consents) {
+    accounts.push(consent.account);
+    scopes.push(consent.scope);
+    evidences.push(consent.evidence);
+    versions.push(consent.textVersion);
+    sources.push(consent.source);
+    ats.push(consent.at.getTime());
+  }
+  return [
+    accounts.end(),
+    scopes.end(),
+    byteaArray(consents.map(({ hash }) => hash)),
+    byteaArray(consents.map(({ sealed }) => sealed)),
+    given,
+    versions.end(),
+    sources.end(),
+    ats.end(),
+    evidences.end(),
+  ];
 }
 
 /** A listed consent. */

@@ -46,7 +46,7 @@ export function verdictOfReplace(answer: ReplaceAnswer): ReplaceVerdict {
 /**
  * Replaces messages and moves the difference in price, in one transaction that excludes leases, cancels and other
  * replacements of them: a lease that commits after it does not send an older copy. What it says takes the place of what
- * the message said (sql/0068_said_anew.sql). Answers are in the order of the rows.
+ * the message said (sql/0068_said_anew_and_consents.sql). Answers are in the order of the rows.
  * @throws DatabaseError of pg; SG001: the epoch is adopted.
  */
 export async function writeReplace(

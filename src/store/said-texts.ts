@@ -5,7 +5,7 @@ import type { SaidText } from '../domain/policy-rule.ts';
 import type { Queryable } from './snapshot.ts';
 
 /*
- * Texts that accounts said to recipients (sql/0060_said_texts.sql, sql/0068_said_anew.sql).
+ * Texts that accounts said to recipients (sql/0060_said_texts.sql, sql/0068_said_anew_and_consents.sql).
  */
 
 /** A text that a message says. */

@@ -9,10 +9,19 @@ export interface SendOptions {
   readonly characters: number;
   /** Requests at once: while the database writes one, the daemon reads the next. */
   readonly underWay: number;
+  /** Lines are about numbers, and of two about the same one the last counts: such requests go one after the other. */
+  readonly lastOfNumberCounts?: boolean;
 }
 
 /** For lists of which the order of lines counts: a quarter of a second of the database each; the API takes 8 MiB. */
 export const IN_ORDER: SendOptions = { lines: 20_000, characters: 2 * 1024 * 1024, underWay: 1 };
+
+/** The same of lines about numbers, which seldom stand in two requests. */
+export const IN_ORDER_OF_NUMBERS: SendOptions = {
+  ...IN_ORDER,
+  underWay: 2,
+  lastOfNumberCounts: true,
+};
 
 /** Lines of a file as a request takes them. */
 export interface ListPart {
@@ -30,19 +39,22 @@ export async function sendListFile(
   options: SendOptions,
   send: (part: ListPart) => Promise<void>,
 ): Promise<void> {
-  const sending = new Set<Promise<void>>();
+  const sending = new Map<Promise<void>, Numbers>();
   let fault: { readonly error: unknown } | undefined;
   for await (const part of partsOf(file, options)) {
+    const numbers = options.lastOfNumberCounts === true ? numbersOf(part) : new Set<string>();
+    for (const [before, theirs] of [...sending]) if (haveCommon(numbers, theirs)) await before;
+    if (fault !== undefined) break;
     const sent = send(part)
       .catch((error: unknown) => {
         fault ??= { error: error instanceof CliError ? located(error, part) : error };
       })
       .finally(() => sending.delete(sent));
-    sending.add(sent);
-    if (sending.size >= options.underWay) await Promise.race(sending);
+    sending.set(sent, numbers);
+    if (sending.size >= options.underWay) await Promise.race(sending.keys());
     if (fault !== undefined) break;
   }
-  await Promise.all(sending);
+  await Promise.all(sending.keys());
   if (fault !== undefined) throw fault.error;
 }
 
@@ -127,6 +139,43 @@ function headingOf(text: string): Heading {
   const first = end < 0 ? text : text.slice(0, end + 1);
   if (first.trimStart().startsWith('{')) return { type: 'application/x-ndjson', columns: '' };
   return { type: 'text/csv', columns: /\b(number|sender)\b/i.test(first) ? first : '' };
+}
+
+/** What lines are about, in digits as the API would read them; undefined: not known. */
+type Numbers = ReadonlySet<string> | undefined;
+
+function haveCommon(some: Numbers, others: Numbers): boolean {
+  if (some === undefined || others === undefined) return true;
+  for (const number of some) if (others.has(number)) return true;
+  return false;
+}
+
+function numbersOf({ type, text, addedLines, linesBefore }: FilePart): Numbers {
+  const numbers = new Set<string>();
+  const lines = text.split('\n');
+  const isCsv = type === 'text/csv';
+  const hasHeading =
+    isCsv && (addedLines > 0 || linesBefore === 0) && /number/i.test(lines[0] ?? '');
+  const names = hasHeading ? (lines.shift() ?? '').split(/[,;]/) : [];
+  const column = Math.max(
+    0,
+    names.findIndex((name) => name.trim().replaceAll('"', '').toLowerCase() === 'number'),
+  );
+  for (const line of lines) {
+    if (line.trim() === '') continue;
+    const field = isCsv ? csvField(line, column) : JSON_NUMBER.exec(line)?.[1];
+    const digits = field?.replace(/\D/g, '').replace(/^0+/, '');
+    if (digits === undefined || digits === '') return undefined;
+    numbers.add(digits);
+  }
+  return numbers;
+}
+
+const JSON_NUMBER = /"number"\s*:\s*"?([^",}]*)/;
+
+/** undefined: a separator may stand in quotes before it. */
+function csvField(line: string, column: number): string | undefined {
+  return column > 0 && line.includes('"') ? undefined : line.split(/[,;]/, column + 1)[column];
 }
 
 /** The API counts lines from the part's first one. */

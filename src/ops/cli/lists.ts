@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { formatTable } from './io.ts';
-import { IN_ORDER, sendListFile } from './list-file.ts';
+import { IN_ORDER, IN_ORDER_OF_NUMBERS, type SendOptions, sendListFile } from './list-file.ts';
 
 /** Entries asked for at once. */
 const PAGE = 10_000;
@@ -15,6 +15,8 @@ interface ListCommand {
   readonly description: string;
   /** Shown of each entry, and columns of a file. */
   readonly columns: readonly string[];
+  /** How a file of it goes. */
+  readonly sending: SendOptions;
 }
 
 /** `consents list|add|remove`. */
@@ -23,6 +25,7 @@ export function addConsents(program: Command, context: CliContext): void {
     name: 'consents',
     description: 'numbers that allowed messages of an account',
     columns: ['number', 'class', 'textVersion', 'source', 'at', 'evidence'],
+    sending: IN_ORDER_OF_NUMBERS,
   });
 }
 
@@ -32,6 +35,7 @@ export function addSenders(program: Command, context: CliContext): void {
     name: 'senders',
     description: 'senders that are registered for an account ("*": for all)',
     columns: ['sender', 'status', 'class', 'country', 'operator', 'from', 'until', 'note'],
+    sending: IN_ORDER,
   });
 }
 
@@ -73,7 +77,7 @@ export function addSuspensions(program: Command, context: CliContext): void {
 function addList(
   program: Command,
   context: CliContext,
-  { name, description, columns }: ListCommand,
+  { name, description, columns, sending }: ListCommand,
 ): void {
   const list = program.command(name).description(description);
   list
@@ -99,8 +103,7 @@ function addList(
         const path = `/v1/${name}${queryOf({ account })}`;
         let changed = 0;
         let live: { live?: false } = {};
-        // One after the other: of two lines about the same the last one counts.
-        await sendListFile(file, IN_ORDER, async (part) => {
+        await sendListFile(file, sending, async (part) => {
           const answer = await apiClient(context).sendText(method, changedSchema, path, part);
           changed += answer.changed;
           live = { ...live, ...liveOf(answer) };

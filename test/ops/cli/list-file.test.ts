@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CliError } from '../../../src/ops/cli/io.ts';
-import { type ListPart, type SendOptions, sendListFile } from '../../../src/ops/cli/list-file.ts';
+import {
+  IN_ORDER_OF_NUMBERS,
+  type ListPart,
+  type SendOptions,
+  sendListFile,
+} from '../../../src/ops/cli/list-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smppgate-list-file-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -61,6 +66,27 @@ describe('sendListFile', () => {
       expect(begun).toBeLessThan(bad + 4);
     },
   );
+
+  it.each([
+    ['number,class\n1,a\n2,b\n3,c\n4,d\n', 2],
+    ['number,class\n1,a\n+2,b\n002,c\n4,d\n', 1],
+    ['class;number\na;1\n"b;9";2\nc;3\nd;4\n', 1],
+    ['class,"Number"\na,1\nb,2\nc,1\nd,4\n', 1],
+    ['{"number":"1"}\n{"number":"2"}\n{"number":"3"}\n', 2],
+    ['{"number":"1"}\n{"class":"a", "number": 2}\n{"number":"+2"}\n', 1],
+    ['{"class":"a"}\n{"number":"2"}\n{"number":"3"}\n', 1],
+  ])('sends parts with a number in common one after the other: %j', async (text, most) => {
+    const file = join(folder, 'in-order');
+    writeFileSync(file, text);
+    const options = { ...IN_ORDER_OF_NUMBERS, lines: text.startsWith('{') ? 2 : 3 };
+    let [underWay, highest] = [0, 0];
+    await sendListFile(file, options, async () => {
+      highest = Math.max(highest, ++underWay);
+      await pause(5);
+      underWay--;
+    });
+    expect(highest).toBe(most);
+  });
 
   it('says that a file cannot be read', async () => {
     const sending = sendListFile(join(folder, 'nothing'), OPTIONS, async () => {});

@@ -198,6 +198,29 @@ describe('/v1/consents', () => {
     const body = { account, number: '966500000001', ...change };
     expect((await ops.request('PUT', '/v1/consents', body)).status).toBe(status);
   });
+
+  it('counts those that are given, whatever they were before', async () => {
+    const total = async () =>
+      Number(
+        (await ops.pool.query(`select total from recipient_total where list = 'consents'`)).rows[0]
+          .total,
+      );
+    const before = await total();
+    const totals: number[] = [];
+    const set = async (method: 'PUT' | 'DELETE', textVersion: string) => {
+      const numbers = ['+966500000091', '+966500000092'];
+      const given = numbers.map((number) => ({ number, textVersion }));
+      const answer = await ops.request(method, '/v1/consents', { account, consents: given });
+      expect(answer.json.changed).toBe(2);
+      totals.push((await total()) - before);
+    };
+    await set('PUT', '1');
+    await set('PUT', '2');
+    await set('DELETE', '2');
+    await set('PUT', '2');
+    await set('DELETE', '2');
+    expect(totals).toEqual([2, 2, 0, 2, 0]);
+  });
 });
 
 describe('/v1/suspensions', () => {

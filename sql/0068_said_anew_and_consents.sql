@@ -117,3 +117,45 @@ begin
   update batch set verdicts = told where id = p_batch;
   return told;
 end $$;
+
+-- As in sql/0062_consent_evidence.sql; what was given before is looked up only of those that were not new.
+create or replace function set_consents(accounts int[], scopes int[], hashes bytea[], sealeds bytea[], givens boolean[],
+  versions text[], sources text[], ats timestamptz[], evidences smallint[] default null) returns int
+language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+  changed int;
+  added int;
+begin
+  perform pg_advisory_xact_lock(7313, 0);
+  with given_ as (
+    select distinct on (u.hash, u.account, u.scope) u.account, u.scope, u.hash, u.sealed, u.given, u.version, u.source,
+        u.at, case when not u.given then 0 else coalesce(u.evidence,
+          case when u.version <> '' then 1 else 0 end + case when u.source <> '' then 2 else 0 end + 4) end as evidence
+      from unnest(accounts, scopes, hashes, sealeds, givens, versions, sources, ats, evidences)
+        with ordinality as u (account, scope, hash, sealed, given, version, source, at, evidence, nth)
+      order by u.hash, u.account, u.scope, u.nth desc
+  ), written as (
+    insert into consent as c (account, scope, number_hash, sealed, given, text_version, source, at, evidence, change)
+      select t.account, t.scope, t.hash, case when t.given then t.sealed end, t.given, t.version, t.source, t.at,
+        t.evidence, nextval('consent_change')
+      from given_ t
+      where t.given or exists (select from consent x
+        where x.account = t.account and x.number_hash = t.hash and x.scope = t.scope and x.given)
+      on conflict (account, number_hash, scope) do update set sealed = excluded.sealed, given = excluded.given,
+          text_version = excluded.text_version, source = excluded.source, at = excluded.at,
+          evidence = excluded.evidence, change = excluded.change
+        where (c.given, c.text_version, c.source, c.at, c.evidence)
+          is distinct from (excluded.given, excluded.text_version, excluded.source, excluded.at, excluded.evidence)
+      returning account, number_hash, scope, given, xmax = 0 as is_new -- a row that was there has the lock of its update
+  )
+  -- The statement sees the rows as they were before it.
+  select count(*), count(*) filter (where w.given and not coalesce(b.given, false)) - count(*) filter (where not w.given)
+    into changed, added
+    from written w left join lateral (select x.given from consent x
+      where not w.is_new and x.account = w.account and x.number_hash = w.number_hash and x.scope = w.scope) b on true;
+  if changed > 0 then
+    update recipient_total set total = total + added where list = 'consents';
+    perform pg_notify('smppgate_consents', '');
+  end if;
+  return changed;
+end $$;
