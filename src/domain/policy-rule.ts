@@ -193,6 +193,8 @@ export interface RuleKind<Schema extends z.ZodType = z.ZodType> {
   readonly actions: readonly RuleAction[];
   /** Whether a part of a long message does not tell what it would find in the whole. @param data the output of `schema` */
   readsWhole(data: unknown): boolean;
+  /** What it looks up may have changed when a message that waited is sent: it is asked again then. */
+  readonly asksAgain: boolean;
   /** @param data the output of `schema` */
   compile(data: unknown, name: string, context: RuleContext): Steps<RuleCheck>;
 }
@@ -203,11 +205,14 @@ export function ruleKind<Schema extends z.ZodType>(kind: {
   readonly actions: readonly RuleAction[];
   /** Only kinds that look at the text have it. */
   readsWhole?(data: z.output<Schema>): boolean;
+  /** Only kinds that look at neither text nor quota: they are asked with the numbers and the class alone. */
+  readonly asksAgain?: true;
   /** At once, or in steps where its data may take more than some milliseconds. */
   compile(data: z.output<Schema>, name: string, context: RuleContext): RuleCheck | Steps<RuleCheck>;
 }): RuleKind<Schema> {
   return {
     ...kind,
+    asksAgain: kind.asksAgain ?? false,
     readsWhole: (data) => kind.readsWhole?.(data as z.output<Schema>) ?? false,
     *compile(data, name, context) {
       const made = kind.compile(data as z.output<Schema>, name, context);

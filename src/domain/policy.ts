@@ -148,6 +148,11 @@ export interface CompiledPolicy {
    * more as a whole is not counted, deferred or flagged again.
    */
   judgeText(input: PolicyInput, facts: PolicyFacts): PolicyVerdict;
+  /**
+   * Tries only the rules that refuse by what may have changed since a message was accepted: opt-outs, consents and
+   * suspensions. For one that waited for its time or for a person; its text is not looked at.
+   */
+  judgeAgain(input: PolicyInput, facts: PolicyFacts): PolicyVerdict;
 }
 
 /** What nearly all messages have: one array for all. */
@@ -190,6 +195,7 @@ export function* compilePolicySteps(
     rules.push(yield* compileRule(rule, context, seen));
     yield;
   }
+  const again = rules.filter((rule) => rule.asksAgain && REFUSES.has(rule.action));
   const ofText = rules.filter((rule) => rule.ofText && KEEPS_BACK.has(rule.action));
   return {
     name,
@@ -206,6 +212,7 @@ export function* compilePolicySteps(
     partsWaitMs: ofText.length === 0 ? 0 : spec.partsWaitSeconds * 1_000,
     awaitsWhole: (input) => ofText.some(({ applies }) => applies === undefined || applies(input)),
     judgeText: (input, facts) => judgeBy(ofText, input, facts),
+    judgeAgain: (input, facts) => judgeBy(again, input, facts),
   };
 }
 
@@ -240,6 +247,7 @@ interface CompiledRule {
   readonly charged: boolean;
   readonly violation: boolean;
   readonly ofText: boolean;
+  readonly asksAgain: boolean;
   /** Undefined: to every message. */
   readonly applies: ((input: Conditional) => boolean) | undefined;
   readonly check: RuleCheck;
@@ -342,6 +350,7 @@ function* compileRule(
     charged,
     violation,
     ofText,
+    asksAgain: RULE_KINDS[kind].asksAgain,
     applies: spec.when === undefined ? undefined : compileWhen(spec.when),
     check,
     rewrite: spec.rewrite && compileRewrite(spec.rewrite, check, ofText),

@@ -4,6 +4,7 @@ import type { EpochProgress } from '../store/epoch.ts';
 import { withClient } from '../store/pool.ts';
 import { Carriers } from './carriers.ts';
 import { Corrections } from './corrections.ts';
+import { newPolicyStep } from './customer-side.ts';
 import { Failover } from './failover.ts';
 import { type InboundItem, InboundPath } from './inbound.ts';
 import { Janitor } from './janitor.ts';
@@ -228,12 +229,15 @@ export function newRecovery(
 
 export function newScheduled(parts: GatewayParts, requeue: Requeue): ScheduledMessages {
   const { epoch } = parts.options.keeper;
+  const policy = newPolicyStep(parts);
   return new ScheduledMessages({
     ...parts.common,
     epoch,
     load: (ids) => parts.loader.load(ids),
     isGivingUp: (id) => parts.failover.isGivingUp(id),
     requeue,
+    refusedNow: (message) => message.submit && policy.judgeAgain(message, message.submit),
+    stop: (message) => parts.stop(message),
   });
 }
 

@@ -69,10 +69,16 @@ export function newHeldMessages(parts: GatewayParts): HeldMessages {
   });
 }
 
-export function newPartSets(parts: GatewayParts): PartSets {
+/** For messages that were judged before. */
+export function newPolicyStep(parts: GatewayParts): PolicyStep {
   const { violations, quotas } = parts;
   const facts = factsOf(parts, parts.saidTexts.saidByOthers);
-  const policy = new PolicyStep({ ...parts.common, facts, violations, quotas }, false);
+  return new PolicyStep({ ...parts.common, facts, violations, quotas }, false);
+}
+
+export function newPartSets(parts: GatewayParts): PartSets {
+  const { violations } = parts;
+  const policy = newPolicyStep(parts);
   return new PartSets({
     ...parts.common,
     epoch: parts.options.keeper.epoch,

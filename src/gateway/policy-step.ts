@@ -1,6 +1,12 @@
 import type { Catalog, CatalogAccount } from '../domain/catalog.ts';
 import type { AccountId } from '../domain/ids.ts';
-import { type HeldFor, type IfSaid, PASS, type PolicyVerdict } from '../domain/policy.ts';
+import {
+  type HeldFor,
+  type IfSaid,
+  PASS,
+  type PolicyVerdict,
+  type Refused,
+} from '../domain/policy.ts';
 import type { PolicyFacts, PolicyInput, Quota, QuotaMessage } from '../domain/policy-rule.ts';
 import { alphabetOf, parseDataCoding } from '../smpp/data-coding.ts';
 import { hasUdh, partOf } from '../smpp/message.ts';
@@ -136,6 +142,19 @@ export class PolicyStep {
       if (i === 0) whole = verdict;
     }
     return whole;
+  }
+
+  /**
+   * Judges a message that waited, now that its time has come, by the rules whose answer may have changed since. It
+   * counts no violation: who opted out meanwhile is not its customer's doing.
+   */
+  judgeAgain(message: Message, submit: SubmitSm): Refused | undefined {
+    const { trafficClass, destination, segments } = message;
+    const account = this.#deps.catalog().accounts.get(message.account) ?? message.owner;
+    const nowMs = this.#deps.now();
+    const input = this.#input(account, trafficClass, submit, destination, '', segments, nowMs);
+    const { refused } = this.booked(account, account.policy.judgeAgain(input, this.#deps.facts));
+    return refused && { ...refused, ...UNCOUNTED };
   }
 
   /** Counts what a verdict says. */

@@ -1,5 +1,7 @@
 import type { Pool } from 'pg';
 import type { EpochId, MessageId } from '../domain/ids.ts';
+import type { Refused } from '../domain/policy.ts';
+import { notePolicy } from '../store/policy-notes.ts';
 import { withClient } from '../store/pool.ts';
 import type { QueuedMessage } from '../store/recovery.ts';
 import { dueScheduled, leftToSend, strikeScheduled } from '../store/scheduled.ts';
@@ -21,6 +23,10 @@ export interface ScheduledDeps {
   /** Whether it got its place in the table a moment ago by a failover, which brings it on its way itself. */
   isGivingUp(id: MessageId): boolean;
   readonly requeue: Requeue;
+  /** Whether its account's policy refuses it by now: its recipient said no while it waited. */
+  refusedNow(message: Message): Refused | undefined;
+  /** Ends a message that no carrier has: REJECTD, by its terms. */
+  stop(message: Message): void;
 }
 
 /**
@@ -29,7 +35,8 @@ export interface ScheduledDeps {
  * ```
  *   accepted ──> table `scheduled` ── its time has come ──> before the carrier's queue ── all sent, or ended ──> struck off
  *                     ^                                             │ the node dies, or it is replaced
- *                     └───────── adopted, or given back <───────────┘
+ *         │           └───────── adopted, or given back <───────────┘
+ *         └── its time has come, but its recipient has opted out ──> ended ──> struck off
  * ```
  * The row is the message's place in the queue until nothing of it is left to send, so that no node has to look through
  * the messages of many days for it.
@@ -101,10 +108,24 @@ export class ScheduledMessages {
       const queued = left.get(message.id);
       if (queued === undefined || this.#underWay.has(message.id)) continue;
       if (this.#deps.isGivingUp(message.id)) continue;
+      if (queued.nextAttempt === 1 && this.#refuse(message)) continue;
       this.#underWay.add(message.id);
       // Marks it as having its place in the table.
       message.releaseAtMs = this.#deps.now();
       this.#deps.requeue.takeSegments(queued, message);
     }
+  }
+
+  /** Ends it where its policy refuses it by now; the next turn strikes it off. */
+  #refuse(message: Message): boolean {
+    const { pool, observer, refusedNow, stop } = this.#deps;
+    const refused = refusedNow(message);
+    if (refused === undefined) return false;
+    const { rule, refusal } = refused;
+    const failed = (error: unknown) =>
+      observer.note('warn', 'policyNoteNotStored', { reason: String(error) });
+    notePolicy(pool, message.id, rule, refusal.detail).catch(failed);
+    stop(message);
+    return true;
   }
 }

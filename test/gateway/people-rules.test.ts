@@ -1,6 +1,6 @@
 import type { PduInput } from 'smpp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AccountId } from '../../src/domain/ids.ts';
+import { type AccountId, messageId } from '../../src/domain/ids.ts';
 import { evidenceBits } from '../../src/domain/rules/consent.ts';
 import { CONSENT_CHANNEL, setConsents } from '../../src/store/consents.ts';
 import { ALL_ACCOUNTS, setOptOuts } from '../../src/store/opt-outs.ts';
@@ -8,6 +8,7 @@ import { inTransaction } from '../../src/store/pool.ts';
 import { scopeIds } from '../../src/store/recipient-scopes.ts';
 import { putSenders } from '../../src/store/senders.ts';
 import { putSuspension, removeSuspension } from '../../src/store/suspensions.ts';
+import { readTimeline } from '../../src/store/timeline.ts';
 import { eventually, sealing, TestGateway } from '../support/gateway.ts';
 import { Esme } from './esme.ts';
 import { resources } from './resources.ts';
@@ -55,6 +56,7 @@ beforeAll(async () => {
         codes: { policy: 'consenting', trafficClass: 'otp' },
         stopper: { policy: 'optingOut', trafficClass: 'promotional' },
         stopperCodes: { policy: 'optingOut', trafficClass: 'otp' },
+        patient: { policy: 'optingOut' },
         serial: { policy: 'patterned' },
         night: { policy: 'refusing' },
         later: { policy: 'deferring', validityDefaultHours: 24 },
@@ -224,6 +226,38 @@ describe('optOut', () => {
       await there.close();
       await beside.close();
     }
+  });
+});
+
+describe('a message that waited', () => {
+  const soon = { schedule_delivery_time: '000000000003000R' };
+
+  it('does not go to who opted out meanwhile, and goes to the others', async () => {
+    const esme = await bind('patient');
+    const [out, stays] = ['966500000061', '966500000062'];
+    const refused = await esme.accepted({ destination_addr: out, ...soon });
+    const sent = await esme.accepted({ destination_addr: stays, ...soon });
+    await optOut(await gateway.accountId('patient'), out);
+    expect((await esme.receiptOf(refused)).state).toBe('REJECTD');
+    await gateway.ended(refused, { state: 'REJECTD', fault: 'customer', refund: '0.1' });
+    await eventually(() => expect(carrier.submits.map((one) => one.destination)).toContain(stays));
+    expect((await gateway.end(sent)).state).toBeUndefined();
+    expect(carrier.submits.map((one) => one.destination)).not.toContain(out);
+    const timeline = await readTimeline(gateway.pool, messageId(BigInt(refused)));
+    expect(timeline?.events).toContainEqual(
+      expect.objectContaining({
+        event: 'refusedByPolicy',
+        detail: 'rule optOut: the recipient has opted out',
+      }),
+    );
+  });
+
+  it('goes where no rule asks', async () => {
+    const esme = await bind('free');
+    const out = '966500000063';
+    await esme.accepted({ destination_addr: out, ...soon });
+    await optOut(await gateway.accountId('free'), out);
+    await eventually(() => expect(carrier.submits.map((one) => one.destination)).toContain(out));
   });
 });
 

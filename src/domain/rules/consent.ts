@@ -24,6 +24,7 @@ const schema = z.strictObject({
 export const consent = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'flag', 'suspend'],
+  asksAgain: true,
   compile({ evidence }) {
     const needed = evidenceBits((field) => evidence.includes(field));
     const by = evidence.length === 0 ? '' : ` with ${evidence.join(', ')}`;

@@ -20,6 +20,7 @@ const schema = z.strictObject({
 export const optOut = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'flag', 'suspend'],
+  asksAgain: true,
   compile() {
     const found = {
       refusal: { key: 'optedOut', detail: 'the recipient has opted out' },

@@ -40,6 +40,7 @@ const schema = z.strictObject({ destinations: z.array(suspensionSchema).max(SUSP
 export const suspendedDestinations = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'flag', 'suspend'],
+  asksAgain: true,
   compile({ destinations }) {
     const suspended = compileSuspensions(destinations);
     return ({ destination, atMs }, facts) => {
