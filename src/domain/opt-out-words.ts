@@ -5,7 +5,7 @@ export type OptOutWish = 'out' | 'in' | undefined;
 
 /**
  * Words that stop messages, by default. English: the CTIA's Short Code Monitoring Handbook; Russian and Arabic: what
- * operators there ask for, in the spellings that handsets send.
+ * operators there ask for, in the spellings that handsets send; Urdu from general knowledge.
  */
 export const STOP_WORDS: readonly string[] = [
   ...['STOP', 'STOPALL', 'STOP ALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT'],
@@ -22,6 +22,7 @@ export const STOP_WORDS: readonly string[] = [
     'إلغاء الاشتراك',
     'الغاء الاشتراك',
   ],
+  ...['بند', 'بند کریں', 'بند کرو', 'روکیں', 'ختم', 'ختم کریں'],
 ];
 
 /** Words that allow them again, by default. */
@@ -29,6 +30,7 @@ export const START_WORDS: readonly string[] = [
   ...['START', 'UNSTOP'],
   ...['СТАРТ', 'ПОДПИСАТЬСЯ'],
   ...['ابدأ', 'ابدا', 'اشتراك', 'اشترك'],
+  ...['شروع', 'شروع کریں', 'چالو'],
 ];
 
 /** The words of a policy, compiled. */

@@ -21,11 +21,12 @@ describe('compileOptOutWords', () => {
     'إلغاء',
     'الغاء الاشتراك',
     'توقف',
+    'بند کریں',
   ])('%s opts out', (text) => {
     expect(words.wishOf(text)).toBe('out');
   });
 
-  it.each(['START', 'unstop', 'Старт', 'اشتراك'])('%s opts in', (text) => {
+  it.each(['START', 'unstop', 'Старт', 'اشتراك', 'شروع'])('%s opts in', (text) => {
     expect(words.wishOf(text)).toBe('in');
   });
 

@@ -37,12 +37,14 @@ export const GAP_APOSTROPHE = 2;
 export const GAP_MASK = 3;
 /** A full stop or slash, as between initials and in names of hosts. */
 export const GAP_DOT = 4;
+/** A comma and what else ends a clause, and no blank. */
+export const GAP_COMMA = 5;
 /** Signs and one blank, and what follows does not begin a sentence: "mass. acre". */
-export const GAP_BROKEN = 5;
-/** A comma and what else ends a clause, with a blank or without. */
-export const GAP_STOP = 6;
-export const GAP_BLANK = 7;
-export const GAP_WIDE = 8;
+export const GAP_BROKEN = 6;
+/** The end of a clause or sentence and one blank; a sign between two. */
+export const GAP_STOP = 7;
+export const GAP_BLANK = 8;
+export const GAP_WIDE = 9;
 
 /** The longest text of a message, in characters: a message_payload of 64 KiB; the rest is not looked at. */
 const CELLS_MAX = 65_536;
@@ -70,8 +72,8 @@ export class Cells {
   #gap = GAP_WIDE;
   /** What nobody sees stands behind the last sign or blank of the gap. */
   #isUnseen = false;
-  /** The gap is the end of a clause: the blank after it belongs to it. */
-  #isStop = false;
+  /** A sign stands behind a blank: one more blank belongs to the gap. */
+  #isSigned = false;
   #wasFlag = false;
 
   /** Reads a text in place of the one before. */
@@ -81,7 +83,7 @@ export class Cells {
     this.others = 0;
     this.#gap = GAP_WIDE;
     this.#isUnseen = false;
-    this.#isStop = false;
+    this.#isSigned = false;
     this.#wasFlag = false;
     this.#readPart(withoutMarkup(text));
   }
@@ -150,14 +152,15 @@ export class Cells {
     const isUnseen = this.#isUnseen;
     this.#isUnseen = false;
     if (isUnseen && this.#gap >= GAP_BROKEN) return;
-    if (this.#isStop) this.#isStop = false;
+    if (this.#isSigned) this.#isSigned = false;
     else if (this.#gap === GAP_NONE) this.#gap = GAP_BLANK;
+    else if (this.#gap === GAP_COMMA) this.#gap = GAP_STOP;
     else this.#gap = this.#gap < GAP_BROKEN ? GAP_BROKEN : GAP_WIDE;
   }
 
   #stop(): void {
-    this.#isStop = this.#gap < GAP_BROKEN;
-    this.#gap = Math.max(this.#gap, GAP_STOP);
+    if (this.#gap === GAP_BLANK) this.#signBehindBlank();
+    else this.#gap = Math.max(this.#gap, this.#gap < GAP_BROKEN ? GAP_COMMA : GAP_STOP);
   }
 
   #sign(gap: number): void {
@@ -165,6 +168,12 @@ export class Cells {
     if (this.#gap === GAP_NONE) this.#gap = gap;
     else if (this.#gap <= GAP_MASK) this.#gap = GAP_SIGN;
     else if (this.#gap === GAP_BROKEN) this.#gap = GAP_STOP;
+    else if (this.#gap === GAP_BLANK) this.#signBehindBlank();
+  }
+
+  #signBehindBlank(): void {
+    this.#gap = GAP_STOP;
+    this.#isSigned = true;
   }
 
   #add(folded: number, kind: number, point: number): void {
@@ -188,7 +197,7 @@ export class Cells {
     else if (kind === LETTER) this.others += 1;
     this.#gap = GAP_NONE;
     this.#isUnseen = false;
-    this.#isStop = false;
+    this.#isSigned = false;
   }
 
   /** A flag is no part of the word beside it. */

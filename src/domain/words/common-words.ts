@@ -16,6 +16,7 @@ send sent set she shop show side sit slot so some soon still stop such sure take
 their them then there these they thing think this those three time to today told too took top try tv two under until up
 us use very via visit wait want war was way we week well went were what when where which while who why will win wish with
 word work world would year yes yet you your
+b c e i k m n o r x y
 а без бы был была были было в вам вас ваш весь во вот все всё вы где да дать два день для до дом другой его ее ей если
 есть еще же за здесь и из или им их к как какой когда кто ли лишь мне мой мы на над надо наш не него нее нет ни них но ну
 о об один он она они от очень по под пока пор после потом при про раз род рода рот с сам свой себя сейчас сек сколько со
@@ -29,10 +30,15 @@ word work world would year yes yet you your
 
 const WORDS: ReadonlySet<string> = new Set(COMMON.trim().split(/\s+/u));
 
-/** Whether the cells from one to another, nothing between them, are a common word. */
-export function isCommonWord(cells: Cells, from: number, to: number): boolean {
+/** The letters of cells, folded. */
+export function wordOf(cells: Cells, from: number, to: number): string {
   let word = '';
   for (let at = from; at < to; at++)
     word += String.fromCodePoint(cells.points[at] ?? 0).repeat(cells.runs[at] ?? 1);
-  return WORDS.has(word);
+  return word;
+}
+
+/** Whether the cells from one to another, nothing between them, are a common word. */
+export function isCommonWord(cells: Cells, from: number, to: number): boolean {
+  return WORDS.has(wordOf(cells, from, to));
 }

@@ -165,9 +165,17 @@ export class WordFinder {
       if (run !== 2) this.#led(at + 1, next, read);
       const twice = run > 1 ? this.#index.next(next, code) : 0;
       if (twice !== 0) this.#led(at + 1, twice, read + LETTER_READ);
+      if (run > 1) this.#ledInRow(at + 1, next, code, read);
       const after = isAllApart(read) ? this.#apartAgain(at + 1, code) : 0;
       if (after !== 0) this.#led(after, next, withWidest(read, this.#widest(at + 1, after)));
     }
+  }
+
+  /** A row has the last letter of the particles and the first of the word: "اللوطي". */
+  #ledInRow(at: number, node: number, code: number, path: Path): void {
+    const kind = this.#index.particlesAt(node);
+    const first = kind === 0 ? 0 : this.#index.next(this.#root, code);
+    if (first !== 0) this.#walk(at, first, 0, ledBy(path + LETTER_READ, kind));
   }
 
   #led(at: number, node: number, path: Path): void {

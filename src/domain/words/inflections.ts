@@ -191,7 +191,20 @@ function arabicStems(word: string): Stem[] {
   if (word.length === 3)
     return [{ stem: word, endings: ['', 'ك', 'كم', 'ها', 'هم'], prefixes: ARTICLE }];
   const stems: Stem[] = [
-    { stem: word, endings: ['', ...PRONOUNS, 'ات', 'اتهم', 'اتنا'], prefixes: CLITICS },
+    {
+      stem: word,
+      endings: [
+        '',
+        ...PRONOUNS,
+        'ات',
+        'اتهم',
+        'اتنا',
+        'ين',
+        'ون',
+        ...(last === 'و' ? ['هات'] : []),
+      ],
+      prefixes: CLITICS,
+    },
   ];
   // مراهنات: listed in the plural, one of it with ه.
   if (word.endsWith('ات') && word.length > 5)
@@ -203,8 +216,10 @@ function arabicStems(word: string): Stem[] {
 function urduStems(word: string): Stem[] {
   const last = word.at(-1) ?? '';
   const stem = word.slice(0, -1);
+  // کتیا, کتیاں; جوا, جوئے (ئ is folded to ی).
+  const own = stem.endsWith('ی') ? ['اں'] : stem.endsWith('و') ? ['یے'] : [];
   if ((last === 'ا' || last === 'ہ') && word.length > 2)
-    return [bare(stem, [last, 'ے', 'وں', 'و', ...(stem.endsWith('ی') ? ['اں'] : [])])];
+    return [bare(stem, [last, 'ے', 'وں', 'و', ...own])];
   if (last === 'ی' && word.length > 2) return [bare(stem, ['ی', 'یاں', 'یوں', 'یو', 'یز', 'ے'])];
   if (last === 'ے' && word.length > 3) return [bare(stem, ['ے', 'وں', 'ا', 'و'])];
   return [bare(word, word.length < 3 ? ['', 'وں'] : ['', 'وں', 'یں', 'و', 'ز', 'ے', 'یوں'])];

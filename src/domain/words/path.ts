@@ -2,7 +2,7 @@ import { GAP_NONE } from './cells.ts';
 
 /**
  * How a word was read so far, in one number, since it is handed on at every step of a walk: letters (7 bits), how many
- * of them stand apart from the one before (7), the widest of these gaps (3), whether a letter of the alphabet's own
+ * of them stand apart from the one before (7), the widest of these gaps (4), whether a letter of the alphabet's own
  * script was among them (1), letters hidden by a sign (2), the particles that led it in (2), and whether it is cut (1).
  */
 export type Path = number;
@@ -10,14 +10,14 @@ export type Path = number;
 export const LETTER_READ = 1;
 const GAP_READ = 0x80;
 /** A letter of the alphabet's script was read. */
-export const OWN = 0x20000;
+export const OWN = 0x40000;
 /** A sign hides a letter. */
-export const HIDDEN = 0x40000;
-const PARTICLES = 0x100000;
+export const HIDDEN = 0x80000;
+const PARTICLES = 0x200000;
 const PARTICLES_MASK = 3 * PARTICLES;
-const CUT = 0x400000;
+const CUT = 0x800000;
 const WIDEST_SHIFT = 14;
-const WIDEST_MASK = 7 << WIDEST_SHIFT;
+const WIDEST_MASK = 15 << WIDEST_SHIFT;
 /** What fits in. */
 export const HIDDEN_MAX = 3;
 
@@ -32,11 +32,11 @@ export function gapsOf(path: Path): number {
 
 /** The widest of the gaps between its letters. */
 export function widestOf(path: Path): number {
-  return (path >> WIDEST_SHIFT) & 7;
+  return (path >> WIDEST_SHIFT) & 15;
 }
 
 export function hiddenOf(path: Path): number {
-  return (path >> 18) & 3;
+  return (path >> 19) & 3;
 }
 
 export function particlesOf(path: Path): number {
@@ -90,5 +90,5 @@ export function withCut(path: Path): Path {
 
 /** Its letters stand together and are what they seem: it may be cut once. */
 export function mayBeCut(path: Path): boolean {
-  return lettersOf(path) > 1 && gapsOf(path) === 0 && hiddenOf(path) === 0 && !isCut(path);
+  return lettersOf(path) > 0 && gapsOf(path) === 0 && hiddenOf(path) === 0 && !isCut(path);
 }

@@ -2,6 +2,7 @@ import {
   type Cells,
   GAP_APOSTROPHE,
   GAP_BROKEN,
+  GAP_COMMA,
   GAP_DOT,
   GAP_NONE,
   GAP_WIDE,
@@ -9,7 +10,7 @@ import {
   isSymbol,
 } from './cells.ts';
 import { DIGIT, LETTER } from './characters.ts';
-import { isCommonWord } from './common-words.ts';
+import { isCommonWord, wordOf } from './common-words.ts';
 import { gapsOf, hiddenOf, isAllApart, lettersOf, type Path, widestOf } from './path.ts';
 
 /*
@@ -69,7 +70,7 @@ const JOINING = new Set('@$€£¥¢'.split('').map((sign) => sign.charCodeAt(0)
 export function isOpened(cells: Cells, start: number, path: Path): boolean {
   if (gapsOf(path) > 0) {
     if (widestOf(path) >= GAP_BROKEN && isAllApart(path)) return isRowStart(cells, start);
-    return start === 0 || cells.gapBefore(start) >= GAP_BROKEN;
+    return start === 0 || sets(cells.gapBefore(start), path);
   }
   if (start === 0 || cells.gapBefore(start) !== GAP_NONE) return true;
   return cells.kinds[start - 1] !== DIGIT || lettersOf(path) >= LONG_BESIDE_DIGITS;
@@ -79,11 +80,16 @@ export function isOpened(cells: Cells, start: number, path: Path): boolean {
 export function isClosed(cells: Cells, at: number, path: Path): boolean {
   if (gapsOf(path) > 0) {
     if (widestOf(path) >= GAP_BROKEN && isAllApart(path)) return isRowEnd(cells, at);
-    return at >= cells.length || cells.gapBefore(at) >= GAP_BROKEN;
+    return at >= cells.length || sets(cells.gapBefore(at), path);
   }
   if (at >= cells.length || cells.gapBefore(at) !== GAP_NONE) return true;
   if (isSymbol(cells, at)) return !isJoining(cells, at);
   return cells.kinds[at] === DIGIT && lettersOf(path) >= LONG_BESIDE_DIGITS;
+}
+
+/** Whether a gap beside a word with signs among its letters is none of those. */
+function sets(gap: number, path: Path): boolean {
+  return gap >= GAP_BROKEN || (gap === GAP_COMMA && widestOf(path) < GAP_COMMA);
 }
 
 /**
@@ -98,9 +104,18 @@ export function isTelling(cells: Cells, start: number, at: number, path: Path): 
   const widest = widestOf(path);
   if (widest >= GAP_BROKEN && isAllApart(path)) return letters > 2;
   if (widest >= GAP_BROKEN) return letters >= LONG_BROKEN && !isCutAtEdge(cells, start, at);
-  if (widest === GAP_APOSTROPHE && gaps === 1 && isContracted(cells, at)) return false;
+  if (gaps === 1 && widest >= GAP_APOSTROPHE && letters > 2)
+    return isOneAround(cells, start, at, widest) && letters >= LONG_WORD;
   if (letters >= LONG_WORD) return true;
-  return isAllApart(path) && (letters > 2 || widest !== GAP_DOT);
+  return isAllApart(path) && (letters > 2 || widest < GAP_DOT);
+}
+
+/** Whether a word with one sign in it is neither a contraction nor two words, one of them common, around a comma. */
+function isOneAround(cells: Cells, start: number, at: number, widest: number): boolean {
+  let gap = start + 1;
+  while (gap < at && cells.gaps[gap] === GAP_NONE) gap += 1;
+  if (widest === GAP_APOSTROPHE) return !isContraction(cells, gap, at);
+  return widest < GAP_COMMA || (!isCommonWord(cells, start, gap) && !isCommonWord(cells, gap, at));
 }
 
 /**
@@ -114,7 +129,7 @@ export function isOneWord(
   at: number,
   path: Path,
 ): boolean {
-  if (gapsOf(path) > 0 || hiddenOf(path) > 0 || at < cut + 2) return false;
+  if (gapsOf(path) > 0 || hiddenOf(path) > 0) return false;
   if (lettersOf(path) < LONG_CUT) return false;
   for (let i = start; i < at; i++) if (cells.kinds[i] !== LETTER) return false;
   return !isCommonWord(cells, start, cut) && !isCommonWord(cells, cut, at);
@@ -125,9 +140,12 @@ function isCutAtEdge(cells: Cells, start: number, at: number): boolean {
   return cells.gapBefore(start + 1) === GAP_BROKEN || cells.gapBefore(at - 1) === GAP_BROKEN;
 }
 
+/** What follows the apostrophe of "who're" and its sisters. */
+const CONTRACTIONS: ReadonlySet<string> = new Set(['s', 're', 'll', 've', 'd', 'm', 't', 'er']);
+
 /** "who're" is no whore. */
-function isContracted(cells: Cells, at: number): boolean {
-  return cells.gaps[at - 1] === GAP_APOSTROPHE || cells.gaps[at - 2] === GAP_APOSTROPHE;
+function isContraction(cells: Cells, gap: number, at: number): boolean {
+  return CONTRACTIONS.has(wordOf(cells, gap, at));
 }
 
 /** The cell before is no single letter of the same row. */

@@ -31,6 +31,7 @@ async function listed(set: string, languages: readonly string[]) {
 const SETS = [
   ['labelled', 30],
   ['labelled-2', 15],
+  ['labelled-3', 30],
 ] as const;
 const cells = SETS.flatMap(([set, least]) =>
   ['ar', 'en', 'ru', 'ur'].map((language) => [set, language, least] as const),
