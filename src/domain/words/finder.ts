@@ -31,6 +31,7 @@ import {
   withSame,
   withWidest,
 } from './path.ts';
+import { isAmong, rowApart, rowInShapes, widestGap } from './rows.ts';
 import { spokenIn } from './spoken.ts';
 import {
   isClosed,
@@ -50,8 +51,6 @@ const STEPS_OF_LETTER = 60;
 const LETTERS_MAX = 64;
 /** What trying every letter costs. */
 const STEPS_OF_MASK = 8;
-/** Repetitions of a letter that are skipped: of more the rest is another word. */
-const REPEATS_MAX = 16;
 
 /** Words of so many letters mean the same in Arabic and Urdu, or nothing in one: the text's language is not asked. */
 const SHARED_WORD = 5;
@@ -63,6 +62,7 @@ const SHARED_WORD = 5;
  *
  * - together: nothing that is a letter or digit before or after;
  * - some apart by signs: from four letters on, and no letter joined by a sign before or after;
+ * - cut once by a blank: from four letters on, where neither half is a common word;
  * - all apart, by signs or blanks: the row of single letters is the word.
  */
 export class WordFinder {
@@ -167,7 +167,8 @@ export class WordFinder {
       if (twice !== 0) this.#led(at + 1, twice, read + LETTER_READ);
       if (run > 1) this.#ledInRow(at + 1, next, code, read);
       const after = isAllApart(read) ? this.#apartAgain(at + 1, code) : 0;
-      if (after !== 0) this.#led(after, next, withWidest(read, this.#widest(at + 1, after)));
+      if (after !== 0)
+        this.#led(after, next, withWidest(read, widestGap(this.#cells, at + 1, after)));
     }
   }
 
@@ -251,12 +252,13 @@ export class WordFinder {
     // The same letter again: in another shape, or apart as all of them are.
     const again = gap <= GAP_DOT ? this.#again(at, code) : 0;
     if (again !== 0) {
-      const gapped = withGap(path, this.#widest(at + 1, again));
+      const gapped = withGap(path, widestGap(this.#cells, at + 1, again));
       this.#walk(again, node, word, gapped);
       this.#double(again, node, code, word, gapped);
     }
     const after = isRow ? this.#apartAgain(at + 1, code) : 0;
-    if (after !== 0) this.#walk(after, node, word, withWidest(path, this.#widest(at + 1, after)));
+    if (after !== 0)
+      this.#walk(after, node, word, withWidest(path, widestGap(this.#cells, at + 1, after)));
   }
 
   /** A row of a letter as two of it. */
@@ -300,40 +302,16 @@ export class WordFinder {
     }
   }
 
-  /** Where the row of a letter ends that goes on in another shape or behind a sign, "aa4", "aa-a"; 0: it does not. */
   #again(at: number, code: number): number {
-    if (!isAmong(code, this.#codesAt(at + 1))) return 0;
-    const cells = this.#cells;
-    let run = cells.runs[at] ?? 1;
-    let after = at + 1;
-    while (after < cells.length && after <= at + REPEATS_MAX) {
-      if ((cells.gaps[after] ?? GAP_WIDE) > GAP_DOT) break;
-      if (!isAmong(code, this.#codesAt(after))) break;
-      run += cells.runs[after] ?? 1;
-      after += 1;
-    }
-    this.#steps -= after - at;
-    return run > 2 ? after : 0;
+    const after = rowInShapes(this.#cells, this.#alphabet, at, code);
+    this.#steps -= Math.max(0, after - at);
+    return after;
   }
 
-  /** Where the row of a letter ends whose repetitions stand apart: "c-c-a-a-s-h"; 0: it does not go on. */
   #apartAgain(from: number, code: number): number {
-    const cells = this.#cells;
-    let after = from;
-    while (after < cells.length && after < from + REPEATS_MAX) {
-      const gap = cells.gaps[after] ?? GAP_WIDE;
-      if (gap === GAP_NONE || gap >= GAP_WIDE || cells.gapBefore(after + 1) === GAP_NONE) break;
-      if (!isAmong(code, this.#codesAt(after))) break;
-      after += 1;
-    }
-    this.#steps -= after - from;
-    return after > from ? after : 0;
-  }
-
-  #widest(from: number, to: number): number {
-    let widest = GAP_NONE;
-    for (let at = from; at < to; at++) widest = Math.max(widest, this.#cells.gapBefore(at));
-    return widest;
+    const after = rowApart(this.#cells, this.#alphabet, from, code);
+    this.#steps -= Math.max(0, after - from);
+    return after;
   }
 
   /** What a cell may stand for in the alphabet. */
@@ -389,11 +367,6 @@ export class WordFinder {
     this.#walk(at, this.#root, 0, 0);
     if (this.#alphabet === ALPHABETS.arabic) this.#lead(at, this.#index.prefixRoot, 0);
   }
-}
-
-function isAmong(code: number, codes: Uint8Array): boolean {
-  for (let i = 0; i < codes.length; i++) if (codes[i] === code) return true;
-  return false;
 }
 
 const NOTHING_FOUND: readonly number[] = [];
