@@ -32,10 +32,11 @@ export type PurchaseRefundRefusal =
 
 /**
  * Pays back what is unspent of a top-up, within terms.purchaseRefundWithinHours of it: an entry `purchase_refund` takes
- * the credits. With lots that is what its lot has, else credit is spent in the order in which it came. Once per
- * reference; a second one for the same top-up finds what is left then. Where one balance had its expiry from this top-up
- * and all of it is paid back, the expiry is again that of the top-up before. Where terms.purchaseRefundOf is `unused` a
- * top-up of which anything is spent or reserved is not paid back at all; what refunds gave back to it is not spent.
+ * the credits. With lots that is what its lot has once it has paid what the account owes, else credit is spent in the
+ * order in which it came. Once per reference; a second one for the same top-up finds what is left then. Where one balance
+ * had its expiry from this top-up and all of it is paid back, the expiry is again that of the top-up before. Where
+ * terms.purchaseRefundOf is `unused` a top-up of which anything is spent or reserved is not paid back at all; what refunds
+ * gave back to it is not spent.
  */
 export async function refundPurchase(
   pool: Pool,
@@ -56,6 +57,8 @@ export async function refundPurchase(
         toppedUpAt: purchase.at,
       };
     await client.query('select expire_credit($1)', [account.id]);
+    // What was reserved when the account went into debt, and came free since, pays that first.
+    if (account.hasLots) await client.query('select cover_debt($1)', [account.id]);
     const left = await leftOf(client, account.id, purchase.id);
     if (left <= 0n) return { refused: 'nothingLeft' };
     if (account.purchaseRefundWhole && left < purchase.credits) return { refused: 'used' };

@@ -426,6 +426,35 @@ describe('refundPurchase', () => {
     await booksAreRight();
   });
 
+  it('keeps what the account owes, though the lot that would pay it was free only later', async () => {
+    const { id, name } = await opened();
+    const lot = await buy(name, 100_000);
+    await node.client.query('update balance set credit_line = 100000 where account = $1', [id]);
+    const held = [1, 2].map(() => submit(node, id, { chargeOnDelivery: true }));
+    await accept([...held, submit(node, id)]); // the third is owed: the lot is reserved
+    expect(await lotsOf(name)).toEqual({ [lot]: 0, balance: -50_000 });
+    await settle(held.map((one) => end(one, { release: micro(50_000), state: UNDELIV })));
+    expect(await refundPurchase(pool, wanted(name, lot))).toMatchObject({ amount: -50_000n });
+    expect(await lotsOf(name)).toEqual({});
+    expect(await balanceOf(node.client, id)).toEqual({ credits: 0n, reserved: 0n });
+    await booksAreRight();
+  });
+
+  it('pays back what is not reserved, and the rest once it is free', async () => {
+    const { id, name } = await opened();
+    const lot = await buy(name, 120_000);
+    const held = submit(node, id, { chargeOnDelivery: true });
+    await accept([held]);
+    expect(await refundPurchase(pool, wanted(name, lot))).toMatchObject({ amount: -70_000n });
+    expect(await lotsOf(name)).toEqual({ [lot]: 0 });
+    await settle([end(held, { release: micro(50_000), state: UNDELIV })]);
+    expect(await refundPurchase(pool, wanted(name, lot, 'rest'))).toMatchObject({
+      amount: -50_000n,
+    });
+    expect(await lotsOf(name)).toEqual({});
+    await booksAreRight();
+  });
+
   it('pays back nothing of a lot that expired, whatever else there is', async () => {
     const { id, name } = await opened({ topUpExtendsBalance: true });
     const before = await buy(name, 80_000);
