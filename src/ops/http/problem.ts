@@ -66,13 +66,16 @@ export function badRequest(detail: string, items?: readonly ProblemItem[]): Prob
 
 /**
  * Any error as a problem. Fastify's own (malformed JSON, too large, wrong media type) carry a status below 500 and a
- * message meant for the client; a lost database is 503; everything else is 500 without its text, which goes to the log.
+ * message meant for the client; a text that cannot be stored is 400; a lost database is 503; everything else is 500 without its text, which goes to the log.
  */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const status = statusOfError(error);
   if (status !== undefined && status < 500) {
     return new Problem(status, kindOfStatus(status), (error as Error).message);
+  }
+  if (NO_TEXT.has(codeOf(error))) {
+    return badRequest('a text of the request has the character U+0000, which cannot be stored');
   }
   if (codeOf(error) === QUERY_CANCELED) {
     return new Problem(503, 'query-too-long', 'this takes too long: ask for a shorter time');
@@ -103,6 +106,11 @@ function kindOfStatus(status: number): string {
   return (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '-');
 }
 
+/**
+ * SQLSTATE of a text that PostgreSQL has no characters for, as such and inside JSON: of a string that came as JSON or in
+ * a path only U+0000 is left that can be it.
+ */
+const NO_TEXT: ReadonlySet<string> = new Set(['22021', '22P05']);
 /** SQLSTATE of a statement that was over its time. */
 const QUERY_CANCELED = '57014';
 

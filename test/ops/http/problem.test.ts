@@ -25,6 +25,11 @@ describe('toProblem', () => {
     expect(toProblem(new Error('Connection terminated unexpectedly')).status).toBe(503);
   });
 
+  it('blames the request for a text that cannot be stored', () => {
+    for (const code of ['22021', '22P05'])
+      expect([code, toProblem(withCode(code)).status]).toEqual([code, 400]);
+  });
+
   it('asks for less when a statement was over its time', () => {
     expect(toProblem(withCode('57014')).kind).toBe('query-too-long');
   });
