@@ -1,6 +1,7 @@
 import type { Client, ClientBase } from 'pg';
 import { firstIdAt, messageId, messageIdMs } from '../domain/ids.ts';
 import { dependencyError } from './errors.ts';
+import type { Queryable } from './snapshot.ts';
 
 /** A partition is cut when its messages take so many octets: 160 MB are 1.2 million rows. At five million rows the upstream-id index no longer fits the cache. */
 export const PARTITION_OCTETS = 160_000_000;
@@ -137,8 +138,8 @@ export async function pruneBatches(client: ClientBase, beforeMs: number): Promis
 }
 
 /** The database's clock in unix ms: ids are checked against it. */
-export async function databaseNow(client: ClientBase): Promise<number> {
-  const { rows } = await client.query<{ now_ms: number }>(
+export async function databaseNow(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ now_ms: number }>(
     'select unix_ms(clock_timestamp())::float8 as now_ms',
   );
   return rows[0]?.now_ms ?? 0;

@@ -8,6 +8,7 @@ import {
   type StatementEntry,
 } from '../../store/ledger-read.ts';
 import { type Lot, readLots } from '../../store/lots.ts';
+import { databaseNow } from '../../store/partitions.ts';
 import { postByOperator, readEvidence, topUp } from '../../store/postings.ts';
 import { type Api, type ApiDeps, actorOf, nameParams } from './api.ts';
 import { accepted, answerPosting, money, postedSchema, reason, reference } from './posting.ts';
@@ -87,14 +88,15 @@ function addStatement(app: Api, deps: ApiDeps): void {
       const account = await findAccount(deps.pool, request.params.name);
       if (account === undefined) throw notFound('account', request.params.name);
       const { limit, cursor } = request.query;
-      const { to } = request.query;
-      const end = to ?? new Date(deps.now());
+      // The clock of the entries; it counts whole milliseconds, and what was posted in this one is in.
+      const end = request.query.to ?? new Date((await databaseNow(deps.pool)) + 1);
       const from = request.query.from ?? new Date(end.getTime() - STATEMENT_DAYS * DAY_MS);
+      if (from > end) throw badRequest('to must not be before from');
       const after = cursor === undefined ? undefined : readCursor(cursor);
       const page = await readStatement(deps.pool, {
         accountId: account.id,
         from,
-        to,
+        to: end,
         limit,
         after,
       });

@@ -161,6 +161,38 @@ describe('a balance', () => {
   });
 });
 
+describe('GET /v1/accounts/{name}/statement', () => {
+  it('ends by the clock of the database, and the next begins there', async () => {
+    const read = async (query: string) =>
+      (await ops.request('GET', `/v1/accounts/packs/statement?${query}`)).json;
+    // This node's clock is an hour late; the times of entries are the database's.
+    ops.now -= 3_600_000;
+    const all = await read('');
+    ops.now += 3_600_000;
+    expect(all.entries.at(-1).at < all.to).toBe(true);
+    const next = await read(`from=${all.to}`);
+    expect([next.opening, next.entries]).toEqual([all.closing, []]);
+  });
+});
+
+describe('a text with the character U+0000', () => {
+  it('is refused as a wrong request, and nothing is posted', async () => {
+    for (const body of [
+      { credits: '1', reference: 'a\u0000b', reason: 'x' },
+      { credits: '1', reference: 'whole', reason: 'a\u0000b' },
+    ]) {
+      const { status, json } = await post('packs', 'adjustments', body);
+      expect([status, json.detail]).toEqual([
+        400,
+        'a text of the request has the character U+0000, which cannot be stored',
+      ]);
+    }
+    expect((await ops.request('GET', '/v1/accounts/a%00b/balance')).status).toBe(400);
+    const entry = { credits: '1', reference: 'whole', reason: 'x' };
+    expect((await post('packs', 'adjustments', entry)).status).toBe(201);
+  });
+});
+
 describe('a time in a query', () => {
   const statement = (query: string) =>
     ops.request('GET', `/v1/accounts/acme/statement?${query}`).then(({ status, json }) => ({
@@ -175,6 +207,13 @@ describe('a time in a query', () => {
     // As a shell sends it that quotes nothing.
     const blank = '2026-01-02T03:00:00+03:00';
     expect(await statement(`from=${blank}`)).toMatchObject({ said: '2026-01-02T00:00:00.000Z' });
+  });
+
+  it('is refused where a period ends before it begins', async () => {
+    expect(await statement('from=2026-01-03&to=2026-01-02')).toEqual({
+      status: 400,
+      said: 'to must not be before from',
+    });
   });
 
   it.each(['yesterday', '2026-13-01', '2026-02-30', '5', '01/02/2026', '2026-01-02T03:00:00'])(
