@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
 import type { AccountId } from '../domain/ids.ts';
+import { isDue } from '../domain/is-due.ts';
 import { accountsToClose, closeAccount } from '../store/account-closing.ts';
 import { type DormancyRule, dormantAmong, stepDormancy } from '../store/dormancy.ts';
 import type { GatewayObserver } from './observer.ts';
@@ -49,11 +50,11 @@ export class AccountKeeper {
   /** Once a second. What fails is said and tried again. */
   async work(dbNowMs: number): Promise<void> {
     try {
-      if (dbNowMs - this.#closedMs >= CLOSE_EVERY_MS) {
+      if (isDue(dbNowMs, this.#closedMs, CLOSE_EVERY_MS)) {
         this.#closedMs = dbNowMs;
         await this.#close();
       }
-      if (dbNowMs - this.#dormantMs >= DORMANCY_EVERY_MS) {
+      if (isDue(dbNowMs, this.#dormantMs, DORMANCY_EVERY_MS)) {
         this.#dormantMs = dbNowMs;
         await this.#dormancy();
       }

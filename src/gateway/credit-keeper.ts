@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
+import { isDue } from '../domain/is-due.ts';
 import { noteExpired, noteWarnings, type WatchedAccount } from '../store/credit-warnings.ts';
 import { closeSpentLots, expireDue } from '../store/lots.ts';
 import { type NewEvent, pruneEvents } from '../store/webhook-events.ts';
@@ -48,7 +49,7 @@ export class CreditKeeper {
   async #keep(dbNowMs: number, untilMs: number): Promise<void> {
     const { pool } = this.#deps;
     const watched = this.#watched();
-    const full = dbNowMs - this.#lookedMs >= FULL_LOOK_MS;
+    const full = isDue(dbNowMs, this.#lookedMs, FULL_LOOK_MS);
     const since = full ? '-infinity' : new Date(dbNowMs - RECENT_MS);
     let more = true;
     while (more && performance.now() < untilMs) {
@@ -62,7 +63,7 @@ export class CreditKeeper {
       await closeSpentLots(pool);
       await pruneEvents(pool, EVENTS_KEPT_DAYS);
     }
-    if (dbNowMs - this.#warnedMs < WARN_EVERY_MS) return;
+    if (!isDue(dbNowMs, this.#warnedMs, WARN_EVERY_MS)) return;
     this.#warnedMs = dbNowMs;
     this.#tell(await noteWarnings(pool, watched, dbNowMs));
   }

@@ -1,6 +1,7 @@
 import type { Client, Pool } from 'pg';
 import type { Catalog, CatalogCarrier } from '../domain/catalog.ts';
 import type { AccountId, MessageId } from '../domain/ids.ts';
+import { isDue } from '../domain/is-due.ts';
 import { pruneBinds } from '../store/bind-history.ts';
 import { type DueMessage, finishDue, takeDue, walkDue } from '../store/due.ts';
 import { tryLead } from '../store/epoch.ts';
@@ -172,7 +173,7 @@ export class Janitor {
     while ((await pruneSaidTexts(client, KEYS_PAGE)) === KEYS_PAGE && performance.now() < until);
     while ((await pruneRecipients(client, KEYS_PAGE)) === KEYS_PAGE && performance.now() < until);
     while ((await pruneQuotas(client, KEYS_PAGE)) === KEYS_PAGE && performance.now() < until);
-    if (dbNowMs - this.#prunedMs > PRUNE_EVERY_MS) {
+    if (isDue(dbNowMs, this.#prunedMs, PRUNE_EVERY_MS)) {
       this.#prunedMs = dbNowMs;
       await pruneBatches(client, dbNowMs - BATCHES_KEPT_MS);
       await pruneBinds(client, dbNowMs);

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
 import type { MessageId } from '../domain/ids.ts';
+import { isDue } from '../domain/is-due.ts';
 import { judgeOutage, outageOf } from '../domain/refund-claim.ts';
 import { looksAtNumbers } from '../domain/terms.ts';
 import { readClaims } from '../store/claim-facts.ts';
@@ -43,7 +44,7 @@ export class OutageKeeper {
    * @param untilMs of performance.now(): a backlog is worked off over several turns
    */
   async work(dbNowMs: number, untilMs: number): Promise<void> {
-    if (dbNowMs - this.#lookedMs < LOOK_EVERY_MS) return;
+    if (!isDue(dbNowMs, this.#lookedMs, LOOK_EVERY_MS)) return;
     try {
       let more = false;
       for (const walk of await openWalks(this.#deps.pool))

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
+import { isDue } from '../domain/is-due.ts';
 import type { PrefixCounts, SignalFinding } from '../domain/traffic-signals.ts';
 import {
   countsBetween,
@@ -47,12 +48,12 @@ export class SignalKeeper {
 
   /** Once a second. What fails is said and tried again. */
   async work(dbNowMs: number): Promise<void> {
-    if (dbNowMs - this.#lookedMs < LOOK_EVERY_MS) return;
+    if (!isDue(dbNowMs, this.#lookedMs, LOOK_EVERY_MS)) return;
     this.#lookedMs = dbNowMs;
     try {
       const watched = watchedIn(this.#deps.catalog());
       for (const each of watched) await this.#look(each, dbNowMs);
-      if (dbNowMs - this.#prunedMs < PRUNE_EVERY_MS) return;
+      if (!isDue(dbNowMs, this.#prunedMs, PRUNE_EVERY_MS)) return;
       this.#prunedMs = dbNowMs;
       this.#histories.clear();
       await pruneTraffic(this.#deps.pool, watched, dbNowMs);

@@ -1,4 +1,5 @@
 import type { Client, Pool } from 'pg';
+import { isDue } from '../../domain/is-due.ts';
 import { checkBooks } from '../../store/books-check.ts';
 import { tryKeepBooks } from '../../store/epoch.ts';
 import { chainEntries } from '../../store/ledger-chain.ts';
@@ -87,7 +88,7 @@ export class Keeper {
     await whileThereIsMore(() => counter.countEnds(client), turnMs);
     this.#isLost = false;
     const nowMs = this.#deps.now();
-    if (nowMs - this.#checkedMs < CHECK_EVERY_MS) return;
+    if (!isDue(nowMs, this.#checkedMs, CHECK_EVERY_MS)) return;
     this.#checkedMs = nowMs;
     await whileThereIsMore(
       async () => (await pruneGroups(client, PRUNE_PAGE)) === PRUNE_PAGE,
