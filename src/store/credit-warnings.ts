@@ -135,3 +135,33 @@ async function noteLow(pool: Pool, watched: readonly WatchedAccount[]): Promise<
     return addEvents(client, events);
   });
 }
+
+/** An account whose credit is low by its own `warnings`. */
+export interface LowCredit {
+  readonly account: string;
+  readonly available: Credits;
+  readonly below: Credits;
+  readonly since: Date;
+}
+
+/** Accounts whose credit is low, as noteWarnings noted it last and as it still is; those that are so for longest first. */
+export async function listLow(db: Queryable, limit: number): Promise<LowCredit[]> {
+  const { rows } = await db.query<{
+    account: string;
+    available: string;
+    below: string;
+    since: Date;
+  }>(
+    `select a.name as account, v.available::text, v.below::text, l.at as since
+     from low_credit l join account a on a.id = l.account cross join lateral (select available(a.id) as available,
+       ((a.spec #>> '{warnings,balanceBelow}')::numeric * 1000000)::bigint as below) v
+     where v.available < v.below and a.status <> 'terminated' order by l.at, a.name limit $1`,
+    [limit],
+  );
+  return rows.map(({ account, available, below, since }) => ({
+    account,
+    available: credits(BigInt(available)),
+    below: credits(BigInt(below)),
+    since,
+  }));
+}

@@ -128,6 +128,15 @@ describe('CreditKeeper', () => {
     expect(await warn()).toEqual(['credit.low']);
   });
 
+  it('leaves low credit on the page for as long as it is low', async () => {
+    const page = async () => (await ops.request('GET', '/')).text;
+    // 10 - 5 - 0.000001 + 1 - 2, warned below 5.
+    expect(await page()).toMatch(/Low credit.*<td>acme<\/td><td>3\.999999<\/td><td>5<\/td>/s);
+    await spend('2', 'up again');
+    expect(await page()).toContain('No account is below what it is warned at.');
+    await spend('-2', 'and down');
+  });
+
   it('takes what is expired from the books and says so', async () => {
     await expireIn(-0.001);
     expect(await warn()).toEqual(['credit.expired', 'credit.low'].slice(0, 1));

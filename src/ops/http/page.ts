@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { formatCredits } from '../../domain/money.ts';
+import { type LowCredit, listLow } from '../../store/credit-warnings.ts';
 import { countHeld, type HeldCounts } from '../../store/moderation.ts';
 import {
   countRequests,
@@ -18,21 +19,25 @@ const REFRESH_SECONDS = 5;
 const ROWS_MAX = 200;
 /** Refund requests to be paid next that are shown: a few days of a back office. */
 const REFUNDS_MAX = 50;
+/** Accounts with low credit that are shown. */
+const LOW_MAX = 50;
 
 /**
- * GET /, what an operator looks at first: carriers, binds, queues, throughput, unknown outcomes, ledger. Rendered on
- * the server, no script; a browser logs in with the token as password (Basic).
+ * GET /, what an operator looks at first: carriers, binds, queues, throughput, unknown outcomes, ledger, what waits for a
+ * person (held messages, refunds), whose credit is low. Rendered on the server, no script; a browser logs in with the
+ * token as password (Basic).
  */
 export function addOpsPage(app: Api, deps: ApiDeps): void {
   app.get(
     '/',
     { config: { access: 'page' }, schema: { hide: true } },
     async (_request: FastifyRequest, reply) => {
-      const [ready, unknown, held, refunds, mismatches] = await Promise.all([
+      const [ready, unknown, held, refunds, low, mismatches] = await Promise.all([
         deps.runtime.ready(),
         countUnknownOutcomes(deps.pool).catch(() => undefined),
         countHeld(deps.pool).catch(() => undefined),
         refundsOf(deps).catch(() => undefined),
+        listLow(deps.pool, LOW_MAX + 1).catch(() => undefined),
         deps.metrics.ledgerMismatches.get(),
       ]);
       return reply
@@ -44,7 +49,7 @@ export function addOpsPage(app: Api, deps: ApiDeps): void {
         .serializer(String)
         .send(
           opsPage(deps, ready, {
-            ...{ unknown, held, refunds },
+            ...{ unknown, held, refunds, low },
             mismatches: mismatches.values[0]?.value,
           }),
         );
@@ -57,6 +62,7 @@ interface StoredFigures {
   readonly unknown: ReadonlyMap<string, number> | undefined;
   readonly held: HeldCounts | undefined;
   readonly refunds: Refunds | undefined;
+  readonly low: readonly LowCredit[] | undefined;
   readonly mismatches: number | undefined;
 }
 
@@ -74,7 +80,7 @@ async function refundsOf({ pool }: ApiDeps): Promise<Refunds> {
 function opsPage(
   deps: ApiDeps,
   ready: Readiness,
-  { unknown, held, refunds, mismatches }: StoredFigures,
+  { unknown, held, refunds, low, mismatches }: StoredFigures,
 ): string {
   const { facts } = deps.runtime;
   const rates = deps.runtime.throughput();
@@ -107,6 +113,7 @@ function opsPage(
     `<h2>Queues</h2>${queueTable(deps.runtime.queues())}`,
     `<h2>Held for a moderator</h2>${heldTable(held)}`,
     `<h2>Refund requests</h2>${refundTable(refunds, deps.now())}`,
+    `<h2>Low credit</h2>${lowTable(low, deps.now())}`,
     `<h2>Binds</h2>${bindTable(deps.runtime.binds(), deps.now())}`,
   ];
   return page({ title: 'smppgate', refreshSeconds: REFRESH_SECONDS, body: sections.join('\n') });
@@ -186,6 +193,22 @@ function refundTable(refunds: Refunds | undefined, now: number): string {
     rows,
     'Nothing is to be paid.',
   )}`;
+}
+
+function lowTable(low: readonly LowCredit[] | undefined, now: number): string {
+  if (low === undefined) return '<p class="none">?</p>';
+  const rows = low.slice(0, LOW_MAX).map(({ account, available, below, since }) => ({
+    cells: [
+      account,
+      formatCredits(available),
+      formatCredits(below),
+      duration(now - since.getTime()),
+    ],
+    bad: available <= 0n,
+  }));
+  const more = low.length > LOW_MAX ? '<p class="none">and more</p>' : '';
+  const heads = ['account', 'available', 'warned below', 'for'];
+  return table(heads, rows, 'No account is below what it is warned at.') + more;
 }
 
 function oldestOf(queues: readonly QueueView[], carrier: string): string {
