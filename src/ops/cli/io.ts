@@ -18,6 +18,11 @@ export class CliError extends Error {
   }
 }
 
+/** A number of things in words: `1 line`, `2 lines`. */
+export function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
+}
+
 /** Columns of text, two blanks between; no trailing blanks. Empty rows print `none`. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return 'none\n';

@@ -5,7 +5,7 @@ import { CsvError, CsvReader, type CsvRow, surplusOf } from '../../domain/csv.ts
 import { parseCredits } from '../../domain/money.ts';
 import { type ApiClient, pathOf, queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
-import { CliError, EXIT, formatTable } from './io.ts';
+import { CliError, counted, EXIT, formatTable } from './io.ts';
 
 /** `reconcile`: exit code 1 when there is a difference. `reconcile carrier FILE`: with a carrier's invoice. */
 export function addReconcile(program: Command, context: CliContext): void {
@@ -18,7 +18,7 @@ export function addReconcile(program: Command, context: CliContext): void {
       print(context, options, answer, reconciliationText);
       if (!answer.ok)
         throw new CliError(
-          `the ledger does not reconcile: ${answer.mismatches.length} differences`,
+          `the ledger does not reconcile: ${counted(answer.mismatches.length, 'difference')}`,
         );
     });
   addCarrier(reconcile, context);
@@ -262,7 +262,7 @@ function comparisonText(compared: z.output<typeof comparisonSchema>): string {
     price.theirs,
   ]);
   const head = ['', 'count', 'our segments', 'their segments', 'our cost', 'their price'];
-  const period = `${compared.lines} lines; ours from ${compared.from ?? '-'} to ${compared.to ?? '-'}\n`;
+  const period = `${counted(Number(compared.lines), 'line')}; ours from ${compared.from ?? '-'} to ${compared.to ?? '-'}\n`;
   const rows = compared.differences.map((each) => [
     each.fault,
     each.id,
@@ -293,7 +293,8 @@ const reconciliationSchema = z.looseObject({
 });
 
 function reconciliationText(result: z.output<typeof reconciliationSchema>): string {
-  if (result.ok) return `${result.accounts} accounts reconcile\n`;
+  if (result.ok)
+    return `${counted(result.accounts, 'account')} ${result.accounts === 1 ? 'reconciles' : 'reconcile'}\n`;
   return formatTable(
     ['check', 'account', 'where', 'what', 'expected', 'found'],
     result.mismatches.map((m) => [m.check, m.account, m.where, m.what, m.expected, m.found]),

@@ -1,7 +1,8 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
+import { carrierNamed } from '../../domain/catalog.ts';
 import { compileCatalog, policiesWithoutRules } from '../../domain/compile-catalog.ts';
-import { type Credits, credits, formatCredits, parseCredits, ZERO } from '../../domain/money.ts';
+import { credits, formatCredits } from '../../domain/money.ts';
 import {
   addInvoiceLines,
   beginInvoice,
@@ -12,6 +13,7 @@ import {
 import { loadResources } from '../../store/resource-rows.ts';
 import { costOfGroup } from '../books/counter.ts';
 import { type Api, type ApiDeps, nameParams } from './api.ts';
+import { money } from './posting.ts';
 import { notFound } from './problem.ts';
 import { time } from './time.ts';
 
@@ -139,13 +141,6 @@ function addEnd(app: Api, deps: ApiDeps): void {
   );
 }
 
-const money = z.string().transform((text, context): Credits => {
-  const parsed = parseCredits(text);
-  if (typeof parsed === 'bigint') return parsed;
-  context.addIssue({ code: 'custom', message: parsed.error });
-  return ZERO;
-});
-
 const lineSchema = z.strictObject({
   line: z.int().min(1),
   id: z.string().min(1).max(65),
@@ -225,7 +220,7 @@ function comparisonBody(
 async function carrierOf(pool: Pool, name: string) {
   const stored = await loadResources(pool);
   const catalog = compileCatalog(stored, policiesWithoutRules(stored));
-  const carrier = [...catalog.carriers.values()].find((each) => each.name === name);
+  const carrier = carrierNamed(catalog, name);
   if (carrier === undefined) throw notFound('carrier', name);
   const tariff = catalog.costs.get(carrier.id);
   return {

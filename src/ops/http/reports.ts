@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Pool } from 'pg';
 import { z } from 'zod';
+import { carrierNamed } from '../../domain/catalog.ts';
 import { compileCatalog, policiesWithoutRules } from '../../domain/compile-catalog.ts';
 import { findAccount } from '../../store/accounts.ts';
 import { loadResources } from '../../store/resource-rows.ts';
@@ -133,7 +134,7 @@ function addCarrier(app: Api, deps: ApiDeps): void {
       const { name } = request.params;
       const stored = await loadResources(deps.pool);
       const catalog = compileCatalog(stored, policiesWithoutRules(stored));
-      const carrier = [...catalog.carriers.values()].find((each) => each.name === name);
+      const carrier = carrierNamed(catalog, name);
       if (carrier === undefined) throw notFound('carrier', name);
       const { pool } = deps;
       async function* pieces(): AsyncGenerator<string> {

@@ -55,7 +55,7 @@ const BODY_MAX_OCTETS = 65_536;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** An idle kept-alive connection is closed after this long. */
 const KEEP_ALIVE_MS = 10_000;
-/** Connections at once; more wait in the kernel's queue. An operator's tools need a handful. */
+/** Connections at once; one more is closed as it comes. An operator's tools need a handful. */
 const CONNECTIONS_MAX = 500;
 
 /**
