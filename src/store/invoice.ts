@@ -196,7 +196,9 @@ async function addCosts(client: ClientBase, query: InvoiceQuery): Promise<void> 
 
 /** What of ours the id of a line is compared with; an index finds it where they are the same text. */
 function keyOf(table: string, { areNumbers }: InvoiceQuery): string {
-  return areNumbers ? `ltrim(lower(${table}.upstream_id), '0')` : `${table}.upstream_id`;
+  return areNumbers
+    ? `coalesce(nullif(ltrim(lower(${table}.upstream_id), '0'), ''), '0')`
+    : `${table}.upstream_id`;
 }
 
 const oursOf = (query: InvoiceQuery) => `

@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { CsvError, CsvReader, type CsvRow } from '../../domain/csv.ts';
 import { CliError } from './io.ts';
 
-/** What customers call the column of our message_ids, in lower case. */
-const ID_COLUMNS = ['message_id', 'messageid', 'message id', 'msg_id', 'msgid', 'message', 'id'];
+/** What customers call the column of our message_ids: their heading in lower case, without blanks and dashes. */
+const ID_COLUMNS = ['messageid', 'msgid', 'message', 'id'];
+/** As an id may look; a column `message` may as well be of texts. */
+const ID = /^[\x21-\x7e]{1,65}$/;
 
 /**
  * The message_ids of a campaign: one a line, or CSV of any columns with a heading that names theirs (`message_id`,
@@ -11,16 +13,24 @@ const ID_COLUMNS = ['message_id', 'messageid', 'message id', 'msg_id', 'msgid', 
  * @throws CliError that names the line
  */
 export function campaignIds(file: string): string[] {
-  const rows = rowsOf(file);
-  const heading = rows[0]?.cells.map((cell) => cell.toLowerCase()) ?? [];
-  const named = ID_COLUMNS.map((name) => heading.indexOf(name)).find((at) => at >= 0);
+  const [first, ...others] = rowsOf(file);
+  if (first === undefined) return [];
+  const column = columnOf(first, others);
   const ids = new Set<string>();
-  for (const { line, cells } of named === undefined ? rows : rows.slice(1)) {
-    const id = cells[named ?? 0] ?? '';
+  for (const { line, cells } of column === undefined ? [first, ...others] : others) {
+    const id = cells[column ?? 0] ?? '';
     if (id === '') throw new CliError(`${file}, line ${line}: has no id`);
     ids.add(id);
   }
   return [...ids];
+}
+
+/** Of several columns that may be it the first one that has nothing but ids. Undefined: there is no heading. */
+function columnOf(heading: CsvRow, rows: readonly CsvRow[]): number | undefined {
+  const names = heading.cells.map((cell) => cell.toLowerCase().replaceAll(/[\s_.-]/g, ''));
+  const columns = ID_COLUMNS.map((name) => names.indexOf(name)).filter((at) => at >= 0);
+  const hasIds = (at: number) => rows.every(({ cells }) => ID.test(cells[at] ?? ''));
+  return columns.find(hasIds) ?? columns[0];
 }
 
 function rowsOf(file: string): CsvRow[] {
