@@ -143,6 +143,12 @@ export class TestDaemon {
     return until(`${event} is logged`, () => this.log(event)[count - 1], timeoutMs);
   }
 
+  /** Whoever read its output is gone: what it writes from now on is refused (EPIPE). */
+  stopReading(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
