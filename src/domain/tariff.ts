@@ -22,6 +22,8 @@ export interface CompiledTariff {
   readonly isConditional: boolean;
   /** Some price is of a network. */
   readonly usesNetworks: boolean;
+  /** When a price begins or ends, unix ms, ascending: between two of them no price changes. */
+  readonly changesAtMs: readonly number[];
   /** Every prefix that has a price. */
   readonly prefixes: readonly string[];
   /**
@@ -49,6 +51,7 @@ export function compileTariff(
     version,
     isConditional: false,
     usesNetworks: false,
+    changesAtMs: [],
     prefixes: all.map(([prefix]) => prefix),
     priceFor: (msisdn) => table.longest(msisdn),
   };
@@ -76,6 +79,7 @@ export function overriddenTariff(base: CompiledTariff, own: CompiledTariff): Com
     version: base.version,
     isConditional: base.isConditional || own.isConditional,
     usesNetworks: base.usesNetworks || own.usesNetworks,
+    changesAtMs: ascending([...base.changesAtMs, ...own.changesAtMs]),
     prefixes: [...base.prefixes, ...own.prefixes],
     priceFor: (msisdn, traffic) => own.priceFor(msisdn, traffic) ?? base.priceFor(msisdn, traffic),
   };
@@ -126,6 +130,7 @@ class ConditionalTariff implements CompiledTariff {
   readonly name: string;
   readonly version: number;
   readonly usesNetworks: boolean;
+  readonly changesAtMs: readonly number[];
   readonly prefixes: readonly string[];
   readonly #networks: ReadonlyMap<string, Leaf>;
   readonly #table: PrefixTable<Leaf>;
@@ -136,6 +141,11 @@ class ConditionalTariff implements CompiledTariff {
     const ofNetworks = entries.filter(({ network }) => network !== undefined);
     this.#networks = leavesBy(ofNetworks, ({ network = '' }) => network);
     this.usesNetworks = this.#networks.size > 0;
+    this.changesAtMs = ascending(
+      entries
+        .flatMap(({ from, until }) => [from, until])
+        .flatMap((at) => (at ? Date.parse(at) : [])),
+    );
     const leaves = leavesBy(
       entries.filter(({ prefix }) => prefix !== undefined),
       ({ prefix = '' }) => rooted(prefix),
@@ -181,6 +191,10 @@ function priceAmong(leaf: Leaf | undefined, traffic: PricedTraffic): Credits | u
     return price.price;
   }
   return undefined;
+}
+
+function ascending(moments: readonly number[]): number[] {
+  return [...new Set(moments)].sort((a, b) => a - b);
 }
 
 function leavesBy(

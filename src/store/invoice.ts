@@ -92,6 +92,8 @@ export interface InvoiceQuery {
   readonly isWhole: boolean;
   /** What the carrier takes for a segment of a group; undefined: not known, and not compared. */
   costOf(group: Omit<TrafficGroup, 'account'>, atMs: number): bigint | undefined;
+  /** When costOf may change, unix ms, ascending. */
+  readonly costChangesAtMs: readonly number[];
   /** Ids of ours count without zeros before them and upper case; those of the lines have neither. */
   readonly areNumbers: boolean;
   /** Differences told at most; the sums are of all. */
@@ -135,6 +137,7 @@ export async function compareInvoice(
     run.toString(),
     period.from ?? null,
     period.to ?? null,
+    momentsOf(query),
   ]);
   const sums = await client.query<SumRow>(SUMS);
   const { rows } = await client.query<PairRow>(
@@ -176,22 +179,30 @@ async function periodOf(
   return { from: from ?? rows[0]?.first ?? undefined, to: to ?? end };
 }
 
-/** Costs by group and day: few, whatever the number of submits. */
+/** Costs by group and the time between two changes: few, whatever the number of submits. */
 async function addCosts(client: ClientBase, query: InvoiceQuery): Promise<void> {
-  const { rows } = await client.query<Omit<TrafficGroup, 'account'> & { id: number; day: Date }>(
-    `select distinct g.id, g.class, g.sender, g.prefix, g.network, date_trunc('day', o.at) as day
+  const { rows } = await client.query<Omit<TrafficGroup, 'account'> & { id: number; nth: number }>(
+    `select distinct g.id, g.class, g.sender, g.prefix, g.network, width_bucket(o.at, $1::timestamptz[]) as nth
      from ours o join traffic_group g on g.id = o.grp`,
+    [momentsOf(query)],
   );
-  const costs = rows.map((row) => query.costOf(row, row.day.getTime()));
-  await client.query('create temp table unit_costs (grp int, day timestamptz, cost bigint)');
+  const { costChangesAtMs } = query;
+  const beginsAt = (nth: number) => costChangesAtMs[nth - 1] ?? Number.NEGATIVE_INFINITY;
+  const costs = rows.map((row) => query.costOf(row, beginsAt(row.nth)));
+  await client.query('create temp table unit_costs (grp int, nth int, cost bigint)');
   await client.query(
-    'insert into unit_costs select * from unnest($1::int[], $2::timestamptz[], $3::bigint[])',
+    'insert into unit_costs select * from unnest($1::int[], $2::int[], $3::bigint[])',
     [
       rows.map(({ id }) => id),
-      rows.map(({ day }) => day),
+      rows.map(({ nth }) => nth),
       costs.map((cost) => cost?.toString() ?? null),
     ],
   );
+}
+
+/** As width_bucket takes them: 0 before the first, n from the n-th on. */
+function momentsOf({ costChangesAtMs }: InvoiceQuery): Date[] {
+  return costChangesAtMs.map((ms) => new Date(ms));
 }
 
 /** What of ours the id of a line is compared with; an index finds it where they are the same text. */
@@ -225,7 +236,7 @@ const PAIRS = `
       from invoice_line where run = $1) t
     full join (select *, row_number() over (partition by upstream_id order by at, id) as nth from ours) o
       on o.upstream_id = t.upstream_id and o.nth = t.nth
-    left join unit_costs u on u.grp = o.grp and u.day = date_trunc('day', o.at)
+    left join unit_costs u on u.grp = o.grp and u.nth = width_bucket(o.at, $4::timestamptz[])
   where t.upstream_id is not null or (o.at >= $2 and o.at < $3)`;
 
 const SUMS = `

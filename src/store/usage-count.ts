@@ -145,9 +145,11 @@ export interface EndedSum {
   readonly within60s: number;
 }
 
-/** Segments that a carrier took of messages that ended on one day. */
+/** Segments that a carrier took in one minute of messages that ended on one day. */
 export interface TakenSum {
   readonly day: string;
+  /** Its minute, unix ms: what they cost may change within a day. */
+  readonly atMs: number;
   readonly account: number;
   readonly group: number | null;
   readonly carrier: number;
@@ -195,7 +197,7 @@ export async function uncountedEnds(
   const wanted = place.after + BigInt(windowMs) * 1000n;
   const upTo = wanted < place.floor ? wanted : place.floor;
   const span = [place.after.toString(), upTo.toString()];
-  const { rows } = await client.query<EndedSum & { isTaken: boolean }>(ENDED, span);
+  const { rows } = await client.query<EndedSum & { isTaken: boolean; atMs: number }>(ENDED, span);
   const replacements = await client.query<UncountedReplacement>(UNCOUNTED_REPLACEMENTS, span);
   return {
     after: place.after,
@@ -274,13 +276,14 @@ const ENDED = `
   with found as materialized (
     select ${DAY('o.settled_at')} as day, o.account, m.grp, coalesce(o.carrier, 0) as carrier, o.state, o.fault, o.refund,
       o.charge, o.release, coalesce(r.segments, m.segments, 0) as segments, coalesce(m.unit_price, 0) as unit_price,
-      coalesce(m.charge_on, 0) as charge_on, d.carriers,
+      coalesce(m.charge_on, 0) as charge_on, d.carriers, d.minutes,
       greatest(0, round(extract(epoch from d.first) * 1000 - ((o.id >> 22) + 1735689600000)))::bigint as ms, d.first
     from outcome o
       left join lateral (select ${groupOf('x')} as grp, x.segments, x.unit_price, x.charge_on from message x
         where x.id = o.id offset 0) m on true
       left join lateral (select x.segments from replacement x where x.id = o.id order by x.version desc limit 1) r on true
-      left join lateral (select min(x.at) as first, array_agg(x.carrier) as carriers from dispatch x
+      left join lateral (select min(x.at) as first, array_agg(x.carrier) as carriers,
+        array_agg(date_trunc('minute', x.at)) as minutes from dispatch x
         where x.id = o.id and x.status = 0) d on true
     where o.settled_at > ${TIME('$1')} and o.settled_at <= ${TIME('$2')})
   select false as "isTaken", day, account, grp as group, carrier, state, fault, count(*)::int as messages,
@@ -291,11 +294,13 @@ const ENDED = `
     coalesce(max(ms) filter (where first is not null), 0)::bigint as "maxMs",
     (count(first) filter (where ms <= 1000))::int as "within1s",
     (count(first) filter (where ms <= 10000))::int as "within10s",
-    (count(first) filter (where ms <= 60000))::int as "within60s"
+    (count(first) filter (where ms <= 60000))::int as "within60s", null::float8 as "atMs"
   from found group by day, account, grp, carrier, state, fault
   union all
-  select true, f.day, f.account, f.grp, c.carrier, 0, 0, 0, count(*)::int, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-  from found f cross join unnest(f.carriers) as c (carrier) group by f.day, f.account, f.grp, c.carrier`;
+  select true, f.day, f.account, f.grp, c.carrier, 0, 0, 0, count(*)::int, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    (extract(epoch from c.minute) * 1000)::float8
+  from found f cross join unnest(f.carriers, f.minutes) as c (carrier, minute)
+  group by f.day, f.account, f.grp, c.carrier, c.minute`;
 
 const UNCOUNTED_REPLACEMENTS = `
   select r.account, (select ${groupOf('m')} from message m where m.id = r.id) as group, e.kind, e.amount,

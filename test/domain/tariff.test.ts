@@ -160,3 +160,19 @@ describe('senderKindOf', () => {
     expect(senderKindOf('')).toBeUndefined();
   });
 });
+
+describe('changesAtMs', () => {
+  it('has each moment at which a price begins or ends, once, in order', () => {
+    const [first, second] = ['2026-11-30T21:00:00.000Z', '2026-12-01T00:00:00.000Z'];
+    const tariff = compileTariffSpec('t', 1, [
+      { prefix: '966', price: '0.05', until: second },
+      { prefix: '966', price: '0.06', from: second },
+      { prefix: '7', price: '0.01', from: first },
+      { prefix: '*', price: '0.1' },
+    ]);
+    expect(tariff.changesAtMs).toEqual([first, second].map((at) => Date.parse(at)));
+    expect(standard.changesAtMs).toEqual([]);
+    const own = compileTariffSpec('own', 1, [{ prefix: '*', price: '1', from: first }]);
+    expect(overriddenTariff(tariff, own).changesAtMs).toHaveLength(2);
+  });
+});

@@ -3,7 +3,7 @@ export interface TestResources {
   /** By name, each with the fields of the resource. */
   readonly terms?: Readonly<Record<string, object>>;
   readonly policies?: Readonly<Record<string, object>>;
-  readonly tariffs?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly tariffs?: Readonly<Record<string, Readonly<Record<string, string>> | readonly object[]>>;
   /** By name, which is the system_id, too; `bind` has fields of its one bind. */
   readonly accounts: Readonly<Record<string, TestAccount>>;
   /** By name; `prefix` is the route that leads there. */

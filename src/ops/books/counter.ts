@@ -125,9 +125,9 @@ export class Counter {
     for (const [id, group] of await groupsOf(client, [...missing])) this.#groups.set(id, group);
   }
 
-  #addCost(carriers: CarrierSums, { day, carrier, segments }: TakenSum, group: number): void {
+  #addCost(carriers: CarrierSums, { day, atMs, carrier, segments }: TakenSum, group: number): void {
     const sum = carriers.of([day, group, carrier]);
-    const cost = this.#costOf(carrierId(carrier), this.#groups.get(group), Date.parse(day));
+    const cost = this.#costOf(carrierId(carrier), this.#groups.get(group), atMs);
     sum.segments += segments;
     if (cost === undefined) sum.uncosted += segments;
     else sum.cost += cost * BigInt(segments);

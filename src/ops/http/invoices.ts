@@ -226,6 +226,7 @@ async function carrierOf(pool: Pool, name: string) {
   return {
     carrierId: carrier.id,
     isWhole: carrier.longMessages === 'payload',
+    costChangesAtMs: tariff?.changesAtMs ?? [],
     costOf: (group: Parameters<typeof costOfGroup>[1], atMs: number) =>
       tariff && costOfGroup(tariff, group, atMs),
   };

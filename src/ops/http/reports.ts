@@ -101,7 +101,7 @@ function addMargin(app: Api, deps: ApiDeps): void {
         summary: 'What messages brought, and what carriers took for them',
         description:
           `${DAYS_TEXT} Of messages that ended: what was paid and not given back (what came back later, on the day when it did), and the cost of every segment that a ` +
-          "carrier took, by the carriers' cost when it was counted.",
+          "carrier took, by the carriers' cost for the minute in which it did.",
         tags: ['reports'],
         querystring: z.object({ ...carrierShape, by: byList(MARGIN_BY, ['day', 'carrier']) }),
         response: { 200: rowsSchema },

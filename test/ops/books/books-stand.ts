@@ -44,11 +44,17 @@ export class BooksStand {
         void carrier.receipt(submit, { stat: 'DELIVRD' });
       }
     };
+    const beganAt = new Date(Math.floor(Date.now() / 60_000) * 60_000).toISOString();
     const gateway = await TestGateway.start(
       resources({
         tariffs: {
           standard: { '966': '0.05', '9665': '0.06', '7': '0.00645', '*': '0.1' },
-          costs: { '966': '0.031', '7': '0.004' },
+          // To Saudi Arabia cheaper since this minute of the day.
+          costs: [
+            { prefix: '966', price: '0.9' },
+            { prefix: '966', price: '0.031', from: beganAt },
+            { prefix: '7', price: '0.004' },
+          ],
         },
         terms: {
           usual: { refundAutomatic: ['platform', 'carrier'] },
