@@ -33,6 +33,8 @@ export interface PolicyInput {
   readonly isFixed?: boolean;
   /** Of the whole message. */
   readonly segments: number;
+  /** data_coding; 0 unless given. */
+  readonly dataCoding?: number;
   /** Quotas that are used up for it: see {@link Quota}. Undefined: none is. */
   readonly over?: ReadonlySet<Quota> | undefined;
   readonly tlvs: readonly TlvInput[] | undefined;
@@ -61,6 +63,8 @@ export interface PolicyFacts {
   registrationsOf(account: AccountId, sender: string): readonly SenderRegistration[];
   /** MCC and MNC ("42001"), or MCC alone, of a number; undefined: it is not known. */
   networkOf(destination: string): string | undefined;
+  /** How many segments a text takes that a rule writes into a message of this data_coding. */
+  segmentsOf(text: string, dataCoding: number): number;
   /** Whether what an account sends to a prefix is unusual, by the signal of this rule. */
   isUnusual(account: AccountId, rule: string, prefix: string): boolean;
   /**

@@ -319,9 +319,13 @@ class Judging implements PolicyVerdict {
   #rewrite({ rewrite }: CompiledRule, facts: PolicyFacts): boolean {
     const rewritten = rewrite?.(this.input, facts);
     if (rewritten === undefined) return false;
-    this.text = rewritten.text ?? this.text;
-    this.sender = rewritten.sender ?? this.sender;
+    const { text, sender } = rewritten;
+    this.sender = sender ?? this.sender;
     this.input = { ...this.input, ...rewritten };
+    if (text === undefined) return true;
+    this.text = text;
+    const segments = facts.segmentsOf(text, this.input.dataCoding ?? 0);
+    this.input = { ...this.input, segments };
     return true;
   }
 }

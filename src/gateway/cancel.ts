@@ -3,7 +3,7 @@ import * as status from '../smpp/status.ts';
 import type { SettleVerdict } from '../store/settle.ts';
 import { type Lookups, QUEUED_MOST } from './lookups.ts';
 import type { Message } from './message.ts';
-import { msisdnOf, namesDestination, namesSender, sameSender } from './own-message.ts';
+import { msisdnOf, namesDestination, namesSender, ownSource, sameSender } from './own-message.ts';
 
 /** A message that is replaced again and again meanwhile is tried to be cancelled so often. */
 const TRIES = 3;
@@ -69,7 +69,7 @@ async function cancelGroup(
   const matches = (message: Message): boolean =>
     message.ended === undefined &&
     message.destination === msisdn &&
-    sameSender(message.echo, pdu) &&
+    sameSender(ownSource(message), pdu) &&
     (pdu.service_type === '' || pdu.service_type === message.echo.service_type);
   let any = false;
   for (const destinationHash of deps.numberHashes(msisdn)) {

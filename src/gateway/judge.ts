@@ -155,10 +155,25 @@ export class Judge {
   }
 
   /**
-   * What concerns one destination: numbers, times, policy, price and route.
+   * What concerns one destination: numbers, times, policy, price and route. What rules rewrite is written into the
+   * submit_sm; one that is refused all the same is as it came, for it goes back to its customer.
    * @param ticket of `take`
    */
   judge(
+    bind: CatalogBind,
+    pdu: SubmitSm,
+    nowMs: number,
+    ticket: Ticket | undefined,
+  ): Judged | Problem {
+    const { source_addr, source_addr_ton, source_addr_npi, data_coding, short_message, tlvs } = pdu;
+    const judged = this.#judge(bind, pdu, nowMs, ticket);
+    if ('destination' in judged) return judged;
+    const source = { source_addr, source_addr_ton, source_addr_npi };
+    Object.assign(pdu, { ...source, data_coding, short_message, tlvs });
+    return judged;
+  }
+
+  #judge(
     bind: CatalogBind,
     pdu: SubmitSm,
     nowMs: number,

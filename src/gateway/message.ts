@@ -138,6 +138,9 @@ export function customerIdOf(message: Pick<Message, 'id' | 'customerId'>): strin
   return message.customerId ?? message.id.toString();
 }
 
+/** The carrier of a message that goes to none. */
+export const NO_CARRIER = 0 as CarrierId;
+
 /** The part of a submit_sm that outlives it. */
 export function echoOf(submit: SubmitSm, text: string, own: OwnFields | undefined): ReceiptEcho {
   return {

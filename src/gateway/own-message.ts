@@ -16,10 +16,13 @@ type Destination = Pick<SubmitSm, 'destination_addr' | 'dest_addr_ton' | 'dest_a
  */
 export function namesSender(message: Message, pdu: Source): boolean {
   return (
-    pdu.source_addr === '' ||
-    message.submit === undefined ||
-    sameSender(message.echo.own ?? message.echo, pdu)
+    pdu.source_addr === '' || message.submit === undefined || sameSender(ownSource(message), pdu)
   );
+}
+
+/** The sender that the customer gave a message, whatever rules made of it. */
+export function ownSource({ echo }: Pick<Message, 'echo'>): Source {
+  return echo.own ?? echo;
 }
 
 /** Whether two PDUs have the same sender; none at all is one, too. */

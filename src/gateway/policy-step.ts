@@ -146,14 +146,21 @@ export class PolicyStep {
 
   /**
    * Judges a message that waited, now that its time has come, by the rules whose answer may have changed since. It
-   * counts no violation: who opted out meanwhile is not its customer's doing.
+   * counts no violation: who opted out meanwhile is not its customer's doing. Where rules gave it another sender, both
+   * are asked for: who said no to one of them does not want it.
    */
   judgeAgain(message: Message, submit: SubmitSm): Refused | undefined {
-    const { trafficClass, destination, segments } = message;
+    const { trafficClass, destination, segments, echo } = message;
     const account = this.#deps.catalog().accounts.get(message.account) ?? message.owner;
     const nowMs = this.#deps.now();
     const input = this.#input(account, trafficClass, submit, destination, '', segments, nowMs);
-    const { refused } = this.booked(account, account.policy.judgeAgain(input, this.#deps.facts));
+    const { policy } = account;
+    const { facts } = this.#deps;
+    const asSent = policy.judgeAgain(input, facts);
+    const sender = echo.own?.source_addr ?? input.sender;
+    const isBoth = asSent.refused === undefined && sender !== input.sender;
+    const verdict = isBoth ? policy.judgeAgain({ ...input, sender }, facts) : asSent;
+    const { refused } = this.booked(account, verdict);
     return refused && { ...refused, ...UNCOUNTED };
   }
 
@@ -214,6 +221,7 @@ export class PolicyStep {
       accountMadeMs: madeMs,
       allows,
       segments,
+      dataCoding: pdu.data_coding,
       isWhole: true,
       isFixed: isFixed(pdu),
       over,

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { AccountId } from '../domain/ids.ts';
 import type { PolicyFacts } from '../domain/policy-rule.ts';
+import { textSegments } from '../smpp/default-alphabet.ts';
 import { CONSENT_CHANNEL } from '../store/consents.ts';
 import { OPT_OUT_CHANNEL } from '../store/opt-outs.ts';
 import type { Sealing } from '../store/sealing.ts';
@@ -77,6 +78,7 @@ export class RecipientLists {
         this.#consents.has(account, this.#hashesOf(destination), '', trafficClass, needed),
       registrationsOf: (account: AccountId, sender) => this.#senders.of(account, sender),
       networkOf,
+      segmentsOf: textSegments,
       isUnusual,
       said,
       remembered: (rule, account, make) => this.memory.of(rule, account, make),

@@ -23,7 +23,7 @@ import type { Lookups } from './lookups.ts';
 import { DEFAULT_ALPHABET, type Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import { type OwnFields, withOwnFields } from './own-fields.ts';
-import { namesSender, sameSender } from './own-message.ts';
+import { namesSender, ownSource, sameSender } from './own-message.ts';
 import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import type { Ticket } from './quotas.ts';
 import { rewriteSubmit } from './rewrite.ts';
@@ -135,7 +135,7 @@ export class Replacer {
     next: NextVersion,
   ): Promise<Message | { readonly refused: RefusalKey } | undefined> {
     if (this.#deps.lookups.full) return { refused: 'throttled' };
-    const message = await this.#earlier(account, msisdn, next.submit);
+    const message = await this.#earlier(account, msisdn, next);
     if (message === undefined) return undefined;
     // A relative time counts from its own submit_sm, not from the message's accept.
     const at = next.releaseAtMs ?? 0;
@@ -149,7 +149,7 @@ export class Replacer {
   async #earlier(
     account: CatalogAccount,
     msisdn: string,
-    submit: SubmitSm,
+    { submit, own = submit }: NextVersion,
   ): Promise<Message | undefined> {
     for (const destinationHash of this.#deps.numberHashes(msisdn)) {
       const queued = await this.#deps.lookups.queued({
@@ -162,7 +162,7 @@ export class Replacer {
           ended === undefined &&
           destination === msisdn &&
           echo.service_type === submit.service_type &&
-          sameSender(echo, submit),
+          sameSender(ownSource({ echo }), own),
       );
       if (earlier !== undefined) return earlier;
     }
@@ -261,7 +261,7 @@ export class Replacer {
     return this.#policy.take(account, {
       account: account.name,
       destination: copy.destination,
-      sender: (copy.echo.own ?? copy.echo).source_addr,
+      sender: ownSource(copy).source_addr,
       trafficClass: copy.trafficClass,
       messages: 0,
       atMs: this.#deps.now(),

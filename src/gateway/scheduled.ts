@@ -108,15 +108,15 @@ export class ScheduledMessages {
       const queued = left.get(message.id);
       if (queued === undefined || this.#underWay.has(message.id)) continue;
       if (this.#deps.isGivingUp(message.id)) continue;
-      if (queued.nextAttempt === 1 && this.#refuse(message)) continue;
       this.#underWay.add(message.id);
+      if (queued.nextAttempt === 1 && this.#refuse(message)) continue;
       // Marks it as having its place in the table.
       message.releaseAtMs = this.#deps.now();
       this.#deps.requeue.takeSegments(queued, message);
     }
   }
 
-  /** Ends it where its policy refuses it by now; the next turn strikes it off. */
+  /** Ends it where its policy refuses it by now, once; the turn after its end strikes it off. */
   #refuse(message: Message): boolean {
     const { pool, observer, refusedNow, stop } = this.#deps;
     const refused = refusedNow(message);

@@ -1,14 +1,16 @@
 import type { CatalogAccount } from '../domain/catalog.ts';
+import { ZERO } from '../domain/money.ts';
 import type { IfSaid, Refused } from '../domain/policy.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { type AcceptAnswer, type AcceptVerdict, verdictOf } from '../store/accept.ts';
 import type { Lane } from '../store/lane.ts';
 import { wasSaid } from '../store/said-texts.ts';
-import { customerIdOf, type Message, NOTHING } from './message.ts';
+import { customerIdOf, type Message, NO_CARRIER, NOTHING } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
-import type { PartSets } from './part-sets.ts';
+import type { PartSets, WaitingPart } from './part-sets.ts';
 import type { Held } from './policy-step.ts';
 import type { Ticket } from './quotas.ts';
+import { isByReceipt, refusalNote } from './refusal-answer.ts';
 import type { SaidTexts } from './said-texts.ts';
 import type { Asking, SubmitAnswers } from './submit-answers.ts';
 import type { TrafficSignals } from './traffic-signals.ts';
@@ -159,7 +161,28 @@ export class SubmitVerdicts {
     }
     ticket?.giveBack();
     this.#deps.partSets.notAccepted(part);
+    if (isByReceipt(message.owner, refused.refusal.key, refused.answer))
+      return this.#acceptToReject(submission, part, refused);
     this.#refuseSaid(submission, refused);
+  }
+
+  /** The same where it is refused by a receipt: it is stored, to end as the parts before it did. */
+  async #acceptToReject(submission: Submission, part: WaitingPart, by: Refused): Promise<void> {
+    part.set.refused = by;
+    part.set.isWhole = false;
+    await this.#deps.partSets.refuse(part);
+    const { refusal, rule, charged } = by;
+    const message: Message = {
+      ...submission.message,
+      ...(!charged && { unitPrice: ZERO, price: ZERO, group: 0 }),
+      carrier: NO_CARRIER,
+      releaseAtMs: 0,
+      held: undefined,
+      part: undefined,
+      said: undefined,
+      notes: [refusalNote(refusal, rule)],
+    };
+    this.#deps.accept.push({ ...submission, message, refused: refusal, ticket: undefined });
   }
 
   #countMoney(message: Message): void {

@@ -1,5 +1,4 @@
 import type { CatalogAccount } from '../domain/catalog.ts';
-import type { CarrierId } from '../domain/ids.ts';
 import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 import type { Session } from '../session/session.ts';
 import { ownOctets, textOf } from '../smpp/message.ts';
@@ -9,8 +8,9 @@ import * as status from '../smpp/status.ts';
 import type { AcceptAnswer } from '../store/accept.ts';
 import { Judge, type JudgeDeps, type Judged, type Problem, type RefusedBy } from './judge.ts';
 import { destinationOf } from './loader.ts';
-import { customerIdOf, DEFAULT_ALPHABET, type Message } from './message.ts';
+import { customerIdOf, DEFAULT_ALPHABET, type Message, NO_CARRIER } from './message.ts';
 import type { Ticket } from './quotas.ts';
+import { isByReceipt, refusalNote } from './refusal-answer.ts';
 import type { NextVersion } from './replace.ts';
 import { NOT_STORED, SubmitAnswers, type SubmitAnswersDeps } from './submit-answers.ts';
 import { addressStatus, submitOfData, submitsOfMulti } from './submit-pdu.ts';
@@ -92,11 +92,10 @@ export class SubmitPath {
     }
     const problem = this.#judge.admit(bind, first, submits.length, receivedAtMs);
     ownOctets(first);
+    // The text is one, whatever the alphabet made of it; what a rule makes of it for one recipient is his alone.
+    const { data_coding, short_message, tlvs } = first;
     for (const one of submits) {
-      // The text is one, whatever the alphabet made of it.
-      one.data_coding = first.data_coding;
-      one.short_message = first.short_message;
-      one.tlvs = first.tlvs;
+      Object.assign(one, { data_coding, short_message, tlvs });
       const request = { session, bind, pdu: one, sequenceNumber, reply, receivedAtMs };
       this.#judgeAndTake(request, problem);
     }
@@ -252,11 +251,8 @@ export class SubmitPath {
       return;
     }
     if (refusal.key === 'throttled') this.#deps.observer.throttled('customer', bind.systemId);
-    const usual =
-      bind.account.refusals === 'receipt' && REFUSED_BY_RECEIPT.has(refusal.key)
-        ? 'receipt'
-        : 'status';
-    if ((by?.answer ?? usual) === 'receipt') return this.#acceptToReject(request, refusal, by);
+    if (isByReceipt(bind.account, refusal.key, by?.answer))
+      return this.#acceptToReject(request, refusal, by);
     this.#refuse(request, refusal.key, refusal.detail, problem.answer);
   }
 
@@ -277,7 +273,7 @@ export class SubmitPath {
       held: undefined,
       part: undefined,
       ifSaid: [],
-      notes: [{ event: 'refusedByPolicy', rule: by?.rule ?? '', reason: reasonOf(refusal) }],
+      notes: [refusalNote(refusal, by?.rule ?? '')],
     };
     this.#seal(request, judged, refusal, undefined);
   }
@@ -301,27 +297,6 @@ export class SubmitPath {
 
 /** replace_if_present_flag; 2 to 255 are reserved (SMPP 3.4 §5.2.18). */
 const REPLACE = 1;
-
-/** As on the timeline: the key, and why in words. */
-function reasonOf({ key, detail }: Refusal): string {
-  return `${key}: ${detail}`;
-}
-
-/** The carrier of a message that goes to none. */
-const NO_CARRIER = 0 as CarrierId;
-
-/** Refusals of the message itself; the others (rate, money, store) are always answered at once. */
-const REFUSED_BY_RECEIPT: ReadonlySet<RefusalKey> = new Set<RefusalKey>([
-  'contentRefused',
-  'destinationSuspended',
-  'optedOut',
-  'noConsent',
-  'senderRefused',
-  'outsideHours',
-  'recipientPattern',
-  'classRefused',
-  'noRoute',
-]);
 
 /** Why a message is refused whose rules would have to ask the store. */
 const TOO_MANY_ASKED = 'too many messages wait for what rules count';

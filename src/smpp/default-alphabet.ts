@@ -2,6 +2,7 @@ import { decodeText, encodeText, parseDataCoding } from './data-coding.ts';
 import { decodeGsm7, encodeGsm7, packSeptets, unpackSeptets } from './gsm7.ts';
 import { hasUdh, MalformedMessage, messageOctets, textOctets } from './message.ts';
 import type { DeliverSm, SubmitSm } from './pdu.ts';
+import { countSegments } from './segmentation.ts';
 import { makeOctetsTlv, TLVS } from './tlv.ts';
 import { udhOctets } from './udh.ts';
 
@@ -51,6 +52,14 @@ export function writeText(pdu: SubmitSm, text: string): void {
   if ('octets' in encoded) return setOctets(pdu, encoded.octets);
   pdu.data_coding = asUcs2(pdu.data_coding);
   setOctets(pdu, Buffer.from(text.toWellFormed(), 'utf16le').swap16());
+}
+
+/** How many segments a message is whose text `writeText` wrote. */
+export function textSegments(text: string, dataCoding: number): number {
+  const encoded = encodeText(text, dataCoding, 'gsm7');
+  if ('octets' in encoded) return countSegments(encoded.octets, dataCoding, 'gsm7');
+  const octets = Buffer.from(text.toWellFormed(), 'utf16le').swap16();
+  return countSegments(octets, DATA_CODING_UCS2, 'gsm7');
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { PolicyFacts } from '../../src/domain/policy-rule.ts';
 import { PolicyMemory } from '../../src/gateway/policy-memory.ts';
 import { saidHere } from '../../src/gateway/said-texts.ts';
+import { textSegments } from '../../src/smpp/default-alphabet.ts';
 
 /** Nobody opted out or gave consent, nothing is registered, and nothing is remembered between tests. */
 export const NOBODY: PolicyFacts = facts();
@@ -13,6 +14,7 @@ export function facts(given: Partial<PolicyFacts> = {}): PolicyFacts {
     hasConsent: () => false,
     registrationsOf: () => [],
     networkOf: () => undefined,
+    segmentsOf: textSegments,
     isUnusual: () => false,
     said: saidHere(),
     remembered: (rule, account, make) => memory.of(rule, account, make),

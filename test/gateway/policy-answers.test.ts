@@ -31,6 +31,7 @@ beforeAll(async () => {
         byReceipt: { rules: [{ ...casino, answer: 'receipt', reason: 'GAMBLING-1' }] },
         byStatus: { rules: [{ ...casino, answer: 'status', status: 0x45 }] },
         charged: { rules: [{ ...casino, charged: true }], partsWaitSeconds: 60 },
+        parted: { rules: [casino], partsWaitSeconds: 60 },
         urdu: { rules: [{ bannedWords: { words: ['کسینو'] } }] },
         noted: {
           rules: [
@@ -45,6 +46,8 @@ beforeAll(async () => {
         charged,
         reserved: { ...charged, terms: 'onDelivery' },
         cut: charged,
+        nodes: charged,
+        freeNodes: { policy: 'parted', refusals: 'receipt' },
         poor: { ...charged, credit: '0.1' },
         killed: charged,
         noted: { policy: 'noted' },
@@ -62,8 +65,8 @@ afterAll(async () => {
   await carrier?.down();
 });
 
-async function bind(systemId: string): Promise<Esme> {
-  const esme = await Esme.bind(gateway.port, { systemId });
+async function bind(systemId: string, port = gateway.port): Promise<Esme> {
+  const esme = await Esme.bind(port, { systemId });
   bound.push(esme);
   return esme;
 }
@@ -141,6 +144,33 @@ describe('a rule that refuses', () => {
       expect(await esme.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
     await gateway.ended(first, { cause: 'refusedCharged', refund: '0' });
     expect(await gateway.money('cut')).toEqual({ credits: '9.8', reserved: '0' });
+  });
+
+  it.each([
+    ['charges', 'nodes', '9.8', 'refusedCharged'],
+    ['gives back', 'freeNodes', '10', 'policy'],
+  ])('%s all parts also where they come to two nodes', async (_, account, credits, cause) => {
+    const beside = await gateway.beside();
+    try {
+      const sessions = [await bind(account), await bind(account, beside.port)];
+      const ids: string[] = [];
+      for (const [nth, short_message] of ['the cas', 'ino is open'].entries()) {
+        const sar = { sar_msg_ref_num: 8, sar_total_segments: 2, sar_segment_seqnum: nth + 1 };
+        const id = await sessions[nth]?.accepted({ destination_addr: TO, short_message, ...sar });
+        ids.push(id ?? '');
+      }
+      const [first = '', last = ''] = ids;
+      await gateway.ended(first, { state: 'REJECTD', cause });
+      await gateway.ended(last, { state: 'REJECTD', fault: 'customer' });
+      expect(await gateway.money(account)).toEqual({ credits, reserved: '0' });
+      expect((await notesOf(last)).join()).toMatch(
+        /^refusedByPolicy rule gambling: contentRefused/,
+      );
+      for (const esme of sessions) await esme.close();
+      await gateway.reconciled();
+    } finally {
+      await beside.close();
+    }
   });
 
   it('refuses by a status what the account cannot pay', async () => {

@@ -26,6 +26,7 @@ import { applyText, faultText } from '../../src/ops/apply.ts';
 import { formatTable } from '../../src/ops/cli/io.ts';
 import { createSecretKeeper } from '../../src/ops/secret-keeper.ts';
 import { decodePdu, encodeOne, PduWriter } from '../../src/smpp/codec.ts';
+import { textSegments } from '../../src/smpp/default-alphabet.ts';
 import type { SubmitSm } from '../../src/smpp/pdu.ts';
 import { startEmbedded } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -119,6 +120,7 @@ function fill(): { facts: PolicyFacts; numbers: string[]; senders: string[] } {
       hasConsent: (account, number) => consents.has(account, 0, hashOf(number)),
       registrationsOf: (_account, sender) => registry.get(sender) ?? [],
       networkOf: () => undefined,
+      segmentsOf: textSegments,
       isUnusual: () => false,
       said: new SaidTexts(sealing).said,
       remembered: (rule, account, make) => memory.of(rule, account, make),

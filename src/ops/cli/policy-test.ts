@@ -11,9 +11,7 @@ import { parseResources } from '../../domain/resource-file.ts';
 import type { AccountSpec, ResourceFile } from '../../domain/resources.ts';
 import { compileClassBy } from '../../domain/traffic-class.ts';
 import { compileWords } from '../../domain/words/compile-words.ts';
-import { smallestDataCoding } from '../../smpp/data-coding.ts';
-import { encodeGsm7 } from '../../smpp/gsm7.ts';
-import { countSegments } from '../../smpp/segmentation.ts';
+import { textSegments } from '../../smpp/default-alphabet.ts';
 import { faultText } from '../apply.ts';
 import { carrierProfiles } from '../carrier-profiles.ts';
 import { wordFiles } from '../word-files.ts';
@@ -139,7 +137,7 @@ async function judge(
     account: options.account ?? '',
     trafficClass,
     allows: account && allowsOf(account),
-    segments: segmentsOf(options.text),
+    segments: textSegments(options.text, GSM7),
     isWhole: true,
     tlvs: options.tlv,
     atMs,
@@ -169,20 +167,12 @@ function classOf(account: AccountSpec | undefined, { from, tlv }: Options): stri
   return named ?? account?.trafficClass ?? 'transactional';
 }
 
-/** As short as an SMS of the text can be. */
-function segmentsOf(text: string): number {
-  const coding = smallestDataCoding(text);
-  const octets = coding === 0 ? encodeGsm7(text) : undefined;
-  return octets === undefined
-    ? countSegments(Buffer.from(text, 'utf16le').swap16(), UCS2, 'gsm7')
-    : countSegments(octets, 0, 'gsm7');
-}
-
-/** data_coding of UCS-2 (SMPP 3.4 §5.2.19). */
-const UCS2 = 8;
+/** data_coding of a text as short as it can be: UCS-2 where it lacks a character. */
+const GSM7 = 0;
 
 /** What the daemon would look up is not there: nobody has opted out or consented, no sender is registered. */
 const NOTHING_KNOWN: PolicyFacts = {
+  segmentsOf: textSegments,
   optedOut: () => false,
   hasConsent: () => false,
   registrationsOf: () => [],

@@ -1,0 +1,143 @@
+import type { Pdu, PduInput } from 'smpp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setOptOuts } from '../../src/store/opt-outs.ts';
+import { inTransaction } from '../../src/store/pool.ts';
+import { scopeIds } from '../../src/store/recipient-scopes.ts';
+import { sealing, TestGateway } from '../support/gateway.ts';
+import { Esme } from './esme.ts';
+import { cancel, SHOP } from './manage-stand.ts';
+import { resources } from './resources.ts';
+import { contentOf, ScriptedCarrier } from './scripted-carrier.ts';
+
+/** contentRefused. */
+const CONTENT_REFUSED = 0x405;
+/** In an hour: it is queued until then. */
+const LATER = { schedule_delivery_time: '000000010000000R' };
+const SOON = { schedule_delivery_time: '000000000003000R' };
+
+let carrier: ScriptedCarrier;
+let gateway: TestGateway;
+const bound: Esme[] = [];
+
+beforeAll(async () => {
+  carrier = await ScriptedCarrier.listen();
+  const every = { expression: { wildcard: ['*'] }, action: 'rewrite' };
+  const append = { ...every, rewrite: { append: ' قف' } };
+  const named = { ...every, rewrite: { sender: 'INFO' } };
+  gateway = await TestGateway.start(
+    resources({
+      policies: {
+        some: { rules: [{ ...append, when: { prefixes: ['1202'] } }] },
+        named: { rules: [named] },
+        long: { rules: [{ ...append, rewrite: { append: ` ${'x'.repeat(150)}` } }, SHORT] },
+        asking: { rules: [{ optOut: {} }, named] },
+      },
+      accounts: {
+        some: { policy: 'some' },
+        named: { policy: 'named' },
+        nowhere: { policy: 'named', refusals: 'receipt' },
+        long: { policy: 'long' },
+        asking: { policy: 'asking' },
+      },
+      tariffs: { standard: { '1': '0.1' } },
+      carriers: { main: { port: carrier.port, prefix: '1' } },
+    }),
+  );
+});
+
+const SHORT = { length: { maxSegments: 1 } };
+
+afterAll(async () => {
+  for (const esme of bound) await esme.close();
+  await gateway?.close();
+  await carrier?.down();
+});
+
+async function bind(systemId: string): Promise<Esme> {
+  const esme = await Esme.bind(gateway.port, { systemId });
+  bound.push(esme);
+  return esme;
+}
+
+describe('a rule that rewrites some messages', () => {
+  it('leaves the other recipients of a submit_multi theirs', async () => {
+    const esme = await bind('some');
+    const [one, other] = ['12025551001', '13055551001'];
+    const dest_address = [one, other].map((destination_addr) => ({
+      dest_addr_ton: 1,
+      dest_addr_npi: 1,
+      destination_addr,
+    }));
+    const response = await new Promise<Pdu>((resolve) =>
+      esme.session.submit_multi(
+        { ...SHOP, dest_address, data_coding: 0, short_message: 'Sale' },
+        resolve,
+      ),
+    );
+    expect(response.command_status).toBe(0);
+    const [rewritten] = await carrier.taken(1, one);
+    const [asItCame] = await carrier.taken(1, other);
+    expect(rewritten && contentOf(rewritten.pdu)).toBe('Sale قف');
+    expect(asItCame && contentOf(asItCame.pdu)).toBe('Sale');
+    expect(asItCame?.pdu.data_coding).toBe(0);
+  });
+});
+
+describe('a rule that rewrites the sender', () => {
+  it('leaves messages of two senders two, for replace_if_present_flag', async () => {
+    const esme = await bind('named');
+    const to = { destination_addr: '12025551002', ...LATER };
+    const first = await esme.accepted({ ...to, source_addr: 'Shop', source_addr_ton: 5 });
+    const flagged = { ...to, replace_if_present_flag: 1 };
+    const other = await esme.accepted({ ...flagged, source_addr: 'Bank', source_addr_ton: 5 });
+    expect(other).not.toBe(first);
+    const again = await esme.accepted({ ...flagged, source_addr: 'Shop', source_addr_ton: 5 });
+    expect(again).toBe(first);
+  });
+
+  it('knows the customer’s in a cancel_sm of all messages to a number', async () => {
+    const esme = await bind('named');
+    const destination_addr = '12025551003';
+    const id = await esme.accepted({ destination_addr, ...SHOP, ...LATER });
+    const all: PduInput = { message_id: '', destination_addr, dest_addr_ton: 1, dest_addr_npi: 1 };
+    expect(await cancel(esme, { ...all, ...SHOP })).toBe(0);
+    await gateway.ended(id, { state: 'DELETED' });
+  });
+
+  it('is not seen by the customer in the receipt of what is refused behind it', async () => {
+    const esme = await bind('nowhere');
+    const id = await esme.accepted({ destination_addr: '390612345678', ...SHOP });
+    const { state, pdu } = await esme.receiptOf(id);
+    expect(state).toBe('REJECTD');
+    expect(pdu).toMatchObject({ destination_addr: 'Shop' });
+  });
+
+  it('does not hide what a recipient said meanwhile of the customer’s', async () => {
+    const esme = await bind('asking');
+    const destination_addr = '12025551004';
+    const id = await esme.accepted({ destination_addr, ...SHOP, ...SOON });
+    await optOut('asking', destination_addr, 'shop');
+    expect(await esme.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
+    expect(carrier.to(destination_addr)).toEqual([]);
+  });
+});
+
+describe('a rule about the length', () => {
+  it('counts the segments of what a rule before it made', async () => {
+    const esme = await bind('long');
+    const destination_addr = '12025551005';
+    const kept = await esme.submit({ destination_addr, short_message: 'Sale' });
+    expect(kept.command_status).toBe(0);
+    const longer = await esme.submit({ destination_addr, short_message: 'Sale today' });
+    expect(longer.command_status).toBe(CONTENT_REFUSED);
+  });
+});
+
+async function optOut(account: string, number: string, sender: string): Promise<void> {
+  const id = await gateway.accountId(account);
+  await inTransaction(gateway.pool, async (client) => {
+    const [scope = -1] = (await scopeIds(client, [{ sender, trafficClass: '' }])) ?? [];
+    const hash = sealing().numberHash(number);
+    await setOptOuts(client, { account: id, scope }, [{ hash, sealed: Buffer.alloc(1) }], true);
+  });
+}
