@@ -8,7 +8,7 @@
 export const GSM7_ESCAPE = 0x1b;
 
 /** Index = septet. 0x1b is the escape and stands for a space when it is alone (§6.2.1). */
-const BASIC =
+export const GSM7_BASIC =
   '@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ ÆæßÉ' +
   ' !"#¤%&\'()*+,-./0123456789:;<=>?' +
   '¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§' +
@@ -28,7 +28,8 @@ const EXTENSION: readonly (readonly [number, string])[] = [
   [0x65, '€'],
 ];
 
-const EXTENDED: readonly (string | undefined)[] = Array.from(
+/** Index = the septet behind an escape; undefined: the table has none. */
+export const GSM7_EXTENDED: readonly (string | undefined)[] = Array.from(
   { length: 128 },
   (_, septet) => EXTENSION.find(([code]) => code === septet)?.[1],
 );
@@ -38,7 +39,7 @@ const SEPTETS: Uint16Array = septetsByCode();
 
 /** 1 for octets that mean the same in Latin-1, so that plain text needs no table. */
 const SAME_AS_LATIN1: Uint8Array = Uint8Array.from({ length: 256 }, (_, octet) =>
-  octet < 128 && octet !== GSM7_ESCAPE && BASIC.charCodeAt(octet) === octet ? 1 : 0,
+  octet < 128 && octet !== GSM7_ESCAPE && GSM7_BASIC.charCodeAt(octet) === octet ? 1 : 0,
 );
 
 /**
@@ -52,10 +53,11 @@ export function decodeGsm7(octets: Buffer): string {
   for (let index = plain; index < octets.length; index++) {
     const octet = octets[index] as number;
     if (octet > 0x7f) text += '\ufffd';
-    else if (octet !== GSM7_ESCAPE || index + 1 === octets.length) text += BASIC[octet] as string;
+    else if (octet !== GSM7_ESCAPE || index + 1 === octets.length)
+      text += GSM7_BASIC[octet] as string;
     else {
       const next = octets[++index] as number;
-      text += next > 0x7f ? '\ufffd' : (EXTENDED[next] ?? (BASIC[next] as string));
+      text += next > 0x7f ? '\ufffd' : (GSM7_EXTENDED[next] ?? (GSM7_BASIC[next] as string));
     }
   }
   return text;
@@ -131,8 +133,8 @@ const NONE = 0xffff;
 
 function septetsByCode(): Uint16Array {
   const table = new Uint16Array(0x10000).fill(0xffff);
-  for (let septet = 0; septet < BASIC.length; septet++) {
-    if (septet !== GSM7_ESCAPE) table[BASIC.charCodeAt(septet)] = septet;
+  for (let septet = 0; septet < GSM7_BASIC.length; septet++) {
+    if (septet !== GSM7_ESCAPE) table[GSM7_BASIC.charCodeAt(septet)] = septet;
   }
   for (const [septet, character] of EXTENSION) table[character.charCodeAt(0)] = 0x1b00 | septet;
   return table;
