@@ -2,7 +2,7 @@ import type { PduOf } from '../smpp/pdu.ts';
 import * as status from '../smpp/status.ts';
 import type { SettleVerdict } from '../store/settle.ts';
 import { type Lookups, QUEUED_MOST } from './lookups.ts';
-import type { Message } from './message.ts';
+import { type Message, NO_CARRIER } from './message.ts';
 import { msisdnOf, namesDestination, namesSender, ownSource, sameSender } from './own-message.ts';
 
 /** A message that is replaced again and again meanwhile is tried to be cancelled so often. */
@@ -86,12 +86,12 @@ async function cancelGroup(
   return any ? status.ESME_ROK : status.ESME_RCANCELFAIL;
 }
 
-/** Whether it was cancelled; false: it has ended, or a carrier has it or may have it. */
+/** Whether it was cancelled; false: it has ended, is refused and about to end, or a carrier has it or may have it. */
 async function end(deps: CancelDeps, message: Message): Promise<boolean> {
   let copy: Message | undefined = message;
   for (let tries = 0; copy !== undefined && tries < TRIES; tries++) {
     const current: Message = copy;
-    if (current.ended !== undefined) return false;
+    if (current.ended !== undefined || current.carrier === NO_CARRIER) return false;
     const verdict = await new Promise<SettleVerdict>((told) => deps.end(current, told));
     if (verdict === 1) deps.forget(current);
     if (verdict !== 2) return verdict === 1;

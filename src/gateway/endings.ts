@@ -1,7 +1,7 @@
 import type { Catalog } from '../domain/catalog.ts';
 import type { CompiledTerms } from '../domain/terms.ts';
 import type { SettleVerdict } from '../store/settle.ts';
-import type { Message, PartEnd } from './message.ts';
+import { type Message, NO_CARRIER, type PartEnd } from './message.ts';
 import {
   allEnds,
   expiredPart,
@@ -34,6 +34,7 @@ export class Endings {
 
   /** Its validity is over and it was never sent: EXPIRED, the platform's fault. */
   neverSent(message: Message, told?: Told): void {
+    if (message.carrier === NO_CARRIER) return this.stopped(message, told);
     const { now, endUnsent } = this.#deps;
     const terms = this.#termsOf(message);
     endUnsent(settleWhole(message, 'EXPIRED', 'platform', 'neverSent', terms, now(), told));
@@ -43,7 +44,8 @@ export class Endings {
   stopped(message: Message, told?: Told): void {
     const { now, endUnsent } = this.#deps;
     const terms = this.#termsOf(message);
-    endUnsent(settleWhole(message, 'REJECTD', 'customer', 'refusedLater', terms, now(), told));
+    const cause = refusedCause(message);
+    endUnsent(settleWhole(message, 'REJECTD', 'customer', cause, terms, now(), told));
   }
 
   /** The long message that it is a part of was refused as a whole: REJECTD, refunded whole unless its rule charges. */
@@ -66,8 +68,7 @@ export class Endings {
     if (message.ended !== undefined) return;
     const { now, settle } = this.#deps;
     const terms = this.#termsOf(message);
-    const cause = message.price > 0n ? 'refusedCharged' : 'refusedLater';
-    settle(settleWhole(message, 'REJECTD', 'customer', cause, terms, now()));
+    settle(settleWhole(message, 'REJECTD', 'customer', refusedCause(message), terms, now()));
   }
 
   /** Its outcome stayed unknown and its carrier's resource says `expire`: open segments end EXPIRED. */
@@ -122,4 +123,9 @@ export class Endings {
   #termsOf(message: Message): CompiledTerms {
     return (this.#deps.catalog().accounts.get(message.account) ?? message.owner).terms;
   }
+}
+
+/** What was accepted only to be refused keeps its price, where its rule charges, whatever else ends it first. */
+function refusedCause({ carrier, price }: Message): 'refusedCharged' | 'refusedLater' {
+  return carrier === NO_CARRIER && price > 0n ? 'refusedCharged' : 'refusedLater';
 }

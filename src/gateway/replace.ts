@@ -20,7 +20,7 @@ import {
 } from '../store/replace.ts';
 import { wasSaid } from '../store/said-texts.ts';
 import type { Lookups } from './lookups.ts';
-import { DEFAULT_ALPHABET, type Message } from './message.ts';
+import { DEFAULT_ALPHABET, type Message, NO_CARRIER } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import { type OwnFields, withOwnFields } from './own-fields.ts';
 import { namesSender, ownSource, sameSender } from './own-message.ts';
@@ -158,8 +158,9 @@ export class Replacer {
         before: undefined,
       });
       const earlier = queued.find(
-        ({ ended, echo, destination }) =>
+        ({ ended, carrier, echo, destination }) =>
           ended === undefined &&
+          carrier !== NO_CARRIER &&
           destination === msisdn &&
           echo.service_type === submit.service_type &&
           sameSender(ownSource({ echo }), own),
@@ -176,7 +177,8 @@ export class Replacer {
   ): Promise<Outcome> {
     let copy: Message | undefined = message;
     for (let tries = 0; copy !== undefined && tries < TRIES; tries++) {
-      if (copy.ended !== undefined || copy.submit === undefined) return 'tooLate';
+      const isOver = copy.ended !== undefined || copy.carrier === NO_CARRIER;
+      if (isOver || copy.submit === undefined) return 'tooLate';
       const asked = await nextOf(copy);
       if (!('submit' in asked)) return asked;
       const outcome = await this.#store(account, copy, asked);
