@@ -27,6 +27,8 @@ export class PlaceHours {
   /** It is known to be closed from here until there; equal: not known. */
   #closedFromMs = 0;
   #closedUntilMs = 0;
+  /** When it opens then; undefined: not within 35 days. */
+  #opensAtMs: number | undefined;
   #openMinute = -1;
 
   constructor(zones: readonly string[], hours: LocalHours) {
@@ -50,9 +52,10 @@ export class PlaceHours {
    */
   opensAt(atMs: number): number | undefined {
     if (this.isOpen(atMs)) return atMs;
-    if (atMs >= this.#closedFromMs && atMs < this.#closedUntilMs) return this.#closedUntilMs;
+    if (atMs >= this.#closedFromMs && atMs < this.#closedUntilMs) return this.#opensAtMs;
     const opens = this.#search(atMs);
     // What is looked for once is asked again by each message until then.
+    this.#opensAtMs = opens;
     this.#closedFromMs = atMs;
     this.#closedUntilMs = opens ?? atMs + HOUR_MS;
     return opens;

@@ -190,8 +190,9 @@ class Run {
       return;
     }
     this.#judged += 1;
-    // Judged is what the customer sent; of a text that was rewritten there is no other.
-    Object.assign(submit, takeOwnFields(submit));
+    // Judged is what the customer sent; of a text that was rewritten there is no other, and it has its own data_coding.
+    const { data_coding } = submit;
+    Object.assign(submit, takeOwnFields(submit), { data_coding });
     const [atMs, to, text] = [
       messageIdMs(stored.id),
       destinationOf(submit),

@@ -17,10 +17,15 @@ beforeAll(async () => {
   carrier = await ScriptedCarrier.listen();
   carrier.onSubmit = (submit) => carrier.accept(submit);
   const holds = { name: 'donations', bannedWords: { words: ['donate'] }, action: 'hold' };
+  const adds = {
+    expression: { wildcard: ['*'] },
+    action: 'rewrite',
+    rewrite: { append: ' قف', sender: 'INFO' },
+  };
   gateway = await TestGateway.start(
     resources({
-      policies: { holds: { rules: [holds] } },
-      accounts: { alice: {}, moderated: { policy: 'holds' } },
+      policies: { holds: { rules: [holds] }, adds: { rules: [adds] } },
+      accounts: { alice: {}, moderated: { policy: 'holds' }, added: { policy: 'adds' } },
       carriers: { main: { port: carrier.port, prefix: '1' } },
     }),
   );
@@ -164,5 +169,17 @@ describe('run', () => {
     const one = replay({});
     await expect(replay({})).rejects.toThrow('no other replay runs');
     expect((await one).judged).toBe(5);
+  });
+
+  it('judges a text as it was rewritten, in the alphabet that it was then, and the sender as it came', async () => {
+    const esme = await Esme.bind(gateway.port, { systemId: 'added' });
+    await esme.accepted({ ...SHOP, destination_addr: TO, short_message: 'come to our casino' });
+    await esme.close();
+    const account = await gateway.accountId('added');
+    const one = { ...casino, when: { senders: ['Shop'] } };
+    const answer = await replay({ account, policyOf: policy(one), content: true });
+    expect(answer.counts).toMatchObject([{ to: { is: 'refused', rule: 'gambling' }, messages: 1 }]);
+    const content = { from: 'Shop', to: TO, text: 'come to our casino قف' };
+    expect(answer.examples).toMatchObject([{ content }]);
   });
 });

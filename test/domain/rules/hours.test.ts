@@ -95,6 +95,8 @@ describe('PlaceHours', () => {
       closedOn,
     });
     expect(place.opensAt(0)).toBeUndefined();
+    // Asked again by the next message, a minute later.
+    expect(place.opensAt(60_000)).toBeUndefined();
   });
 });
 
