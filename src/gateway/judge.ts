@@ -23,6 +23,7 @@ import type { NoTicket, Ticket } from './quotas.ts';
 import type { RateLimits } from './rates.ts';
 import { rewriteSubmit } from './rewrite.ts';
 import type { Routable, Router } from './router.ts';
+import { submitKeyOf } from './submit-key.ts';
 import type { SuspensionList } from './suspension-list.ts';
 import { unfitFor } from './upstream-quirks.ts';
 import { type SubmitTimes, submitTimes, validUntil } from './validity.ts';
@@ -59,6 +60,8 @@ export interface Judged {
   readonly text: string;
   /** What the customer said, of a submit_sm that rules rewrote. */
   readonly own: OwnFields | undefined;
+  /** What its repetition is known by, as the customer submitted it. */
+  readonly submitKey: Buffer | undefined;
   readonly segments: number;
   readonly carrier: CarrierId;
   readonly trafficClass: string;
@@ -207,13 +210,12 @@ export class Judge {
       ticket,
     );
     if (verdict.refused !== undefined) {
-      const { refusal, status: answer, charged, rule } = verdict.refused;
+      const { charged } = verdict.refused;
       const { msisdn } = destination;
-      const unitPrice =
-        (charged && this.#priceOf(account, trafficClass, msisdn, pdu.source_addr, nowMs)) || ZERO;
-      const by = { rule, answer: verdict.refused.answer, trafficClass, unitPrice };
-      return { refusal, answer, by, part: verdict.part };
+      const price = charged && this.#priceOf(account, trafficClass, msisdn, pdu.source_addr, nowMs);
+      return refusedBy(verdict.refused, trafficClass, price || ZERO, verdict.part);
     }
+    const submitKey = submitKeyOf(pdu, destination.msisdn, account.dedupe);
     const own = rewriteSubmit(pdu, verdict);
     if (own === 'tooLong')
       return refuse('contentRefused', 'the text that a rule makes of it is too long');
@@ -240,6 +242,7 @@ export class Judge {
       destination: msisdn,
       text: verdict.text ?? text,
       own: own === 'unchanged' ? undefined : own,
+      submitKey,
       segments,
       carrier: fitting,
       trafficClass,
@@ -339,4 +342,13 @@ function deferredTimes(
 
 function refuse(key: RefusalKey, detail: string): Problem {
   return { refusal: { key, detail } };
+}
+
+function refusedBy(
+  { refusal, rule, status: answer, answer: by }: Refused,
+  trafficClass: string,
+  unitPrice: Credits,
+  part: PartAmongOthers | undefined,
+): Problem {
+  return { refusal, answer, by: { rule, answer: by, trafficClass, unitPrice }, part };
 }

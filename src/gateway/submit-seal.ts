@@ -13,7 +13,6 @@ import { withOwnFields } from './own-fields.ts';
 import type { PartSets } from './part-sets.ts';
 import type { Ticket } from './quotas.ts';
 import type { Asking } from './submit-answers.ts';
-import { submitKeyOf } from './submit-key.ts';
 import type { TrafficGroups } from './traffic-groups.ts';
 
 /** One destination of a request on its way through the steps. */
@@ -106,7 +105,7 @@ export class SubmitSeal {
       part: judged.part && this.#deps.partSets.begin(judged.part, id, ticket),
       said: judged.ifSaid.length === 0 ? undefined : judged.ifSaid,
       notes: judged.notes,
-      submitKey: dedupe === undefined ? undefined : submitKeyOf(pdu, judged.destination, dedupe),
+      submitKey: judged.submitKey,
       knownUntilMs: dedupe === undefined ? 0 : receivedAtMs + dedupe.seconds * 1_000,
       owner: account,
       destination: judged.destination,

@@ -13,6 +13,7 @@ import type { Ticket } from './quotas.ts';
 import { isByReceipt, refusalNote } from './refusal-answer.ts';
 import type { NextVersion } from './replace.ts';
 import { NOT_STORED, SubmitAnswers, type SubmitAnswersDeps } from './submit-answers.ts';
+import { submitKeyOf } from './submit-key.ts';
 import { addressStatus, submitOfData, submitsOfMulti } from './submit-pdu.ts';
 import { MultiReply } from './submit-reply.ts';
 import { type SubmitRequest, SubmitSeal, type SubmitSealDeps } from './submit-seal.ts';
@@ -259,10 +260,12 @@ export class SubmitPath {
   /** Stored, at no charge unless its rule charges, and ended REJECTD: the customer hears of it by a receipt. */
   #acceptToReject(request: SubmitRequest, refusal: Refusal, by: RefusedBy | undefined): void {
     const { bind, pdu, receivedAtMs } = request;
+    const destination = destinationOf(pdu);
     const judged: Judged = {
-      destination: destinationOf(pdu),
+      destination,
       text: textOf(pdu, DEFAULT_ALPHABET),
       own: undefined,
+      submitKey: submitKeyOf(pdu, destination, bind.account.dedupe),
       segments: segmentsOf(pdu, DEFAULT_ALPHABET),
       carrier: NO_CARRIER,
       trafficClass: by?.trafficClass ?? bind.account.trafficClass,

@@ -21,31 +21,40 @@ const bound: Esme[] = [];
 
 beforeAll(async () => {
   carrier = await ScriptedCarrier.listen();
-  const every = { expression: { wildcard: ['*'] }, action: 'rewrite' };
-  const append = { ...every, rewrite: { append: ' قف' } };
-  const named = { ...every, rewrite: { sender: 'INFO' } };
-  gateway = await TestGateway.start(
-    resources({
-      policies: {
-        some: { rules: [{ ...append, when: { prefixes: ['1202'] } }] },
-        named: { rules: [named] },
-        long: { rules: [{ ...append, rewrite: { append: ` ${'x'.repeat(150)}` } }, SHORT] },
-        asking: { rules: [{ optOut: {} }, named] },
-      },
-      accounts: {
-        some: { policy: 'some' },
-        named: { policy: 'named' },
-        nowhere: { policy: 'named', refusals: 'receipt' },
-        long: { policy: 'long' },
-        asking: { policy: 'asking' },
-      },
-      tariffs: { standard: { '1': '0.1' } },
-      carriers: { main: { port: carrier.port, prefix: '1' } },
-    }),
-  );
+  gateway = await TestGateway.start(resourcesOf({}));
 });
 
 const SHORT = { length: { maxSegments: 1 } };
+
+/** @param others policies of accounts that have another one by now */
+function resourcesOf(others: { readonly dedupes?: string }): string {
+  const every = { expression: { wildcard: ['*'] }, action: 'rewrite' };
+  const append = { ...every, rewrite: { append: ' قف' } };
+  const named = { ...every, rewrite: { sender: 'INFO' } };
+  return resources({
+    policies: {
+      some: { rules: [{ ...append, when: { prefixes: ['1202'] } }] },
+      named: { rules: [named] },
+      text: { rules: [{ ...every, rewrite: { text: 'See our page' } }] },
+      none: { rules: [] },
+      long: { rules: [{ ...append, rewrite: { append: ` ${'x'.repeat(150)}` } }, SHORT] },
+      asking: { rules: [{ optOut: {} }, named] },
+    },
+    accounts: {
+      some: { policy: 'some' },
+      named: { policy: 'named' },
+      nowhere: { policy: 'named', refusals: 'receipt' },
+      long: { policy: 'long' },
+      dedupes: {
+        policy: others.dedupes ?? 'text',
+        dedupe: { by: ['source', 'destination', 'text'], seconds: 60 },
+      },
+      asking: { policy: 'asking' },
+    },
+    tariffs: { standard: { '1': '0.1' } },
+    carriers: { main: { port: carrier.port, prefix: '1' } },
+  });
+}
 
 afterAll(async () => {
   for (const esme of bound) await esme.close();
@@ -119,6 +128,20 @@ describe('a rule that rewrites the sender', () => {
     await optOut('asking', destination_addr, 'shop');
     expect(await esme.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
     expect(carrier.to(destination_addr)).toEqual([]);
+  });
+});
+
+describe('a rule that rewrites the text', () => {
+  it('leaves a repetition what the customer repeats, and nothing else', async () => {
+    const esme = await bind('dedupes');
+    const to = { ...SHOP, destination_addr: '12025551006' };
+    const id = await esme.accepted({ ...to, short_message: 'one' });
+    expect(await esme.accepted({ ...to, short_message: 'two' })).not.toBe(id);
+    expect(await esme.accepted({ ...to, short_message: 'one' })).toBe(id);
+    // Rules may rewrite at some hours only.
+    await gateway.apply(resourcesOf({ dedupes: 'none' }));
+    expect(await esme.accepted({ ...to, short_message: 'one' })).toBe(id);
+    expect((await gateway.money('dedupes')).credits).toBe('9.8');
   });
 });
 
