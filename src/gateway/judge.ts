@@ -15,7 +15,7 @@ import { malformedMessage, segmentsOf } from '../smpp/segmentation.ts';
 import * as status from '../smpp/status.ts';
 import { DEFAULT_ALPHABET } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
-import type { OwnFields } from './own-fields.ts';
+import { dropForgedFields, type OwnFields } from './own-fields.ts';
 import type { PartAmongOthers } from './part-texts.ts';
 import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import type { QueuedCounts } from './queued-counts.ts';
@@ -116,6 +116,7 @@ export class Judge {
     const { account } = bind;
     if (account.status !== 'active')
       return refuse('accountSuspended', `account is ${account.status}`);
+    dropForgedFields(pdu);
     if (!TYPES_OF_AN_ESME.has(pdu.esm_class & MESSAGE_TYPE))
       return { status: status.ESME_RINVESMCLASS };
     const malformed =

@@ -14,6 +14,15 @@ const TAG = 0xfffe;
 /** ton, npi, data_coding; then the address. */
 const ADDRESS_AT = 3;
 
+/** Takes out of a submit_sm what would pass for stored fields: no customer says them, and no carrier hears of them. */
+export function dropForgedFields(pdu: SubmitSm): void {
+  if (pdu.tlvs?.some(isOwn) === true) pdu.tlvs = pdu.tlvs.filter((tlv) => !isOwn(tlv));
+}
+
+function isOwn({ tag }: { readonly tag: number }): boolean {
+  return tag === TAG;
+}
+
 /** The customer's own fields of a submit_sm that is about to be rewritten. */
 export function ownFieldsOf(pdu: OwnFields): OwnFields {
   const { source_addr_ton, source_addr_npi, source_addr, data_coding } = pdu;
@@ -30,9 +39,9 @@ export function withOwnFields(pdu: SubmitSm, own: OwnFields | undefined): Submit
 
 /** Takes the own fields out of what was stored; undefined: it was not rewritten. */
 export function takeOwnFields(pdu: SubmitSm): OwnFields | undefined {
-  const value = pdu.tlvs?.find(({ tag }) => tag === TAG)?.value;
+  const value = pdu.tlvs?.find(isOwn)?.value;
   if (value === undefined) return undefined;
-  const others = pdu.tlvs?.filter(({ tag }) => tag !== TAG) ?? [];
+  const others = pdu.tlvs?.filter((tlv) => !isOwn(tlv)) ?? [];
   pdu.tlvs = others.length === 0 ? undefined : others;
   const [source_addr_ton, source_addr_npi, data_coding] = value;
   if (source_addr_ton === undefined || source_addr_npi === undefined || data_coding === undefined)

@@ -1,13 +1,20 @@
-import type { Pdu, PduInput } from 'smpp';
+import smpp, { type Pdu, type PduInput } from 'smpp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { setOptOuts } from '../../src/store/opt-outs.ts';
 import { inTransaction } from '../../src/store/pool.ts';
 import { scopeIds } from '../../src/store/recipient-scopes.ts';
 import { sealing, TestGateway } from '../support/gateway.ts';
 import { Esme } from './esme.ts';
-import { cancel, SHOP } from './manage-stand.ts';
+import { cancel, RCANCELFAIL, SHOP } from './manage-stand.ts';
 import { resources } from './resources.ts';
 import { contentOf, ScriptedCarrier } from './scripted-carrier.ts';
+
+const vendor = smpp as unknown as {
+  addTLV(tag: string, options: { id: number; type: unknown }): void;
+  readonly types: { readonly tlv: { readonly buffer: unknown } };
+};
+/** SMPP reserves it. */
+vendor.addTLV('reserved_tlv', { id: 0xfffe, type: vendor.types.tlv.buffer });
 
 /** contentRefused. */
 const CONTENT_REFUSED = 0x405;
@@ -42,6 +49,7 @@ function resourcesOf(others: { readonly dedupes?: string }): string {
     },
     accounts: {
       some: { policy: 'some' },
+      plain: {},
       named: { policy: 'named' },
       nowhere: { policy: 'named', refusals: 'receipt' },
       long: { policy: 'long' },
@@ -128,6 +136,18 @@ describe('a rule that rewrites the sender', () => {
     await optOut('asking', destination_addr, 'shop');
     expect(await esme.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
     expect(carrier.to(destination_addr)).toEqual([]);
+  });
+});
+
+describe('a customer who names a sender as a rule would store it', () => {
+  it('goes by the one that he gave, and his message as it came', async () => {
+    const esme = await bind('plain');
+    const reserved_tlv = Buffer.concat([Buffer.from([5, 0, 8]), Buffer.from('BANK')]);
+    const destination_addr = '12025551007';
+    const fields = { ...SHOP, destination_addr, ...LATER, data_coding: 0, reserved_tlv };
+    const id = await esme.accepted({ ...fields, short_message: 'hello' });
+    expect(await cancel(esme, { message_id: id, ...SHOP, source_addr: 'BANK' })).toBe(RCANCELFAIL);
+    expect(await cancel(esme, { message_id: id, ...SHOP })).toBe(0);
   });
 });
 
