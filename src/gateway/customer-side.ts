@@ -1,5 +1,6 @@
 import type { AccountId } from '../domain/ids.ts';
 import type { PolicyFacts } from '../domain/policy-rule.ts';
+import { noteReplacement } from '../store/policy-notes.ts';
 import { withClient } from '../store/pool.ts';
 import { firstOfKeys } from '../store/submit-keys.ts';
 import { Aliases } from './aliases.ts';
@@ -100,6 +101,7 @@ export function newReplay(parts: GatewayParts): PolicyReplay {
 
 export function newReplacer(parts: GatewayParts): Replacer {
   const numberHashes = (msisdn: string) => parts.options.sealing.numberHashes(msisdn);
+  const { pool, observer } = parts.common;
   return new Replacer({
     ...parts.common,
     facts: factsOf(parts, parts.saidTexts.saidByOthers),
@@ -111,6 +113,11 @@ export function newReplacer(parts: GatewayParts): Replacer {
     replace: parts.lanes.replace,
     saidTexts: parts.saidTexts,
     numberHashes,
+    noted: (id, notes) => {
+      const failed = (error: unknown) =>
+        observer.note('warn', 'policyNoteNotStored', { reason: String(error) });
+      noteReplacement(pool, id, notes).catch(failed);
+    },
     newer: (copy) => parts.loader.newer(copy),
   });
 }

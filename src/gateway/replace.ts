@@ -1,6 +1,6 @@
 import type { CatalogAccount } from '../domain/catalog.ts';
 import { subtract, times } from '../domain/money.ts';
-import type { IfSaid } from '../domain/policy.ts';
+import { type IfSaid, notesOf, type PolicyNote } from '../domain/policy.ts';
 import { type RefusalKey, statusOf } from '../domain/refusal.ts';
 import { encodeOne, PduWriter } from '../smpp/codec.ts';
 import { codingFromLatin1, type PeerAlphabet, toGsm7 } from '../smpp/default-alphabet.ts';
@@ -50,6 +50,8 @@ export interface ReplaceDeps extends PolicyStepDeps {
   heldStored(account: CatalogAccount, held: Held): void;
   /** Keyed hashes of a number, one under each key at hand. */
   numberHashes(msisdn: string): readonly Buffer[];
+  /** What rules did about what is stored now goes on the message's timeline. */
+  noted(id: Message['id'], notes: readonly PolicyNote[]): void;
   /** The message as it stands now, if it was replaced since this copy. */
   newer(copy: Message): Promise<Message | undefined>;
 }
@@ -67,6 +69,8 @@ export interface NextVersion {
   readonly held: Held | undefined;
   /** What rules do if the store knows its text. */
   readonly ifSaid: readonly IfSaid[];
+  /** What rules did; undefined: nothing. */
+  readonly notes: readonly PolicyNote[] | undefined;
   /** What rules with a quota counted of the difference. */
   readonly ticket?: Ticket | undefined;
 }
@@ -251,6 +255,7 @@ export class Replacer {
       ticket,
       held: heldBy(verdict),
       ifSaid,
+      notes: notesOf(verdict),
       ...times,
       ...deferred,
     };
@@ -305,6 +310,7 @@ export class Replacer {
     this.#deps.saidTexts.forget();
     this.#countMoney(copy, next.segments);
     if (held !== undefined) this.#deps.heldStored(account, held);
+    if (next.notes !== undefined) this.#deps.noted(copy.id, next.notes);
     return 'replaced';
   }
 

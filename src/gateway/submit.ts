@@ -153,8 +153,8 @@ export class SubmitPath {
       ticket?.giveBack();
       return this.#answerProblem(request, { status: status.ESME_RINVREPFLAG });
     }
-    const { segments, validUntilMs, releaseAtMs, held, ifSaid, own } = judged;
-    const next = { submit: pdu, own, segments, validUntilMs, releaseAtMs, held, ifSaid };
+    const { segments, validUntilMs, releaseAtMs, held, ifSaid, notes, own } = judged;
+    const next = { submit: pdu, own, segments, validUntilMs, releaseAtMs, held, ifSaid, notes };
     this.#deps.replaceIfPresent(bind.account, judged.destination, next).then(
       (earlier) => {
         if (earlier === undefined) return this.#seal(request, judged, undefined, ticket);

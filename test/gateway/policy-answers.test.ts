@@ -75,7 +75,7 @@ async function bind(systemId: string, port = gateway.port): Promise<Esme> {
 async function notesOf(id: string): Promise<string[]> {
   const timeline = await readTimeline(gateway.pool, messageId(BigInt(id)));
   return (timeline?.events ?? [])
-    .filter(({ detail }) => detail !== undefined)
+    .filter(({ event, detail }) => detail !== undefined && event !== 'replaced')
     .map(({ event, detail }) => `${event} ${detail}`);
 }
 
@@ -203,6 +203,13 @@ describe('the timeline', () => {
     expect(await notesOf(id)).toEqual(['monitored rule tried', 'flagged rule seen']);
     const other = await esme.accepted({ destination_addr: TO, short_message: 'a letter' });
     expect(await notesOf(other)).toEqual([]);
+    const queued = { destination_addr: TO, schedule_delivery_time: '000000010000000R' };
+    const later = await esme.accepted({ ...queued, short_message: 'a letter' });
+    expect(await replace(esme, { message_id: later, short_message: 'a casino' })).toBe(0);
+    const found = ['monitored rule tried', 'flagged rule seen'];
+    await eventually(async () => expect(await notesOf(later)).toEqual(found));
+    expect(await replace(esme, { message_id: later, short_message: 'my casino' })).toBe(0);
+    await eventually(async () => expect(await notesOf(later)).toEqual([...found, ...found]));
   });
 });
 
