@@ -1,5 +1,5 @@
-import { countryOf } from './number-country.ts';
 import { compileOptOutWords, type OptOutWords } from './opt-out-words.ts';
+import { type Conditional, compileWhen } from './policy-conditions.ts';
 import type {
   Finding,
   PolicyFacts,
@@ -11,10 +11,9 @@ import type {
   RuleContext,
   SaidText,
 } from './policy-rule.ts';
-import { kindsIn, type PolicySpec, type RuleSpec, type WhenSpec } from './policy-schema.ts';
+import { kindsIn, type PolicySpec, type RuleSpec } from './policy-schema.ts';
 import type { Refusal } from './refusal.ts';
 import { compileRewrite, type Rewriter } from './rewrite.ts';
-import { compileHours } from './route-hours.ts';
 import { RULE_KINDS } from './rules/kinds.ts';
 import { atOnce, type Steps } from './steps.ts';
 import type { Signal } from './traffic-signals.ts';
@@ -359,37 +358,6 @@ function* compileRule(
     check,
     rewrite: spec.rewrite && compileRewrite(spec.rewrite, check, ofText),
   };
-}
-
-/** What conditions look at. */
-type Conditional = Pick<
-  PolicyInput,
-  'account' | 'trafficClass' | 'sender' | 'destination' | 'atMs'
->;
-
-function compileWhen(when: WhenSpec): (input: Conditional) => boolean {
-  const accounts = when.accounts && new Set(when.accounts);
-  const classes = when.classes && new Set(when.classes);
-  const exact = new Set(when.senders?.filter((sender) => !sender.endsWith('*')));
-  const beginnings = when.senders
-    ?.filter((sender) => sender.endsWith('*'))
-    .map((sender) => sender.slice(0, -1));
-  const { prefixes } = when;
-  const countries = when.countries && new Set(when.countries);
-  const hours = when.hours && compileHours(when.hours);
-  const fromMs = when.from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(when.from);
-  const untilMs = when.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(when.until);
-  return (input) =>
-    input.atMs >= fromMs &&
-    input.atMs < untilMs &&
-    (accounts === undefined || accounts.has(input.account)) &&
-    (classes === undefined || classes.has(input.trafficClass)) &&
-    (beginnings === undefined ||
-      exact.has(input.sender) ||
-      beginnings.some((beginning) => input.sender.startsWith(beginning))) &&
-    (prefixes === undefined || prefixes.some((prefix) => input.destination.startsWith(prefix))) &&
-    (countries === undefined || countries.has(countryOf(input.destination) ?? '')) &&
-    (hours === undefined || hours.isOpen(input.atMs));
 }
 
 /** The words of all its rules of this kind. */

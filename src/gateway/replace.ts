@@ -3,13 +3,12 @@ import { subtract, times } from '../domain/money.ts';
 import { type IfSaid, notesOf, type PolicyNote } from '../domain/policy.ts';
 import { type RefusalKey, statusOf } from '../domain/refusal.ts';
 import { encodeOne, PduWriter } from '../smpp/codec.ts';
-import { codingFromLatin1, type PeerAlphabet, toGsm7 } from '../smpp/default-alphabet.ts';
+import { toGsm7 } from '../smpp/default-alphabet.ts';
 import { textOf } from '../smpp/message.ts';
 import type { PduOf, SubmitSm } from '../smpp/pdu.ts';
 import { malformedMessage, segmentsOf } from '../smpp/segmentation.ts';
-import { formatAbsoluteTime, parseSmppTime } from '../smpp/smpp-time.ts';
+import { formatAbsoluteTime } from '../smpp/smpp-time.ts';
 import * as status from '../smpp/status.ts';
-import { TLVS } from '../smpp/tlv.ts';
 import type { ContentKeys } from '../store/content-keys.ts';
 import type { Lane } from '../store/lane.ts';
 import {
@@ -26,9 +25,9 @@ import { type OwnFields, withOwnFields } from './own-fields.ts';
 import { namesSender, ownSource, sameSender } from './own-message.ts';
 import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import type { Ticket } from './quotas.ts';
+import { replacedSubmit, replacedTimes } from './replaced-submit.ts';
 import { rewriteSubmit } from './rewrite.ts';
 import type { SaidTexts } from './said-texts.ts';
-import { validUntil } from './validity.ts';
 
 /** A message that is replaced again and again meanwhile is tried so often. */
 const TRIES = 3;
@@ -215,9 +214,9 @@ export class Replacer {
     pdu: PduOf<'replace_sm'>,
   ): Promise<NextVersion | Exclude<Outcome, string>> {
     if (account.status !== 'active') return { refused: 'accountSuspended' };
-    const times = this.#nextTimes(account, copy, pdu);
+    const times = replacedTimes(account, copy, pdu, this.#deps.now());
     if ('status' in times) return times;
-    const submit = replaced(copy, pdu, times.releaseAtMs, account.defaultAlphabet);
+    const submit = replacedSubmit(copy, pdu, times.releaseAtMs, account.defaultAlphabet);
     const malformed =
       toGsm7(submit, account.defaultAlphabet) ?? malformedMessage(submit, DEFAULT_ALPHABET);
     if (malformed !== undefined) return { status: malformed.commandStatus };
@@ -274,26 +273,6 @@ export class Replacer {
       atMs: this.#deps.now(),
       price: more,
     });
-  }
-
-  /** Both counted from now; an empty one leaves what there is (SMPP 3.4 §4.10.1). A schedule that has passed is none. */
-  #nextTimes(
-    account: CatalogAccount,
-    copy: Message,
-    pdu: PduOf<'replace_sm'>,
-  ): Pick<NextVersion, 'validUntilMs' | 'releaseAtMs'> | { readonly status: number } {
-    const nowMs = this.#deps.now();
-    const asked = parseSmppTime(pdu.schedule_delivery_time, nowMs);
-    if (asked === 'malformed') return { status: status.ESME_RINVSCHED };
-    const releaseAtMs = asked === undefined || asked > nowMs ? asked : 0;
-    const validUntilMs =
-      pdu.validity_period === ''
-        ? copy.validUntilMs
-        : validUntil(pdu.validity_period, account, nowMs);
-    if (validUntilMs === undefined) return { status: status.ESME_RINVEXPIRY };
-    if (releaseAtMs !== undefined && releaseAtMs >= validUntilMs)
-      return { status: status.ESME_RINVSCHED };
-    return { validUntilMs, releaseAtMs };
   }
 
   async #store(
@@ -380,36 +359,4 @@ function outcomeOf(verdict: Exclude<ReplaceVerdict, 0 | typeof SAID>): Outcome |
     case 5:
       return 'again';
   }
-}
-
-/**
- * The message's submit_sm with what a replace_sm says in it. Empty times leave those there are (SMPP 3.4 §4.10.1); SMPP 5.0
- * §4.5.3 lets the text come as message_payload. All else, data_coding and other TLVs among it, stays.
- */
-function replaced(
-  copy: Message,
-  pdu: PduOf<'replace_sm'>,
-  releaseAtMs: number | undefined,
-  alphabet: PeerAlphabet,
-): SubmitSm {
-  const { submit, echo } = copy;
-  if (submit === undefined) throw new Error('a message to be replaced has its submit_sm');
-  // As he said it: what rules made of it they make of the new text, if they still do.
-  const own = { ...submit, ...echo.own };
-  const payload = TLVS.message_payload.tag;
-  const tlvs = [
-    ...(own.tlvs ?? []).filter((tlv) => tlv.tag !== payload),
-    ...(pdu.tlvs ?? []).filter((tlv) => tlv.tag === payload),
-  ];
-  const scheduled = releaseAtMs === 0 ? '' : formatAbsoluteTime(releaseAtMs ?? 0);
-  return {
-    ...own,
-    data_coding: alphabet === 'latin1' ? codingFromLatin1(own) : own.data_coding,
-    schedule_delivery_time: releaseAtMs === undefined ? own.schedule_delivery_time : scheduled,
-    validity_period: pdu.validity_period === '' ? own.validity_period : pdu.validity_period,
-    registered_delivery: pdu.registered_delivery,
-    sm_default_msg_id: pdu.sm_default_msg_id,
-    short_message: pdu.short_message,
-    tlvs: tlvs.length === 0 ? undefined : tlvs,
-  };
 }
