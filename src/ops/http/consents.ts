@@ -3,6 +3,7 @@ import type { AccountId } from '../../domain/ids.ts';
 import { CONSENT_EVIDENCE, evidenceBits } from '../../domain/rules/consent.ts';
 import { instant } from '../../domain/schema-parts.ts';
 import { everyTurn } from '../../gateway/every-turn.ts';
+import { RECIPIENTS_MAX } from '../../gateway/recipient-set.ts';
 import { writeAudit } from '../../store/audit.ts';
 import { CONSENT_CHANNEL, type Consent, listConsents, setConsents } from '../../store/consents.ts';
 import { inTransaction } from '../../store/pool.ts';
@@ -25,8 +26,6 @@ import { inForce, inForceShape } from './in-force.ts';
 import { badRequest, conflict } from './problem.ts';
 import { recipientPage, recipientQuery } from './recipient-pages.ts';
 
-/** What every node holds in memory at the most: 64 MiB (gateway/recipient-set.ts). */
-const CONSENTS_MAX = 2_000_000;
 const NOTHING = Buffer.alloc(0);
 const COLUMNS = ['number', 'class', 'textVersion', 'source', 'at', 'evidence'];
 
@@ -114,8 +113,8 @@ async function set(
   }
   const now = new Date(deps.now());
   return inTransaction(deps.pool, async (client) => {
-    if (given && (await countRecipients(client, 'consents')) + consents.length > CONSENTS_MAX)
-      throw conflict('too-many-consents', `there may be ${CONSENTS_MAX} consents at the most`);
+    if (given && (await countRecipients(client, 'consents')) + consents.length > RECIPIENTS_MAX)
+      throw conflict('too-many-consents', `there may be ${RECIPIENTS_MAX} consents at the most`);
     const asked = classes.map((trafficClass) => ({ sender: '', trafficClass }));
     const ids = await scopeIds(client, asked);
     if (ids === undefined) throw conflict('too-many-scopes', 'too many senders and classes');
