@@ -93,9 +93,10 @@ export class LotModel {
     this.#take(amount);
   }
 
-  /** @returns what was paid back */
+  /** What is owed is paid first. @returns what was paid back */
   refundPurchase(reference: string): bigint {
     this.sweep();
+    this.#cover();
     const lot = this.lots.find((one) => one.reference === reference);
     if (lot === undefined || lot.expired) return 0n;
     const back = lot.left;
