@@ -1,7 +1,7 @@
 import type { Pdu } from 'smpp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, TestGateway } from '../support/gateway.ts';
-import { Esme } from './esme.ts';
+import { type Esme, Sessions } from './esme.ts';
 import { cancel, query, RCANCELFAIL, RREPLACEFAIL, replace, SHOP, STATE } from './manage-stand.ts';
 import { resources } from './resources.ts';
 import { ScriptedCarrier } from './scripted-carrier.ts';
@@ -13,7 +13,7 @@ const POOR = 0x401;
 
 let carrier: ScriptedCarrier;
 let gateway: TestGateway;
-const bound: Esme[] = [];
+const sessions = new Sessions();
 
 beforeAll(async () => {
   carrier = await ScriptedCarrier.listen();
@@ -43,15 +43,13 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const esme of bound) await esme.close();
+  await sessions.close();
   await gateway?.close();
   await carrier?.down();
 });
 
-async function bind(systemId: string): Promise<Esme> {
-  const esme = await Esme.bind(gateway.port, { systemId });
-  bound.push(esme);
-  return esme;
+function bind(systemId: string): Promise<Esme> {
+  return sessions.bind(gateway.port, systemId);
 }
 
 describe('a refusal that is charged', () => {

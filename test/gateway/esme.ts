@@ -171,3 +171,27 @@ export function payload(text: string, encoding: 'latin1' | 'ucs2'): PduInput {
     data_coding: encoding === 'ucs2' ? 8 : 0,
   };
 }
+
+/** The sessions of a test file: bound one by one, closed together. */
+export class Sessions {
+  readonly #bound: Esme[] = [];
+
+  async bind(port: number, systemId: string): Promise<Esme> {
+    const esme = await Esme.bind(port, { systemId });
+    this.#bound.push(esme);
+    return esme;
+  }
+
+  /** The receipt of a message, at whichever of them it comes. */
+  receiptOf(id: string): Promise<TakenReceipt> {
+    return eventually(() => {
+      const receipt = this.#bound.flatMap(({ receipts }) => receipts).find((one) => one.id === id);
+      if (receipt === undefined) throw new Error(`no receipt of ${id}`);
+      return receipt;
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const esme of this.#bound) await esme.close();
+  }
+}

@@ -10,7 +10,7 @@ import { putSenders } from '../../src/store/senders.ts';
 import { putSuspension, removeSuspension } from '../../src/store/suspensions.ts';
 import { readTimeline } from '../../src/store/timeline.ts';
 import { eventually, sealing, TestGateway } from '../support/gateway.ts';
-import { Esme } from './esme.ts';
+import { Esme, Sessions } from './esme.ts';
 import { resources } from './resources.ts';
 import { ScriptedCarrier } from './scripted-carrier.ts';
 
@@ -41,7 +41,7 @@ const POLICIES = {
 
 let carrier: ScriptedCarrier;
 let gateway: TestGateway;
-const open: Esme[] = [];
+const sessions = new Sessions();
 const usual = new Map<string, Esme>();
 
 beforeAll(async () => {
@@ -75,15 +75,13 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const esme of open) await esme.close();
+  await sessions.close();
   await gateway?.close();
   await carrier?.down();
 });
 
-async function bind(systemId: string): Promise<Esme> {
-  const esme = await Esme.bind(gateway.port, { systemId });
-  open.push(esme);
-  return esme;
+function bind(systemId: string): Promise<Esme> {
+  return sessions.bind(gateway.port, systemId);
 }
 
 /** command_status of one message to RECIPIENT, or as `fields` say. */

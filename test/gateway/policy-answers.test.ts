@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { messageId } from '../../src/domain/ids.ts';
 import { readTimeline } from '../../src/store/timeline.ts';
 import { eventually, TestGateway } from '../support/gateway.ts';
-import { Esme } from './esme.ts';
+import { type Esme, Sessions } from './esme.ts';
 import { replace } from './manage-stand.ts';
 import { resources } from './resources.ts';
 import { ScriptedCarrier } from './scripted-carrier.ts';
@@ -13,7 +13,7 @@ const TO = '12025550101';
 
 let carrier: ScriptedCarrier;
 let gateway: TestGateway;
-const bound: Esme[] = [];
+const sessions = new Sessions();
 
 beforeAll(async () => {
   carrier = await ScriptedCarrier.listen();
@@ -60,15 +60,13 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const esme of bound) await esme.close();
+  await sessions.close();
   await gateway?.close();
   await carrier?.down();
 });
 
-async function bind(systemId: string, port = gateway.port): Promise<Esme> {
-  const esme = await Esme.bind(port, { systemId });
-  bound.push(esme);
-  return esme;
+function bind(systemId: string, port = gateway.port): Promise<Esme> {
+  return sessions.bind(port, systemId);
 }
 
 /** What rules did about a message, as its timeline says. */

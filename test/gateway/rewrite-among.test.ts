@@ -4,7 +4,7 @@ import { setOptOuts } from '../../src/store/opt-outs.ts';
 import { inTransaction } from '../../src/store/pool.ts';
 import { scopeIds } from '../../src/store/recipient-scopes.ts';
 import { sealing, TestGateway } from '../support/gateway.ts';
-import { Esme } from './esme.ts';
+import { type Esme, Sessions } from './esme.ts';
 import { cancel, RCANCELFAIL, SHOP } from './manage-stand.ts';
 import { resources } from './resources.ts';
 import { contentOf, ScriptedCarrier } from './scripted-carrier.ts';
@@ -24,7 +24,7 @@ const SOON = { schedule_delivery_time: '000000000003000R' };
 
 let carrier: ScriptedCarrier;
 let gateway: TestGateway;
-const bound: Esme[] = [];
+const sessions = new Sessions();
 
 beforeAll(async () => {
   carrier = await ScriptedCarrier.listen();
@@ -65,15 +65,13 @@ function resourcesOf(others: { readonly dedupes?: string }): string {
 }
 
 afterAll(async () => {
-  for (const esme of bound) await esme.close();
+  await sessions.close();
   await gateway?.close();
   await carrier?.down();
 });
 
-async function bind(systemId: string): Promise<Esme> {
-  const esme = await Esme.bind(gateway.port, { systemId });
-  bound.push(esme);
-  return esme;
+function bind(systemId: string): Promise<Esme> {
+  return sessions.bind(gateway.port, systemId);
 }
 
 describe('a rule that rewrites some messages', () => {
