@@ -1,8 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountId } from '../domain/ids.ts';
 import type { ConsentEvidence } from '../domain/policy-rule.ts';
-import { Int2Column, Int4Column, TextColumn, TimestampColumn } from './arrays.ts';
-import { byteaArray } from './byte-arrays.ts';
+import { ByteaColumn, Int2Column, Int4Column, TextColumn, TimestampColumn } from './arrays.ts';
 import type { ListedRecipient, RecipientQuery } from './recipient-scopes.ts';
 
 /** The channel on which every node hears that numbers gave or withdrew their consent. */
@@ -10,59 +9,51 @@ export const CONSENT_CHANNEL = 'smppgate_consents';
 
 /** A consent that is given or withdrawn. */
 export interface ConsentSetting {
-  readonly account: AccountId;
-  /** Of its messages those of this scope (a class). */
+  /** Of the account's messages those of this scope (a class). */
   readonly scope: number;
   readonly hash: Buffer;
   /** The number and the evidence. */
   readonly sealed: Buffer;
   readonly textVersion: string;
   readonly source: string;
-  readonly at: Date;
+  /** Unix ms. */
+  readonly atMs: number;
   readonly evidence: ConsentEvidence;
 }
 
 /**
- * Gives or withdraws consents, inside the caller's transaction; returns how many changed. Every node hears of it at the
- * commit.
+ * Gives consents of an account or withdraws them, inside the caller's transaction; returns how many changed. Of several
+ * for one number and scope the last counts. Every node hears of it at the commit.
  */
 export async function setConsents(
   client: ClientBase,
+  what: { readonly account: AccountId; readonly given: boolean },
   consents: readonly ConsentSetting[],
-  given: boolean,
 ): Promise<number> {
   const { rows } = await client.query<{ changed: number }>(
-    'select set_consents($1, $2, $3, $4, array_fill($5::boolean, array[cardinality($1::int[])]), $6, $7, $8, $9) as changed',
-    columnsOf(consents, given),
+    'select set_consents_of($1, $2, $3, $4, $5, $6, $7, $8, $9) as changed',
+    [what.account, what.given, ...columnsOf(consents)],
   );
   return rows[0]?.changed ?? 0;
 }
 
-/** In the order of set_consents; in binary, which costs half of what arrays in text do. */
-function columnsOf(consents: readonly ConsentSetting[], given: boolean): unknown[] {
-  const [accounts, scopes, evidences] = [new Int4Column(), new Int4Column(), new Int2Column()];
+/** In the order of set_consents_of; in binary, which costs half of what arrays in text do. */
+function columnsOf(consents: readonly ConsentSetting[]): Buffer[] {
+  const [scopes, evidences, ats] = [new Int4Column(), new Int2Column(), new TimestampColumn()];
+  const [hashes, sealeds] = [new ByteaColumn(), new ByteaColumn()];
   const [versions, sources] = [new TextColumn(), new TextColumn()];
-  const ats = new TimestampColumn();
-  for (const column of [accounts, scopes, evidences, ats]) column.begin(consents.length);
+  for (const column of [scopes, hashes, sealeds, versions, sources, ats, evidences])
+    column.begin(consents.length);
   for (const consent of consents) {
-    accounts.push(consent.account);
     scopes.push(consent.scope);
-    evidences.push(consent.evidence);
+    hashes.push(consent.hash);
+    sealeds.push(consent.sealed);
     versions.push(consent.textVersion);
     sources.push(consent.source);
-    ats.push(consent.at.getTime());
+    ats.push(consent.atMs);
+    evidences.push(consent.evidence);
   }
-  return [
-    accounts.end(),
-    scopes.end(),
-    byteaArray(consents.map(({ hash }) => hash)),
-    byteaArray(consents.map(({ sealed }) => sealed)),
-    given,
-    versions.end(),
-    sources.end(),
-    ats.end(),
-    evidences.end(),
-  ];
+  return [scopes, hashes, sealeds, versions, sources, ats, evidences].map((column) => column.end());
 }
 
 /** A listed consent. */

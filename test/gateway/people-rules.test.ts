@@ -116,9 +116,14 @@ describe('consent', () => {
       inTransaction(gateway.pool, async (client) => {
         const [scope = -1] = (await scopeIds(client, [{ sender: '', trafficClass }])) ?? [];
         const hash = sealing().numberHash(RECIPIENT);
-        const rest = { sealed: Buffer.alloc(1), textVersion: '1', source: 'shop', at: new Date() };
+        const rest = {
+          sealed: Buffer.alloc(1),
+          textVersion: '1',
+          source: 'shop',
+          atMs: Date.now(),
+        };
         const evidence = evidenceBits(() => true);
-        await setConsents(client, [{ account, scope, hash, ...rest, evidence }], given);
+        await setConsents(client, { account, given }, [{ scope, hash, ...rest, evidence }]);
       });
     await set(true, 'promotional');
     await eventually(async () => expect(await statusOf('promo')).toBe(0));
@@ -140,9 +145,9 @@ describe('consent.evidence', () => {
       const hash = sealing().numberHash(number);
       const textVersion = has.includes('textVersion') ? '7' : '';
       const source = has.includes('source') ? 'shop' : '';
-      const rest = { sealed: Buffer.alloc(1), textVersion, source, at: new Date() };
+      const rest = { sealed: Buffer.alloc(1), textVersion, source, atMs: Date.now() };
       const evidence = evidenceBits((field) => has.includes(field));
-      await setConsents(client, [{ account, scope, hash, ...rest, evidence }], true);
+      await setConsents(client, { account, given: true }, [{ scope, hash, ...rest, evidence }]);
     });
   }
 

@@ -1,11 +1,17 @@
+import type { ClientBase } from 'pg';
 import { z } from 'zod';
 import type { AccountId } from '../../domain/ids.ts';
 import { CONSENT_EVIDENCE, evidenceBits } from '../../domain/rules/consent.ts';
 import { instant } from '../../domain/schema-parts.ts';
-import { everyTurn } from '../../gateway/every-turn.ts';
 import { RECIPIENTS_MAX } from '../../gateway/recipient-set.ts';
 import { writeAudit } from '../../store/audit.ts';
-import { CONSENT_CHANNEL, type Consent, listConsents, setConsents } from '../../store/consents.ts';
+import {
+  CONSENT_CHANNEL,
+  type Consent,
+  type ConsentSetting,
+  listConsents,
+  setConsents,
+} from '../../store/consents.ts';
 import { inTransaction } from '../../store/pool.ts';
 import { countRecipients, scopeIds } from '../../store/recipient-scopes.ts';
 import { readPolicyOf } from '../../store/resource-rows.ts';
@@ -15,27 +21,37 @@ import {
   accountNamed,
   addBulkScope,
   BULK_MAX_OCTETS,
-  ENTRIES_MAX,
   EVERY_ACCOUNT,
   eachChecked,
   entriesOf,
-  hashesOf,
   msisdnOf,
 } from './bulk.ts';
+import { ConsentColumns } from './consent-columns.ts';
+import {
+  type HashedNumber,
+  type HashedPart,
+  HashRun,
+  LINES_MAX_OCTETS,
+  NUMBERS_MAX,
+  STORED_AT_ONCE,
+} from './hash-run.ts';
 import { inForce, inForceShape } from './in-force.ts';
 import { badRequest, conflict } from './problem.ts';
 import { recipientPage, recipientQuery } from './recipient-pages.ts';
 
-const NOTHING = Buffer.alloc(0);
 const COLUMNS = ['number', 'class', 'textVersion', 'source', 'at', 'evidence'];
 
 /** The numbers that allowed messages of an account: list, give, withdraw, one or many at once. */
 export function addConsentRoutes(app: Api, deps: ApiDeps): void {
   addListing(app, deps);
-  addBulkScope(app, (scope) => {
-    addSetting(scope, deps, true);
-    addSetting(scope, deps, false);
-  });
+  addBulkScope(
+    app,
+    (scope) => {
+      addSetting(scope, deps, true);
+      addSetting(scope, deps, false);
+    },
+    LINES_MAX_OCTETS,
+  );
 }
 
 function addListing(app: Api, deps: ApiDeps): void {
@@ -69,7 +85,8 @@ function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
       summary: given ? 'Note that numbers allowed messages' : 'Note that they no longer do',
       description:
         `JSON: one consent, or a list of \`consents\`; application/x-ndjson: one a line; text/csv: ` +
-        `\`${COLUMNS.join(',')}\` a line, with the account in the query. At most ${ENTRIES_MAX}; all or nothing. ` +
+        `\`${COLUMNS.join(',')}\` a line, with the account in the query. At most ${NUMBERS_MAX} (JSON: 8 MiB); all or ` +
+        `nothing up to ${STORED_AT_ONCE}, beyond it in several commits: after a failure send them again. ` +
         'Without `class` a consent is about all messages of the account. `changed` are those that are new, other than ' +
         'before, or withdrawn. What the `evidence` of a consent rule of the account names must be there; consents given ' +
         'before that do not have it stay, and do not count there.',
@@ -86,52 +103,58 @@ function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
         throw badRequest('account: needs the name of an account');
       const id = await accountNamed(deps, account);
       const needed = given ? await evidenceNeeded(deps, account) : [];
-      const consents = await eachChecked(entries, (entry) => consentOf(entry, account, needed));
-      const changed = await set(deps, actorOf(request), { account, id }, consents, given);
+      const columns = new ConsentColumns();
+      const nowMs = deps.now();
+      const take = (entry: unknown) => {
+        const consent = consentOf(entry, account, needed);
+        if (!('wrong' in consent))
+          columns.add(consent, nowMs, given ? seal(deps, consent) : undefined);
+        return 'wrong' in consent ? consent : consent.msisdn;
+      };
+      const numbers = await eachChecked(entries, take, NUMBERS_MAX);
+      const what = { account, id, given };
+      const changed = await set(deps, actorOf(request), what, numbers, columns);
       return { account, changed, ...(await inForce(deps, CONSENT_CHANNEL)) };
     },
   });
 }
 
+interface Setting {
+  readonly account: string;
+  readonly id: AccountId;
+  readonly given: boolean;
+}
+
 async function set(
   deps: ApiDeps,
   actor: string,
-  { account, id }: { readonly account: string; readonly id: AccountId },
-  consents: readonly Given[],
-  given: boolean,
+  what: Setting,
+  numbers: readonly string[],
+  columns: ConsentColumns,
 ): Promise<number> {
-  const classes = [...new Set(consents.map((consent) => consent.class ?? ''))];
-  const sealed: { readonly hashes: readonly Buffer[]; readonly sealed: Buffer }[] = [];
-  const turn = everyTurn();
-  for (const consent of consents) {
-    const hashes = hashesOf(deps, consent.msisdn);
-    sealed.push({
-      hashes: given ? hashes.slice(0, 1) : hashes,
-      sealed: given ? seal(deps, consent) : NOTHING,
-    });
-    await turn();
-  }
-  const now = new Date(deps.now());
+  // Before the lock is taken: hashing and sealing of one request go on while another one is written.
+  const run = await HashRun.of(deps, numbers, what.given);
+  let changed = 0;
+  for (const part of run.commits()) changed += await store(deps, actor, what, part, columns);
+  return changed;
+}
+
+async function store(
+  deps: ApiDeps,
+  actor: string,
+  { account, id, given }: Setting,
+  part: HashedPart,
+  columns: ConsentColumns,
+): Promise<number> {
   return inTransaction(deps.pool, async (client) => {
-    if (given && (await countRecipients(client, 'consents')) + consents.length > RECIPIENTS_MAX)
+    if (given && (await countRecipients(client, 'consents')) + part.length > RECIPIENTS_MAX)
       throw conflict('too-many-consents', `there may be ${RECIPIENTS_MAX} consents at the most`);
-    const asked = classes.map((trafficClass) => ({ sender: '', trafficClass }));
-    const ids = await scopeIds(client, asked);
-    if (ids === undefined) throw conflict('too-many-scopes', 'too many senders and classes');
-    const scopes = new Map(classes.map((name, i) => [name, ids[i] ?? 0]));
-    const settings = consents.flatMap((consent, i) =>
-      (sealed[i]?.hashes ?? []).map((hash) => ({
-        account: id,
-        scope: scopes.get(consent.class ?? '') ?? 0,
-        hash,
-        sealed: sealed[i]?.sealed ?? Buffer.alloc(0),
-        textVersion: consent.textVersion ?? '',
-        source: consent.source ?? '',
-        at: consent.at === undefined ? now : new Date(consent.at),
-        evidence: evidenceBits((field) => (consent[field] ?? '') !== ''),
-      })),
-    );
-    const changed = await setConsents(client, settings, given);
+    const scopes = await scopesOf(client, columns.classes());
+    let changed = 0;
+    for (const numbers of part) {
+      const settings = numbers.map((number) => settingOf(number, columns, scopes));
+      changed += await setConsents(client, { account: id, given }, settings);
+    }
     if (changed > 0)
       await writeAudit(client, {
         actor,
@@ -141,6 +164,33 @@ async function set(
       });
     return changed;
   });
+}
+
+async function scopesOf(
+  client: ClientBase,
+  classes: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const asked = classes.map((trafficClass) => ({ sender: '', trafficClass }));
+  const ids = await scopeIds(client, asked);
+  if (ids === undefined) throw conflict('too-many-scopes', 'too many senders and classes');
+  return new Map(classes.map((name, i) => [name, ids[i] ?? 0]));
+}
+
+function settingOf(
+  { nth, hash, sealed }: HashedNumber,
+  columns: ConsentColumns,
+  scopes: ReadonlyMap<string, number>,
+): ConsentSetting {
+  const origin = columns.originOf(nth);
+  return {
+    scope: scopes.get(origin.class) ?? 0,
+    hash,
+    sealed: columns.sealed(nth) ?? sealed,
+    textVersion: origin.textVersion,
+    source: origin.source,
+    atMs: columns.atMs(nth),
+    evidence: origin.has,
+  };
 }
 
 const entrySchema = z.strictObject({
@@ -191,10 +241,10 @@ function consentOf(
     : { ...parsed.data, msisdn };
 }
 
-/** The number, with its evidence where there is some. */
-function seal({ sealing }: ApiDeps, { msisdn, evidence }: Given): Buffer {
-  const [alone] = evidence === undefined ? sealing.sealNumbers([msisdn]) : [];
-  return alone ?? sealing.sealRecord(Buffer.from(JSON.stringify({ number: msisdn, evidence })));
+/** The number with its evidence, where there is some: a number alone is sealed with the others of the list. */
+function seal({ sealing }: ApiDeps, { msisdn, evidence }: Given): Buffer | undefined {
+  if (evidence === undefined) return undefined;
+  return sealing.sealRecord(Buffer.from(JSON.stringify({ number: msisdn, evidence })));
 }
 
 function unseal({ sealing }: ApiDeps, sealed: Buffer): z.output<typeof sealedSchema> {

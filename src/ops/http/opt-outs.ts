@@ -1,40 +1,29 @@
 import { z } from 'zod';
 import type { AccountId } from '../../domain/ids.ts';
-import { everyTurn } from '../../gateway/every-turn.ts';
 import { RECIPIENTS_MAX } from '../../gateway/recipient-set.ts';
 import { writeAudit } from '../../store/audit.ts';
-import {
-  listOptOuts,
-  OPT_OUT_CHANNEL,
-  type OptOut,
-  type OptOutSetting,
-  setOptOuts,
-} from '../../store/opt-outs.ts';
+import { listOptOuts, OPT_OUT_CHANNEL, type OptOut, setOptOuts } from '../../store/opt-outs.ts';
 import { inTransaction } from '../../store/pool.ts';
 import { countRecipients, type RecipientScope, scopeIds } from '../../store/recipient-scopes.ts';
-import { HashRun } from '../hash-run.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
 import {
   accountNamed,
   addBulkScope,
   BULK_MAX_OCTETS,
-  ENTRIES_MAX,
   eachChecked,
   entriesOf,
-  hashesOf,
   msisdnOf,
 } from './bulk.ts';
+import {
+  type HashedPart,
+  HashRun,
+  LINES_MAX_OCTETS,
+  NUMBERS_MAX,
+  STORED_AT_ONCE,
+} from './hash-run.ts';
 import { inForce, inForceShape } from './in-force.ts';
 import { badRequest, conflict } from './problem.ts';
 import { recipientPage, recipientQuery } from './recipient-pages.ts';
-
-/** Numbers sealed at once: a millisecond. */
-const SLICE = 500;
-/** Numbers of one request, 100 octets of memory each while it lasts; a longer list goes in several. */
-const NUMBERS_MAX = 500_000;
-const LINES_MAX_OCTETS = 16 * 1024 * 1024;
-/** Numbers set in one commit: a third of a second of the database. */
-const STORED_AT_ONCE = ENTRIES_MAX;
 
 /** The numbers that want no messages of an account: list, add, remove, one or many at once. */
 export function addOptOutRoutes(app: Api, deps: ApiDeps): void {
@@ -118,41 +107,26 @@ async function set(
   numbers: readonly string[],
 ): Promise<number> {
   // Before the lock is taken: hashing and sealing of one request go on while another one is written.
-  const run = await hashed(deps, numbers, what.out);
+  const run = await HashRun.of(deps, numbers, what.out);
   let changed = 0;
-  for (const settings of run.slices(STORED_AT_ONCE))
-    changed += await store(deps, actor, what, settings);
+  for (const part of run.commits()) changed += await store(deps, actor, what, part);
   return changed;
-}
-
-/** In turns: messages go on between. */
-async function hashed(deps: ApiDeps, numbers: readonly string[], out: boolean): Promise<HashRun> {
-  // In again a number must be found under each key that it may stand under.
-  const keys = out ? 1 : hashesOf(deps, numbers[0] ?? '').length;
-  const run = new HashRun(numbers.length * keys, out);
-  const turn = everyTurn();
-  for (let at = 0; at < numbers.length; at += SLICE) {
-    const slice = numbers.slice(at, at + SLICE);
-    const sealed = out ? deps.sealing.sealNumbers(slice) : [];
-    for (const [i, number] of slice.entries())
-      for (const hash of hashesOf(deps, number).slice(0, keys)) run.add(hash, sealed[i]);
-    await turn();
-  }
-  return run;
 }
 
 async function store(
   deps: ApiDeps,
   actor: string,
   { account, id, scope: { sender, trafficClass }, out }: Setting,
-  settings: readonly OptOutSetting[],
+  part: HashedPart,
 ): Promise<number> {
   return inTransaction(deps.pool, async (client) => {
-    if (out && (await countRecipients(client, 'optOuts')) + settings.length > RECIPIENTS_MAX)
+    if (out && (await countRecipients(client, 'optOuts')) + part.length > RECIPIENTS_MAX)
       throw conflict('too-many-opt-outs', `there may be ${RECIPIENTS_MAX} opt-outs at the most`);
     const [scope] = (await scopeIds(client, [{ sender, trafficClass }])) ?? [];
     if (scope === undefined) throw conflict('too-many-scopes', 'too many senders and classes');
-    const changed = await setOptOuts(client, { account: id, scope }, settings, out);
+    let changed = 0;
+    for (const numbers of part)
+      changed += await setOptOuts(client, { account: id, scope }, numbers, out);
     if (changed > 0)
       await writeAudit(client, {
         actor,

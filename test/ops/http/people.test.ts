@@ -223,6 +223,70 @@ describe('/v1/consents', () => {
   });
 });
 
+describe('/v1/consents of a long list', () => {
+  const AT = '2026-01-02T00:00:00Z';
+  /** So many that they take two commits. */
+  const MANY = 50_100;
+  const numberOf = (i: number) => `96650${String(1_000_000 + i)}`;
+  const put = (lines: readonly string[]) => {
+    const body = ['number,class,textVersion,source,at,evidence', ...lines].join('\n');
+    return ops.request('PUT', `/v1/consents?account=${account}`, body, CSV);
+  };
+  const found = async (i: number) => {
+    const path = `/v1/consents?account=${account}&number=${numberOf(i)}`;
+    const { json } = await ops.request('GET', path);
+    return json.consents.map(({ account: _, ...rest }: { account: string }) => rest);
+  };
+  const total = async () =>
+    Number(
+      (await ops.pool.query(`select total from recipient_total where list = 'consents'`)).rows[0]
+        .total,
+    );
+
+  it('is as if its lines had come one after the other, and counts what changed', async () => {
+    const before = await total();
+    const all = Array.from({ length: MANY }, (_, i) => `${numberOf(i)},,7,shop,${AT},`);
+    // Lines about numbers that stand in it already: the last one counts, for the class that it names.
+    const doubles = [`${numberOf(3)},,8,web,${AT},form 3`, `${numberOf(4)},otp,7,shop,${AT},`];
+    const first = await put([...all, ...doubles]);
+    expect(first).toMatchObject({ status: 200, json: { changed: MANY + 1 } });
+    expect((await total()) - before).toBe(MANY + 1);
+    const common = { textVersion: '7', source: 'shop', at: '2026-01-02T00:00:00.000Z' };
+    expect(await found(3)).toEqual([
+      { number: numberOf(3), ...common, textVersion: '8', source: 'web', evidence: 'form 3' },
+    ]);
+    expect(await found(4)).toEqual([
+      { number: numberOf(4), ...common },
+      { number: numberOf(4), class: 'otp', ...common },
+    ]);
+    expect(await found(MANY - 1)).toEqual([{ number: numberOf(MANY - 1), ...common }]);
+
+    const gone = await ops.request('DELETE', '/v1/consents', { account, number: numberOf(5) });
+    expect(gone.json.changed).toBe(1);
+    // As it was, other than it was, given again, new.
+    const again = [
+      `${numberOf(6)},,7,shop,${AT},`,
+      `${numberOf(7)},,9,shop,${AT},`,
+      `${numberOf(5)},,7,shop,${AT},`,
+      `${numberOf(MANY)},,7,shop,${AT},`,
+    ];
+    expect((await put(again)).json.changed).toBe(3);
+    expect((await total()) - before).toBe(MANY + 2);
+    expect(await found(5)).toEqual([{ number: numberOf(5), ...common }]);
+    expect(await found(7)).toEqual([{ number: numberOf(7), ...common, textVersion: '9' }]);
+  });
+
+  it('stores nothing of a list in which one line is wrong', async () => {
+    const before = await total();
+    const wrong = await put([
+      `${numberOf(MANY + 1)},,7,shop,${AT},`,
+      `${numberOf(MANY + 2)},,7,shop,soon,`,
+    ]);
+    expect(wrong).toMatchObject({ status: 400, json: { errors: [{ at: 'line 3' }] } });
+    expect(await total()).toBe(before);
+  });
+});
+
 describe('/v1/suspensions', () => {
   it('suspends and opens destinations, audited', async () => {
     const order = {

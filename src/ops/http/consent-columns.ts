@@ -1,0 +1,76 @@
+import type { ConsentEvidence } from '../../domain/policy-rule.ts';
+import { evidenceBits } from '../../domain/rules/consent.ts';
+
+/** What is told of a consent beside its number. */
+export interface ConsentEntry {
+  readonly class?: string | undefined;
+  readonly textVersion?: string | undefined;
+  readonly source?: string | undefined;
+  /** ISO 8601 */
+  readonly at?: string | undefined;
+  readonly evidence?: string | undefined;
+}
+
+/** What many consents of a list have in common. */
+export interface ConsentOrigin {
+  /** '' is any. */
+  readonly class: string;
+  readonly textVersion: string;
+  readonly source: string;
+  readonly has: ConsentEvidence;
+}
+
+/**
+ * What a request tells of consents, in columns: half a million of them as objects would take 200 MB. In the order in
+ * which they were added.
+ */
+export class ConsentColumns {
+  readonly #origins: ConsentOrigin[] = [];
+  readonly #byKey = new Map<string, number>();
+  readonly #originOf: number[] = [];
+  readonly #atsMs: number[] = [];
+  /** Of those that have evidence in words. */
+  readonly #sealed = new Map<number, Buffer>();
+
+  /**
+   * @param nowMs when it was given, where it does not say
+   * @param sealed its number and evidence, where that is more than the number
+   */
+  add(consent: ConsentEntry, nowMs: number, sealed: Buffer | undefined): void {
+    const nth = this.#originOf.length;
+    this.#originOf.push(this.#origin(consent));
+    this.#atsMs.push(consent.at === undefined ? nowMs : Date.parse(consent.at));
+    if (sealed !== undefined) this.#sealed.set(nth, sealed);
+  }
+
+  /** Of all of them, each once. */
+  classes(): string[] {
+    return [...new Set(this.#origins.map((origin) => origin.class))];
+  }
+
+  originOf(nth: number): ConsentOrigin {
+    const origin = this.#origins[this.#originOf[nth] ?? -1];
+    if (origin === undefined) throw new RangeError(`there is no consent ${nth}`);
+    return origin;
+  }
+
+  /** Unix ms */
+  atMs(nth: number): number {
+    return this.#atsMs[nth] ?? 0;
+  }
+
+  sealed(nth: number): Buffer | undefined {
+    return this.#sealed.get(nth);
+  }
+
+  #origin(consent: ConsentEntry): number {
+    const { class: trafficClass = '', textVersion = '', source = '' } = consent;
+    const has = evidenceBits((field) => (consent[field] ?? '') !== '');
+    const key = JSON.stringify([trafficClass, textVersion, source, has]);
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known;
+    const index = this.#origins.push({ class: trafficClass, textVersion, source, has }) - 1;
+    this.#byKey.set(key, index);
+    return index;
+  }
+}
