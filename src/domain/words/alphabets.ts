@@ -137,6 +137,9 @@ const GREEK_FOR_CYRILLIC = rows(
   'а в гу дба е з пн о и к ла мц ви з о п р сое с т уи ф х ч шо',
 );
 const OTHER_CYRILLIC = rows('іїѕјєґҥөһҽѣӏѵѳѡѝ', 'и и с и еэ г н о хн е еь ли ив фо ош и');
+/** By shape, where the data of Unicode have nothing: a small lambda without its bar, Armenian letters. */
+const OTHERS_FOR_LATIN = rows('ᴧժ', 'av d');
+const OTHERS_FOR_CYRILLIC = rows('ᴧաɜ', 'л ш э');
 
 /** Spellings that a reader of either language takes for the same, and letters of sisters that differ by their dots. */
 const ARABIC_DOTS = rows('ٮںڤڡڢڧڨٯ', 'بتثني نب فق فق فق قف قف قف');
@@ -186,6 +189,7 @@ export const ALPHABETS: Readonly<Record<AlphabetName, Alphabet>> = {
     ...lookalikes(LATIN_LOOKALIKES),
     ...lookalikes(LATIN_SISTERS),
     ...sisters(CYRILLIC_SISTERS, CYRILLIC_FOR_LATIN),
+    ...OTHERS_FOR_LATIN,
     ...[...SIGN_LETTERS, ...GLYPH_LETTERS].map(([sign, latin]) => [sign, latin] as const),
     ['ß', 'sb'] as const,
     // A small l for a capital I, and v for u as in inscriptions.
@@ -201,6 +205,7 @@ export const ALPHABETS: Readonly<Record<AlphabetName, Alphabet>> = {
     ...lookalikes(CYRILLIC_LOOKALIKES, RUSSIAN_OF),
     ...lookalikes(CYRILLIC_SISTERS),
     ...sisters(LATIN_SISTERS, LATIN_FOR_CYRILLIC),
+    ...OTHERS_FOR_CYRILLIC,
     ...[...SIGN_LETTERS, ...GLYPH_LETTERS].map(([sign, , letters]) => [sign, letters] as const),
     ['ß', 'в'] as const,
   ]),

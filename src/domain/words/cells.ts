@@ -28,7 +28,7 @@ import {
   rolesOf,
 } from './signs.ts';
 
-/** What stands before a cell: nothing, signs, a clause's end, a blank, or a wide blank. */
+/** What stands before a cell: nothing, signs, a clause's end, a blank, or a wide blank; four bits. */
 export const GAP_NONE = 0;
 export const GAP_SIGN = 1;
 /** An apostrophe alone. */
@@ -41,13 +41,19 @@ export const GAP_DOT = 4;
 export const GAP_COMMA = 5;
 /** Signs and one blank, and what follows does not begin a sentence: "mass. acre". */
 export const GAP_BROKEN = 6;
-/** The end of a clause or sentence and one blank; a sign between two. */
+/** The end of a clause or sentence and one blank. */
 export const GAP_STOP = 7;
-export const GAP_BLANK = 8;
-export const GAP_WIDE = 9;
+/** A sign between two blanks. */
+export const GAP_PARTED = 8;
+export const GAP_BLANK = 9;
+/** Two blanks; each more is one more. */
+export const GAP_WIDE = 10;
+const GAP_WIDEST = 15;
 
 /** The longest text of a message, in characters: a message_payload of 64 KiB; the rest is not looked at. */
 const CELLS_MAX = 65_536;
+/** Letters of a row whose blanks are several. */
+const ROW_LEAST = 3;
 const CELLS_FIRST = 512;
 
 /**
@@ -75,6 +81,7 @@ export class Cells {
   /** A sign stands behind a blank: one more blank belongs to the gap. */
   #isSigned = false;
   #wasFlag = false;
+  #hasWide = false;
 
   /** Reads a text in place of the one before. */
   read(text: string): void {
@@ -85,7 +92,9 @@ export class Cells {
     this.#isUnseen = false;
     this.#isSigned = false;
     this.#wasFlag = false;
+    this.#hasWide = false;
     this.#readPart(withoutMarkup(text));
+    if (this.#hasWide) this.#narrow();
   }
 
   /** The kind of gap before a cell; after the last: wide. */
@@ -101,6 +110,11 @@ export class Cells {
         if (point > 0xffff) at += 1;
       }
       if (point === CAPITAL_I && isBesideSmall(text, at)) point = CLICK;
+      if (point > 0xffff && isFlag(point) && isFlagAt(text, at - 1)) {
+        this.#sign(GAP_SIGN);
+        at += 2;
+        continue;
+      }
       const character = characterOf(point);
       const kind = (character / KIND_UNIT) | 0;
       if (kind === NOTHING) {
@@ -128,7 +142,11 @@ export class Cells {
   #readSign(text: string, at: number, point: number, kind: number): number {
     const roles = rolesOf(point);
     const boxed = (roles & BOX) === 0 ? 0 : boxedUnits(text, at);
-    if (boxed > 0 && mayBeBoxed(text, at + 1, point)) {
+    if (
+      boxed > 0 &&
+      mayBeBoxed(text, at + 1, point) &&
+      !(point === BAR && isAmongLetters(text, at))
+    ) {
       this.#sign(GAP_SIGN);
       this.#readPart(text.slice(at + 1, at + 1 + boxed));
       this.#sign(GAP_SIGN);
@@ -155,7 +173,8 @@ export class Cells {
     if (this.#isSigned) this.#isSigned = false;
     else if (this.#gap === GAP_NONE) this.#gap = GAP_BLANK;
     else if (this.#gap === GAP_COMMA) this.#gap = GAP_STOP;
-    else this.#gap = this.#gap < GAP_BROKEN ? GAP_BROKEN : GAP_WIDE;
+    else if (this.#gap < GAP_BROKEN) this.#gap = GAP_BROKEN;
+    else this.#gap = this.#gap < GAP_WIDE ? GAP_WIDE : Math.min(this.#gap + 1, GAP_WIDEST);
   }
 
   #stop(): void {
@@ -172,7 +191,7 @@ export class Cells {
   }
 
   #signBehindBlank(): void {
-    this.#gap = GAP_STOP;
+    this.#gap = GAP_PARTED;
     this.#isSigned = true;
   }
 
@@ -191,6 +210,7 @@ export class Cells {
     this.kinds[at] = kind;
     this.runs[at] = folded === SHARP_S ? SHARP_S_RUN : 1;
     this.gaps[at] = this.#gap;
+    if (this.#gap >= GAP_WIDE && at > 0) this.#hasWide = true;
     const script = kind === LETTER ? scriptOf(folded) : 0;
     this.scripts[at] = script;
     if (script > 0) this.letters[script] = (this.letters[script] ?? 0) + 1;
@@ -198,6 +218,19 @@ export class Cells {
     this.#gap = GAP_NONE;
     this.#isUnseen = false;
     this.#isSigned = false;
+  }
+
+  /** Single letters that stand as far apart as each other are a row, as with one blank: "d  r  u  g". */
+  #narrow(): void {
+    for (let at = 1; at + 1 < this.length; at++) {
+      const gap = this.gaps[at] ?? GAP_NONE;
+      if (gap < GAP_WIDE || this.gapBefore(at - 1) === GAP_NONE) continue;
+      let end = at;
+      while (end < this.length && this.gaps[end] === gap && this.gapBefore(end + 1) !== GAP_NONE)
+        end += 1;
+      if (end - at >= ROW_LEAST - 1) this.gaps.fill(GAP_BLANK, at, end);
+      at = Math.max(at, end - 1);
+    }
   }
 
   /** A flag is no part of the word beside it. */
@@ -221,10 +254,23 @@ export class Cells {
   }
 }
 
+/** Two regional indicators and no more start at an offset: a flag, and not letters of a word that is spelt with them. */
+function isFlagAt(text: string, at: number): boolean {
+  const isHalf = (unit: number) => isFlag(text.codePointAt(unit) ?? 0);
+  return isHalf(at + 2) && !isHalf(at + 4) && !(at > 1 && isHalf(at - 2));
+}
+
 /** A letter; in brackets also what stands for one: between bars it would be a part of "|-|". */
 function mayBeBoxed(text: string, at: number, box: number): boolean {
   const kind = (characterOf(text.codePointAt(at) ?? 0) / KIND_UNIT) | 0;
   return kind === LETTER || (box !== BAR && (kind === DIGIT || kind === SYMBOL));
+}
+
+/** The box at an offset has a letter before and behind it: its bars are what separates, or letters themselves. */
+function isAmongLetters(text: string, at: number): boolean {
+  const isLetter = (unit: number) =>
+    ((characterOf(text.charCodeAt(unit)) / KIND_UNIT) | 0) === LETTER;
+  return at > 0 && isLetter(at - 1) && at + 3 < text.length && isLetter(at + 3);
 }
 
 const BAR = 0x7c;
@@ -248,6 +294,7 @@ const SHARP_S_RUN = 3;
 
 /** A capital, or no letter at all. */
 function beginsSentence(point: number, folded: number, kind: number): boolean {
+  if (point === CLICK) return true;
   if (kind !== LETTER || point === folded) return kind !== LETTER;
   const char = String.fromCodePoint(point);
   return char !== char.toLowerCase();

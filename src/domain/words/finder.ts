@@ -2,9 +2,11 @@ import { ALPHABETS, type Alphabet, type AlphabetName } from './alphabets.ts';
 import {
   Cells,
   GAP_BLANK,
+  GAP_BROKEN,
   GAP_DOT,
   GAP_MASK,
   GAP_NONE,
+  GAP_PARTED,
   GAP_SIGN,
   GAP_STOP,
   GAP_WIDE,
@@ -155,6 +157,13 @@ export class WordFinder {
     if (this.#steps-- <= 0 || at >= this.#cells.length) return;
     const gap = path === 0 ? GAP_NONE : this.#cells.gapBefore(at);
     if (gap >= GAP_WIDE) return;
+    this.#leadBy(at, gap, node, path);
+    // As in #walk: it may be what separates.
+    if (path !== 0 && isSymbol(this.#cells, at) && this.#cells.gapBefore(at + 1) === GAP_NONE)
+      this.#leadBy(at + 1, GAP_SIGN, node, path);
+  }
+
+  #leadBy(at: number, gap: number, node: number, path: Path): void {
     const codes = this.#codesAt(at);
     const run = this.#cells.runs[at] ?? 1;
     const read = withLetter(path, gap) | this.#ownAt(at);
@@ -198,7 +207,7 @@ export class WordFinder {
     if (at >= cells.length) return;
     const isFirst = lettersOf(path) === 0;
     const gap = isFirst ? GAP_NONE : (cells.gaps[at] ?? GAP_WIDE);
-    if (gap === GAP_BLANK && mayBeCut(path)) this.#readOn(at, node, word, path);
+    if (isCutting(gap) && mayBeCut(path)) this.#readOn(at, node, word, path);
     if (gap >= GAP_STOP && (gap >= GAP_WIDE || !isAllApart(path))) return;
     this.#read(at, gap, node, word, path);
     if (isFirst) return;
@@ -256,9 +265,13 @@ export class WordFinder {
       this.#walk(again, node, word, gapped);
       this.#double(again, node, code, word, gapped);
     }
-    const after = isRow ? this.#apartAgain(at + 1, code) : 0;
-    if (after !== 0)
-      this.#walk(after, node, word, withWidest(path, widestGap(this.#cells, at + 1, after)));
+    if (!isRow) return;
+    const after = this.#apartAgain(at + 1, code);
+    // "i i l d": what repeats it ends where another letter begins that may be the same.
+    const same = after === 0 ? 0 : this.#apartAgain(at + 1, code, this.#cells.points[at]);
+    for (const end of same === after ? [after] : [after, same])
+      if (end !== 0)
+        this.#walk(end, node, word, withWidest(path, widestGap(this.#cells, at + 1, end)));
   }
 
   /** A row of a letter as two of it. */
@@ -308,8 +321,8 @@ export class WordFinder {
     return after;
   }
 
-  #apartAgain(from: number, code: number): number {
-    const after = rowApart(this.#cells, this.#alphabet, from, code);
+  #apartAgain(from: number, code: number, only = 0): number {
+    const after = rowApart(this.#cells, this.#alphabet, from, code, only);
     this.#steps -= Math.max(0, after - from);
     return after;
   }
@@ -328,7 +341,7 @@ export class WordFinder {
 
   /** A form of a word ends before `at`: whether it is a whole word there. */
   #end(at: number, word: Terminal, path: Path): void {
-    if ((path & OWN) === 0) return;
+    if ((path & OWN) === 0 && this.#phrase === NO_PHRASE) return;
     if (this.#skipShort && this.#index.lettersOf(word) < SHARED_WORD) return;
     const hidden = hiddenOf(path);
     if (hidden > 0 && lettersOf(path) <= hidden * 2) return;
@@ -367,6 +380,11 @@ export class WordFinder {
     this.#walk(at, this.#root, 0, 0);
     if (this.#alphabet === ALPHABETS.arabic) this.#lead(at, this.#index.prefixRoot, 0);
   }
+}
+
+/** A blank, with a sign on it or not, but no end of a sentence. */
+function isCutting(gap: number): boolean {
+  return gap === GAP_BLANK || gap === GAP_PARTED || gap === GAP_BROKEN;
 }
 
 const NOTHING_FOUND: readonly number[] = [];

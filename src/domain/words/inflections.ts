@@ -101,6 +101,10 @@ const ADJECTIVE = [
 const VERB = ['ть', 'л', 'ла', 'ло', 'ли', 'ться', 'лся', 'лась', 'лись'];
 /** Of short ones these are other words: срам, стан. */
 const LONG_VERB = [...VERB, 'м', 'н', 'на', 'ны'];
+/** трахает, убиваете. */
+const PRESENT = ['ю', 'ешь', 'ет', 'ем', 'ете', 'ют', 'ется', 'ются', 'и', 'ите'];
+/** грабит, курят. */
+const PRESENT_SOFT = ['ишь', 'ит', 'им', 'ите', 'ят', 'ат', 'ится', 'ятся'];
 const PLURAL = ['и', 'ы', 'ам', 'ами', 'ах', 'ов'];
 const VOWELS_RU = 'аеиоуыэюя';
 
@@ -114,8 +118,7 @@ function russianStems(word: string, inPhrase: boolean): Stem[] {
     return [bare(word.slice(0, -2), ADJECTIVE), bare(stem, NEUTER_SOFT)];
   if (/(ыи|ии|ои|ая|ое|ые)$/.test(word) && word.length > 5)
     return [bare(word.slice(0, -2), ADJECTIVE)];
-  if (/[аеиоуыя]ть$/.test(word))
-    return [bare(word.slice(0, -2), word.length > 5 ? LONG_VERB : VERB), exactly(word)];
+  if (/[аеиоуыя]ть$/.test(word)) return russianVerb(word);
   if (last === 'а') {
     const endings = 'жшчщц'.includes(stem.at(-1) ?? '') ? [...FEMININE, 'еи', 'ею'] : FEMININE;
     return [...feminine(stem, endings), ...fleeting(stem)];
@@ -126,6 +129,14 @@ function russianStems(word: string, inPhrase: boolean): Stem[] {
   if (last === 'ы' || last === 'и') return russianPlural(word, stem, inPhrase);
   if (VOWELS_RU.includes(last)) return [exactly(word)];
   return [bare(word, consonantEndings(last)), ...droppedVowel(word)];
+}
+
+function russianVerb(word: string): Stem[] {
+  const stem = word.slice(0, -2);
+  if (word.length <= 5) return [bare(stem, VERB), exactly(word)];
+  if (word.endsWith('ить'))
+    return [bare(stem, LONG_VERB), bare(stem.slice(0, -1), PRESENT_SOFT), exactly(word)];
+  return [bare(stem, [...LONG_VERB, ...PRESENT]), exactly(word)];
 }
 
 /** ублюдок, ублюдка; of nouns that keep their vowel (подлец, подлеца) these are no words. */

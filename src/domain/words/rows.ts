@@ -21,13 +21,23 @@ export function rowInShapes(cells: Cells, alphabet: Alphabet, at: number, code: 
   return after > at + 1 && run > 2 ? after : 0;
 }
 
-/** Where the row of a letter ends whose repetitions stand apart; 0: it does not go on. */
-export function rowApart(cells: Cells, alphabet: Alphabet, from: number, code: number): number {
+/**
+ * Where the row of a letter ends whose repetitions stand apart; 0: it does not go on.
+ * @param only the point that repeats it; 0: whatever may be the letter
+ */
+export function rowApart(
+  cells: Cells,
+  alphabet: Alphabet,
+  from: number,
+  code: number,
+  only = 0,
+): number {
   let after = from;
   while (after < cells.length && after < from + REPEATS_MAX) {
     const gap = cells.gaps[after] ?? GAP_WIDE;
     if (gap === GAP_NONE || gap >= GAP_WIDE || cells.gapBefore(after + 1) === GAP_NONE) break;
-    if (!isAmong(code, alphabet.readings(cells.points[after] ?? 0))) break;
+    const point = cells.points[after] ?? 0;
+    if (only > 0 ? point !== only : !isAmong(code, alphabet.readings(point))) break;
     after += 1;
   }
   return after > from ? after : 0;

@@ -9,7 +9,7 @@ import {
   isSolid,
   isSymbol,
 } from './cells.ts';
-import { DIGIT, LETTER } from './characters.ts';
+import { DIGIT, LATIN, LETTER } from './characters.ts';
 import { isCommonWord, wordOf } from './common-words.ts';
 import { gapsOf, hiddenOf, isAllApart, lettersOf, type Path, widestOf } from './path.ts';
 
@@ -73,7 +73,7 @@ export function isOpened(cells: Cells, start: number, path: Path): boolean {
     return start === 0 || sets(cells.gapBefore(start), path);
   }
   if (start === 0 || cells.gapBefore(start) !== GAP_NONE) return true;
-  return cells.kinds[start - 1] !== DIGIT || lettersOf(path) >= LONG_BESIDE_DIGITS;
+  return cells.kinds[start - 1] !== DIGIT || isLongBesideDigits(cells, start, path);
 }
 
 /** The same behind it. */
@@ -84,7 +84,16 @@ export function isClosed(cells: Cells, at: number, path: Path): boolean {
   }
   if (at >= cells.length || cells.gapBefore(at) !== GAP_NONE) return true;
   if (isSymbol(cells, at)) return !isJoining(cells, at);
-  return cells.kinds[at] === DIGIT && lettersOf(path) >= LONG_BESIDE_DIGITS;
+  return cells.kinds[at] === DIGIT && isLongBesideDigits(cells, at - lettersOf(path), path);
+}
+
+/** Long enough, or no digit read as one of its letters: "A5512" is the number of an order. */
+function isLongBesideDigits(cells: Cells, from: number, path: Path): boolean {
+  const letters = lettersOf(path);
+  if (letters >= LONG_BESIDE_DIGITS) return true;
+  if (letters < LONG_BESIDE_DIGITS - (cells.scripts[from] === LATIN ? 1 : 2)) return false;
+  for (let at = from; at < from + letters; at++) if (cells.kinds[at] !== LETTER) return false;
+  return true;
 }
 
 /** Whether a gap beside a word with signs among its letters is none of those. */
@@ -104,18 +113,39 @@ export function isTelling(cells: Cells, start: number, at: number, path: Path): 
   const widest = widestOf(path);
   if (widest >= GAP_BROKEN && isAllApart(path)) return letters > 2;
   if (widest >= GAP_BROKEN) return letters >= LONG_BROKEN && !isCutAtEdge(cells, start, at);
+  if (gaps === 1 && letters === LONG_WORD - 1 && isShortOne(cells, start, at, widest)) return true;
   if (gaps === 1 && widest >= GAP_APOSTROPHE && letters > 2)
     return isOneAround(cells, start, at, widest) && letters >= LONG_WORD;
   if (letters >= LONG_WORD) return true;
   return isAllApart(path) && (letters > 2 || widest < GAP_DOT);
 }
 
-/** Whether a word with one sign in it is neither a contraction nor two words, one of them common, around a comma. */
+/** Whether a word with one sign in it is neither a contraction nor two common words around a comma. */
 function isOneAround(cells: Cells, start: number, at: number, widest: number): boolean {
-  let gap = start + 1;
-  while (gap < at && cells.gaps[gap] === GAP_NONE) gap += 1;
-  if (widest === GAP_APOSTROPHE) return !isContraction(cells, gap, at);
-  return widest < GAP_COMMA || (!isCommonWord(cells, start, gap) && !isCommonWord(cells, gap, at));
+  const cut = cutOf(cells, start, at);
+  if (widest === GAP_APOSTROPHE) return !isContraction(cells, cut, at);
+  return widest < GAP_COMMA || !(isCommonWord(cells, start, cut) && isCommonWord(cells, cut, at));
+}
+
+/**
+ * Whether three letters with one sign among them are a word: "س-كس". Not in Latin, where they are mostly initials, nor
+ * around a full stop, nor where a half is a word.
+ */
+function isShortOne(cells: Cells, start: number, at: number, widest: number): boolean {
+  if (widest === GAP_APOSTROPHE || widest === GAP_DOT || widest > GAP_COMMA) return false;
+  if (cells.scripts[start] === LATIN || !isSolid(cells, start) || !isSolid(cells, at - 1))
+    return false;
+  const cut = cutOf(cells, start, at);
+  const isWord = (from: number, to: number) =>
+    isCommonWord(cells, from, to) || (to === from + 1 && LETTER_WORDS.has(cells.points[from] ?? 0));
+  return !isWord(start, cut) && !isWord(cut, at);
+}
+
+/** The cell behind the first gap of a word. */
+function cutOf(cells: Cells, start: number, at: number): number {
+  let cut = start + 1;
+  while (cut < at && cells.gaps[cut] === GAP_NONE) cut += 1;
+  return cut;
 }
 
 /**

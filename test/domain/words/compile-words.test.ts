@@ -67,6 +67,14 @@ describe('foundIn', () => {
     ['ca sinos', 'its plural, cut by a blank'],
     ['CA SINO', 'in capitals'],
     ['c? a? s? i? n? o?', 'other ends of clauses'],
+    ['c  a  s  i  n  o', 'two blanks between letters'],
+    ['c   a   s   i   n   o', 'three'],
+    ['c🇺🇸a🇦🇪s🇺🇸i🇦🇪n🇺🇸o', 'flags between letters'],
+    ['c|a|s|i|n|o', 'bars between letters'],
+    ['cas . ino', 'cut by a sign between blanks'],
+    ['ca- sino', 'by one on a blank'],
+    ['ca:sino', 'by a colon'],
+    ['casino24', 'digits behind it'],
   ])('finds "%s": %s', async (text) => {
     const words = await compiled(list(['casino']));
     expect(words.foundIn(`Visit ${text} today`)).toEqual([{ list: 'list', category: 'general' }]);
@@ -84,12 +92,21 @@ describe('foundIn', () => {
     'hero,in the news',
     'lot,to be sold',
     "cas're in",
-    'cas - ino',
+    'hero - in the news',
+    'hero. In the news',
   ])('does not take two words for one: "%s"', async (text) => {
     const words = await compiled(
       list(['lotto', 'heroin', 'behead', 'jackpot', 'casino', 'free spins']),
     );
     expect(words.foundIn(text)).toEqual([]);
+  });
+
+  it('tells a short word beside digits from the number of an order', async () => {
+    const words = await compiled(list(['arse', 'orgy', 'dildo']));
+    const found = (text: string) => words.foundIn(text).length > 0;
+    expect(found('orgy24 is on')).toBe(true);
+    expect(found('box ar5e24')).toBe(false);
+    expect(found('d d d i i i i l d d o o now')).toBe(true);
   });
 
   it('says which list and category', async () => {

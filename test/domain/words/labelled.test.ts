@@ -32,6 +32,7 @@ const SETS = [
   ['labelled', 30],
   ['labelled-2', 15],
   ['labelled-3', 30],
+  ['labelled-4', 30],
 ] as const;
 const cells = SETS.flatMap(([set, least]) =>
   ['ar', 'en', 'ru', 'ur'].map((language) => [set, language, least] as const),
