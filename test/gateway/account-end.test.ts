@@ -78,7 +78,7 @@ describe('a terminated account', () => {
     await eventually(() => expect([esme.closed, beside.closed]).toEqual([true, true]));
     expect(await keysOf('ending')).toBe(1);
     await age('ending');
-    await eventually(async () => expect(await keysOf('ending')).toBe(0), 15_000);
+    await eventually(async () => expect(await keysOf('ending')).toBe(0));
     for (const id of queued)
       await gateway.ended(id, { state: 'REJECTD', cause: 'refusedLater', refund: '0.06' });
     const [money] = await gateway.sql<{ kinds: string[]; credits: string }>(
@@ -102,7 +102,7 @@ describe('a terminated account', () => {
     ]);
     await gateway.setPaused('main', false);
     await gateway.reconciled();
-  }, 30_000);
+  });
 
   it('keeps credit and content where its terms say so, and loses the content where it is asked for', async () => {
     const esme = await bind('leaving');
@@ -114,7 +114,7 @@ describe('a terminated account', () => {
         `select closing_at is not null as open from account where name = 'leaving'`,
       );
       expect(row?.open).toBe(false);
-    }, 15_000);
+    });
     expect(await keysOf('leaving')).toBe(1);
     expect(await gateway.money('leaving')).toEqual({ credits: '9.94', reserved: '0' });
     const usual = await bind('usual');
@@ -124,7 +124,7 @@ describe('a terminated account', () => {
       `select erase_content as erase from account where name = 'usual'`,
     );
     expect(row?.erase).toBe(false);
-  }, 30_000);
+  });
 });
 
 describe('dormancy', () => {

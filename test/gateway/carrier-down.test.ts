@@ -157,10 +157,7 @@ describe('a lost session', () => {
     narrow.onSubmit = () => {}; // never answered: the window is full
     const first = await esme.accepted({ destination_addr: '32025550101' });
     await narrow.taken(1);
-    const second = await esme.accepted({
-      destination_addr: '32025550102',
-      validity_period: '000000000001000R',
-    });
+    const second = await esme.accepted({ destination_addr: '32025550102' });
     await eventually(async () =>
       expect(
         await gateway.sql('select from lease where $1 = any (message_ids)', [second]),
@@ -172,12 +169,7 @@ describe('a lost session', () => {
         1,
       ),
     );
-    const [row] = await gateway.sql<{ validUntil: Date }>(
-      'select valid_until as "validUntil" from message where id = $1',
-      [second],
-    );
-    await eventually(() => expect(Date.now()).toBeGreaterThan(row?.validUntil.getTime() ?? 0));
-    await gateway.bringBeforeJanitor(second);
+    await gateway.outlive(second);
     await gateway.ended(second, { state: 'EXPIRED', cause: 'neverSent', refund: '0.1' });
     expect(narrow.submits).toHaveLength(1);
     await esme.close();

@@ -77,18 +77,6 @@ async function shown(id: string): Promise<unknown[]> {
   return [settled?.fault, settled?.cause, settled?.origin];
 }
 
-/** Waits until a message may be ended by the janitor, and has it look. */
-async function outlived(id: string): Promise<void> {
-  const [row] = await gateway.sql<{ until: Date }>(
-    `select valid_until + interval '400 ms' as until from message where id = $1`,
-    [id],
-  );
-  await eventually(() => expect(Date.now()).toBeGreaterThan(row?.until.getTime() ?? 0));
-  await gateway.bringBeforeJanitor(id);
-}
-
-const IN_A_SECOND = '000000000001000R';
-
 describe('the end of a message is told with its fault, its cause and whose word it is', () => {
   it.each([
     { stat: 'DELIVRD', err: '000', fault: 'none' },
@@ -125,22 +113,17 @@ describe('the end of a message is told with its fault, its cause and whose word 
 
   it('no receipt by validity and grace: nobody knows', async () => {
     carriers.usual.onSubmit = (submit) => carriers.usual.accept(submit);
-    const id = await esme.accepted({
-      destination_addr: '12025550104',
-      validity_period: IN_A_SECOND,
-    });
-    await outlived(id);
+    const id = await esme.accepted({ destination_addr: '12025550104' });
+    await eventually(async () => expect(await gateway.dispatches(id)).toHaveLength(1));
+    await gateway.outlive(id);
     expect(await told()).toEqual(['usual', 'UNKNOWN', 'unknown', 'noReceipt', 'undefined']);
     expect(await shown(id)).toEqual(['unknown', 'noReceipt', 'gateway']);
   });
 
   it('never sent, validity over: the fault of the platform', async () => {
     await gateway.setPaused('held', true);
-    const id = await esme.accepted({
-      destination_addr: '32025550105',
-      validity_period: IN_A_SECOND,
-    });
-    await outlived(id);
+    const id = await esme.accepted({ destination_addr: '32025550105' });
+    await gateway.outlive(id);
     expect(await told()).toEqual([undefined, 'EXPIRED', 'platform', 'neverSent', 'undefined']);
     expect(await shown(id)).toEqual(['platform', 'neverSent', 'gateway']);
   });

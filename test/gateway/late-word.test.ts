@@ -60,14 +60,12 @@ function prefixOf(name: Case): string {
 async function ended(name: Case, n = 1): Promise<{ esme: Esme; id: string; submit: TakenSubmit }> {
   const esme = await Esme.bind(gateway.port, { systemId: name });
   const to = `${prefixOf(name)}202555010${n}`;
-  const id = await esme.accepted({ destination_addr: to, validity_period: '000000000001000R' });
+  const id = await esme.accepted({ destination_addr: to });
   const [submit] = await carriers[name].taken(1, to);
   if (submit === undefined) throw new Error('taken');
   await eventually(async () => expect(await gateway.dispatches(id)).toHaveLength(1));
-  await eventually(async () => {
-    await gateway.bringBeforeJanitor(id);
-    expect(await gateway.end(id)).toMatchObject({ state: 'UNKNOWN', cause: 'noReceipt' });
-  });
+  await gateway.outlive(id);
+  await gateway.ended(id, { state: 'UNKNOWN', cause: 'noReceipt' });
   await esme.receiptOf(id);
   return { esme, id, submit };
 }

@@ -28,6 +28,8 @@ beforeAll(async () => {
     }),
   );
   esme = await Esme.bind(gateway.port, { systemId: 'alice' });
+  for (const { sessions } of Object.values(carriers))
+    await eventually(() => expect(sessions.size).toBe(2));
 });
 
 afterAll(async () => {
@@ -81,6 +83,7 @@ describe('a final receipt', () => {
     const { id, submit } = await sent('plain', '12025550102');
     expect(await carriers.plain.receipt(submit, { stat: 'UNDELIV', err: '001' })).toBe(0);
     await gateway.ended(id, { state: 'UNDELIV', refund: '0' });
+    await esme.receiptOf(id);
     expect(await carriers.plain.receipt(submit)).toBe(0);
     await eventually(async () => expect(await notes(id)).toEqual(['contradictory']));
     expect(await gateway.end(id)).toMatchObject({ state: 'UNDELIV' });

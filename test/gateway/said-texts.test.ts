@@ -22,7 +22,7 @@ beforeAll(async () => {
   const given = {
     policies: {
       once: { rules: [rule()] },
-      brief: { rules: [{ duplicates: { withinSeconds: 1 } }] },
+      brief: { rules: [{ duplicates: { withinSeconds: 600 } }] },
       onceThenWords: { rules: [rule(), words] },
       holding: { rules: [rule({ name: 'again', action: 'hold', violation: true })] },
       flagging: { rules: [rule({ action: 'flag' })] },
@@ -128,6 +128,9 @@ describe('duplicates at two nodes', () => {
     const fields = { destination_addr: number(), short_message: 'hello' };
     expect(await statusOf(here, fields)).toBe(0);
     expect(await statusOf(there, fields)).toBe(DUPLICATE);
+    await gateway.sql(`update said_text set until = now() where account = $1`, [
+      await gateway.accountId('brief'),
+    ]);
     await eventually(async () => expect(await statusOf(there, fields)).toBe(0));
     expect(await statusOf(here, fields)).toBe(DUPLICATE);
   });

@@ -35,7 +35,9 @@ export class ScriptedCarrier {
   readonly submits: TakenSubmit[] = [];
   /** Says what becomes of a submit_sm: usually one of `accept`, `refuse` or nothing. */
   onSubmit: (submit: TakenSubmit) => void = (submit) => this.accept(submit);
+  /** Those that are bound. */
   readonly sessions = new Set<Session>();
+  readonly #connections = new Set<Session>();
   /** Submits unanswered at once, at most so far. */
   unansweredMost = 0;
   readonly #unanswered = new Set<Pdu>();
@@ -81,7 +83,7 @@ export class ScriptedCarrier {
   }
 
   cut(): void {
-    for (const session of this.sessions) session.destroy();
+    for (const session of this.#connections) session.destroy();
   }
 
   accept(submit: TakenSubmit, id = submit.id): void {
@@ -134,10 +136,13 @@ export class ScriptedCarrier {
   }
 
   #onSession(session: Session): void {
-    this.sessions.add(session);
+    this.#connections.add(session);
     session.setMaxListeners(0); // one for each submit and receipt under way
     session.on('error', () => session.destroy());
-    session.on('close', () => this.sessions.delete(session));
+    session.on('close', () => {
+      this.#connections.delete(session);
+      this.sessions.delete(session);
+    });
     session.on('pdu', (pdu) => this.#onPdu(session, pdu));
   }
 
@@ -153,6 +158,7 @@ export class ScriptedCarrier {
     const { version } = this;
     session.send(pdu.response(version === undefined ? {} : { sc_interface_version: version }));
     if (pdu.command !== 'bind_transmitter') RECEIVERS.add(session);
+    this.sessions.add(session);
   }
 
   #onSubmit(session: Session, pdu: Pdu): void {

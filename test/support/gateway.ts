@@ -334,6 +334,14 @@ export class TestGateway {
     ]);
   }
 
+  /** As if the validity of a message, and any grace of less than an hour, were over: the janitor looks at it now. */
+  async outlive(customerId: string): Promise<void> {
+    await this.sql(`update message set valid_until = now() - interval '1 hour' where id = $1`, [
+      customerId,
+    ]);
+    await this.bringBeforeJanitor(customerId);
+  }
+
   /** Waits until the books agree with each other, and says which do not. */
   async reconciled(): Promise<void> {
     const { ok, mismatches } = await reconcile(this.pool);
