@@ -16,7 +16,7 @@ beforeAll(async () => {
       tariffs: { standard: { '*': '1' } },
       accounts: {
         knows: { dedupe: { seconds: 600 } },
-        number: { dedupe: { by: ['destination'], seconds: 1 } },
+        number: { dedupe: { by: ['destination'], seconds: 600 } },
         broke: { dedupe: { seconds: 600 }, credit: '0' },
         forgets: {},
       },
@@ -77,6 +77,7 @@ describe('dedupe', () => {
     const first = await esme.accepted({ destination_addr: '12025550109', short_message: 'one' });
     const second = await esme.accepted({ destination_addr: '12025550109', short_message: 'two' });
     expect(second).toBe(first);
+    await gateway.sql('update submit_key set until = now() where id = $1', [first]);
     await eventually(async () =>
       expect(
         await esme.accepted({ destination_addr: '12025550109', short_message: 'three' }),

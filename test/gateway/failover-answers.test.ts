@@ -67,10 +67,7 @@ beforeAll(async () => {
       })),
     }),
   );
-  await eventually(() => {
-    for (const { upSinceMs } of gateway.node.gateway.carriers.running.values())
-      expect(upSinceMs).toBeDefined();
-  });
+  await gateway.carriersUp();
 });
 
 afterAll(async () => {

@@ -30,10 +30,7 @@ beforeAll(async () => {
   first = await listen();
   second = await listen();
   gateway = await TestGateway.start(configured(CASES));
-  await eventually(() => {
-    for (const { upSinceMs } of gateway.node.gateway.carriers.running.values())
-      expect(upSinceMs).toBeDefined();
-  });
+  await gateway.carriersUp();
 });
 
 /** Keys of both carriers of a case. */
@@ -106,6 +103,16 @@ async function takers(name: Case): Promise<Map<string, string[]>> {
   return new Map(rows.map(({ id, carriers }) => [id, carriers]));
 }
 
+/** Waits until a carrier's link is known to be down: what was written before would be unknown. */
+async function isDown(name: string): Promise<void> {
+  await eventually(() => {
+    const running = [...gateway.node.gateway.carriers.running.values()];
+    const found = running.find(({ carrier }) => carrier.name === name);
+    expect(found).toBeDefined();
+    expect(found?.upSinceMs).toBeUndefined();
+  });
+}
+
 /** How each unknown outcome of an account's messages was resolved. */
 async function unknownOf(name: Case): Promise<(string | null)[]> {
   const rows = await gateway.sql<{ resolution: string | null }>(
@@ -153,6 +160,7 @@ describe('a link that dies', () => {
   it('keeps its queue where its route has no other carrier', async () => {
     const esme = await Esme.bind(gateway.port, { systemId: 'alone' });
     await first.alone.down();
+    await isDown('alone-1');
     await submitMany(esme, 'alone', 0, 5);
     await first.alone.up();
     await first.alone.taken(5);
@@ -167,6 +175,7 @@ describe('a link that dies', () => {
     const esme = await Esme.bind(gateway.port, { systemId: 'both' });
     await first.both.down();
     await second.both.down();
+    for (const name of ['both-1', 'both-2']) await isDown(name);
     await submitMany(esme, 'both', 0, 5);
     await second.both.up();
     await second.both.taken(5);
@@ -203,7 +212,7 @@ describe('a paused carrier', () => {
     await gateway.setPaused('paused-1', true);
     await submitMany(esme, 'paused', 1, 5);
     await b.up();
-    await eventually(() => expect(b.sessions.size).toBeGreaterThan(0));
+    await gateway.carriersUp('paused-2');
     await a.down();
     // One that is accepted now goes to the second, past those.
     await eventually(async () => {
@@ -225,11 +234,10 @@ describe('a carrier that is removed', () => {
     const [a, b] = [first.removed, second.removed];
     await a.down();
     await b.down();
+    for (const name of ['removed-1', 'removed-2']) await isDown(name);
     await submitMany(esme, 'removed', 0, 100);
     await b.up();
-    const running = [...gateway.node.gateway.carriers.running.values()];
-    const other = running.find(({ carrier }) => carrier.name === 'removed-2');
-    await eventually(() => expect(other?.upSinceMs).toBeDefined());
+    await gateway.carriersUp('removed-2');
     // Its link is down, but for an hour nothing goes elsewhere.
     await submitMany(esme, 'removed', 100, 1);
     await b.taken(1, numberOf('removed', 100));

@@ -59,12 +59,24 @@ async function release(): Promise<void> {
   for (const node of [one, two]) await node.setPaused('main', false);
 }
 
-/** Asks for each message, the last queued first and some at a time, while the carrier takes the first. */
+/**
+ * Asks for each message, the last queued first and some at a time, while the carrier takes the first: from its first one
+ * on, and no more than half of them until all were asked for, whichever side is slow.
+ */
 async function whileReleased<T, R>(
   messages: readonly T[],
   ask: (message: T, i: number) => Promise<R>,
 ): Promise<R[]> {
+  const before = carrier.submits.length;
+  const kept: TakenSubmit[] = [];
+  carrier.deliverAll(5);
+  const deliver = carrier.onSubmit;
+  carrier.onSubmit = (submit) => {
+    if (carrier.submits.length - before > messages.length / 2) kept.push(submit);
+    else deliver(submit);
+  };
   const going = release();
+  await carrier.taken(before + 1);
   const answers: R[] = [];
   const reversed = messages.toReversed();
   for (let i = 0; i < reversed.length; i += AT_ONCE)
@@ -72,6 +84,8 @@ async function whileReleased<T, R>(
       ...(await Promise.all(reversed.slice(i, i + AT_ONCE).map((m, n) => ask(m, i + n)))),
     );
   await going;
+  carrier.onSubmit = deliver;
+  for (const submit of kept) deliver(submit);
   return answers;
 }
 

@@ -162,7 +162,7 @@ describe('ids of a carrier whose base is learnt', () => {
     );
     for (const [message, state] of told)
       await gateway.ended(message, { state: state as 'DELIVRD' | 'UNDELIV' });
-    expect(await parkedReasons('collides')).toEqual([]);
+    await eventually(async () => expect(await parkedReasons('collides')).toEqual([]));
     await esme.close();
   });
 

@@ -216,7 +216,7 @@ describe('a message that a rule holds', () => {
     const esme = await bind('held');
     const { id } = await submit(esme, {
       short_message: 'hello',
-      schedule_delivery_time: '000000000005000R',
+      schedule_delivery_time: '000000010000000R',
     });
     expect(await heldIds('held')).toEqual([]);
     expect(await replace(esme, { ...named(id), short_message: TEXT })).toBe(0);

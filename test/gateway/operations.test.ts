@@ -23,7 +23,7 @@ beforeAll(async () => {
         some: {},
         poor: { credit: '2' },
         lists: {},
-        narrow: { bind: { segmentsPerSecond: 1 } },
+        narrow: { bind: { segmentsPerSecond: 1 }, credit: '100' },
         data: {},
         old: {},
         later: {},
@@ -121,8 +121,8 @@ describe('submit_multi', () => {
   it('counts destinations times segments against the rate', async () => {
     const esme = await Esme.bind(gateway.port, { systemId: 'narrow' });
     const numbers = ['12025550131', '12025550132', '12025550133'];
-    const long = { short_message: Buffer.alloc(0), message_payload: Buffer.alloc(200, 0x61) };
-    // Six segments at one a second leave a debt of seconds that the next has to wait for.
+    const long = { short_message: Buffer.alloc(0), message_payload: Buffer.alloc(3_000, 0x61) };
+    // Sixty segments at one a second leave a debt of a minute that the next has to wait for.
     expect((await multi(esme, { ...to(...numbers), ...long })).command_status).toBe(0);
     expect((await multi(esme, to('12025550134'))).command_status).toBe(0x58);
     expect(sentTo('12025550134')).toHaveLength(0);

@@ -167,9 +167,9 @@ describe('a receipt for a customer', () => {
     expect(receipt.text.toLowerCase()).toContain(`id:${BigInt(id).toString(16)} `);
     // Submitted now, in a zone three hours ahead of UTC.
     const [, said = ''] = /submit date:(\d{10})/.exec(receipt.text) ?? [];
-    const [, month, day, hour, minute] = /^..(..)(..)(..)(..)$/.exec(said) ?? [];
+    const [, year, month, day, hour, minute] = /^(..)(..)(..)(..)(..)$/.exec(said) ?? [];
     const utc = Date.UTC(
-      new Date().getUTCFullYear(),
+      2_000 + Number(year),
       Number(month) - 1,
       Number(day),
       Number(hour),

@@ -30,9 +30,9 @@ beforeAll(async () => {
       terms: { keeps: { onRefusal: 'keep' }, onDelivery: { chargeOn: 'delivered' } },
       policies: {
         words: { rules: [words], partsWaitSeconds: 60 },
-        impatient: { rules: [words], partsWaitSeconds: 1 },
+        impatient: { rules: [words], partsWaitSeconds: 60 },
         atOnce: { rules: [words], partsWaitSeconds: 0 },
-        templates: { rules: [template], partsWaitSeconds: 1 },
+        templates: { rules: [template], partsWaitSeconds: 60 },
         holds: { rules: [{ ...words, action: 'hold' }], partsWaitSeconds: 60 },
         holdsSender: {
           rules: [{ name: 'registered', senderRegistered: {}, action: 'hold' }, words],
@@ -115,6 +115,13 @@ function placesAt(to: string): string[] {
     const place = partOf(submit.pdu);
     return `${place?.number}/${place?.total}`;
   });
+}
+
+/** As if what an account has waiting had waited for its parts long enough. */
+async function timeIsOver(account: string): Promise<void> {
+  await gateway.sql(`update part_set set until = now() where ids <> '{}' and account = $1`, [
+    await gateway.accountId(account),
+  ]);
 }
 
 async function waiting(account: string): Promise<number> {
@@ -291,8 +298,7 @@ describe('parts of a message that may go', () => {
     await esme.accepted(part(to, 1, 2, 'good '));
     expect((await esme.submit(part(to, 2, 2, 'day'))).command_status).toBe(0x401);
     expect(await gateway.money('poor')).toEqual({ credits: '0', reserved: '0' });
-    await gateway.sql(`update part_set set until = now() where ids <> '{}' and account =
-      (select id from account where name = 'poor')`);
+    await timeIsOver('poor');
     await carrier.taken(1, to);
   });
 });
@@ -304,10 +310,12 @@ describe('a message of which a part is missing', () => {
     await esme.accepted(part(to, 1, 3, 'come to our '));
     await esme.accepted(part(to, 2, 3, 'cas'));
     expect(carrier.to(to)).toEqual([]);
+    await timeIsOver('impatient');
     await eventually(() => expect(placesAt(to)).toEqual(['1/3', '2/3']));
     expect((await esme.submit(part(to, 3, 3, 'ino'))).command_status).toBe(CONTENT_REFUSED);
     const other = number();
     await esme.accepted(part(other, 2, 2, 'tle'));
+    await timeIsOver('impatient');
     await carrier.taken(1, other);
     await esme.accepted(part(other, 1, 2, 'cas'));
     await carrier.taken(2, other);
@@ -317,6 +325,7 @@ describe('a message of which a part is missing', () => {
     const esme = await bind('templates');
     const to = number();
     const id = await esme.accepted(part(to, 1, 2, 'Buy this, Your code is 123'));
+    await timeIsOver('templates');
     expect(await esme.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
     expect(await gateway.end(id)).toMatchObject({ cause: 'policy' });
     expect(await gateway.money('templates')).toEqual(OPENING);

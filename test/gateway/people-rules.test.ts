@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AccountId, messageId } from '../../src/domain/ids.ts';
 import { evidenceBits } from '../../src/domain/rules/consent.ts';
 import { CONSENT_CHANNEL, setConsents } from '../../src/store/consents.ts';
-import { ALL_ACCOUNTS, setOptOuts } from '../../src/store/opt-outs.ts';
+import { ALL_ACCOUNTS, OPT_OUT_CHANNEL, setOptOuts } from '../../src/store/opt-outs.ts';
 import { inTransaction } from '../../src/store/pool.ts';
 import { scopeIds } from '../../src/store/recipient-scopes.ts';
 import { putSenders } from '../../src/store/senders.ts';
@@ -221,7 +221,7 @@ describe('optOut', () => {
       expect(await on()).toBe(0);
       await optOut(ALL_ACCOUNTS, fields.destination_addr);
       await eventually(async () => expect(await on()).toBe(0x406));
-      expect(await statusOf('stopper', fields)).toBe(0x406);
+      await eventually(async () => expect(await statusOf('stopper', fields)).toBe(0x406));
       expect(await statusOf('free', fields)).toBe(0);
       await optOut(ALL_ACCOUNTS, fields.destination_addr, {}, false);
       await eventually(async () => expect(await on()).toBe(0));
@@ -233,14 +233,16 @@ describe('optOut', () => {
 });
 
 describe('a message that waited', () => {
-  const soon = { schedule_delivery_time: '000000000003000R' };
+  const later = { schedule_delivery_time: '000000010000000R' };
 
   it('does not go to who opted out meanwhile, and goes to the others', async () => {
     const esme = await bind('patient');
     const [out, stays] = ['966500000061', '966500000062'];
-    const refused = await esme.accepted({ destination_addr: out, ...soon });
-    const sent = await esme.accepted({ destination_addr: stays, ...soon });
+    const refused = await esme.accepted({ destination_addr: out, ...later });
+    const sent = await esme.accepted({ destination_addr: stays, ...later });
     await optOut(await gateway.accountId('patient'), out);
+    await gateway.node.gateway.listChanged(OPT_OUT_CHANNEL);
+    await gateway.sendNow(refused, sent);
     expect((await esme.receiptOf(refused)).state).toBe('REJECTD');
     await gateway.ended(refused, { state: 'REJECTD', fault: 'customer', refund: '0.1' });
     await eventually(() => expect(carrier.submits.map((one) => one.destination)).toContain(stays));
@@ -258,8 +260,10 @@ describe('a message that waited', () => {
   it('goes where no rule asks', async () => {
     const esme = await bind('free');
     const out = '966500000063';
-    await esme.accepted({ destination_addr: out, ...soon });
+    const id = await esme.accepted({ destination_addr: out, ...later });
     await optOut(await gateway.accountId('free'), out);
+    await gateway.node.gateway.listChanged(OPT_OUT_CHANNEL);
+    await gateway.sendNow(id);
     await eventually(() => expect(carrier.submits.map((one) => one.destination)).toContain(out));
   });
 });

@@ -1,6 +1,6 @@
 import smpp, { type Pdu, type PduInput } from 'smpp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { setOptOuts } from '../../src/store/opt-outs.ts';
+import { OPT_OUT_CHANNEL, setOptOuts } from '../../src/store/opt-outs.ts';
 import { inTransaction } from '../../src/store/pool.ts';
 import { scopeIds } from '../../src/store/recipient-scopes.ts';
 import { sealing, TestGateway } from '../support/gateway.ts';
@@ -20,7 +20,6 @@ vendor.addTLV('reserved_tlv', { id: 0xfffe, type: vendor.types.tlv.buffer });
 const CONTENT_REFUSED = 0x405;
 /** In an hour: it is queued until then. */
 const LATER = { schedule_delivery_time: '000000010000000R' };
-const SOON = { schedule_delivery_time: '000000000003000R' };
 
 let carrier: ScriptedCarrier;
 let gateway: TestGateway;
@@ -130,8 +129,10 @@ describe('a rule that rewrites the sender', () => {
   it('does not hide what a recipient said meanwhile of the customer’s', async () => {
     const esme = await bind('asking');
     const destination_addr = '12025551004';
-    const id = await esme.accepted({ destination_addr, ...SHOP, ...SOON });
+    const id = await esme.accepted({ destination_addr, ...SHOP, ...LATER });
     await optOut('asking', destination_addr, 'shop');
+    await gateway.node.gateway.listChanged(OPT_OUT_CHANNEL);
+    await gateway.sendNow(id);
     expect(await esme.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
     expect(carrier.to(destination_addr)).toEqual([]);
   });

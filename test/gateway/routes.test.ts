@@ -49,8 +49,7 @@ beforeAll(async () => {
   carriers = { first, second, cutting };
   gateway = await TestGateway.start(resources(setup('cutting')));
   esme = await Esme.bind(gateway.port, { systemId: 'alice' });
-  for (const carrier of [first, second, cutting])
-    await eventually(() => expect(carrier.sessions.size).toBe(1));
+  await gateway.carriersUp();
 });
 
 afterAll(async () => {
@@ -87,11 +86,12 @@ describe('a route', () => {
     await eventually(() => expect(downs()).toBe(before + 2));
     const id = await esme.accepted({ destination_addr: '13025550105' });
     await second.up();
-    await eventually(() => expect(second.sessions.size).toBe(1));
+    await gateway.carriersUp('second');
     await first.up();
     await first.taken(1, '13025550105');
     await eventually(async () => expect(await gateway.dispatches(id)).toHaveLength(1));
     expect(second.to('13025550105')).toEqual([]);
+    await gateway.carriersUp();
   });
 
   it('is asked anew for what is sent again, its outcome being unknown', async () => {

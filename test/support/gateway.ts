@@ -233,6 +233,17 @@ export class TestGateway {
     await inTransaction(this.pool, (client) => setNumberNetworks(client, entries, 5_000_000));
   }
 
+  /** Waits until messages may go to these carriers, or to all: a carrier that sees a bind is ahead of the node. */
+  async carriersUp(...names: readonly string[]): Promise<void> {
+    await eventually(() => {
+      for (const { carrier, upSinceMs } of this.node.gateway.carriers.running.values())
+        if (names.length === 0 || names.includes(carrier.name))
+          expect({ carrier: carrier.name, isUp: upSinceMs !== undefined }).toMatchObject({
+            isUp: true,
+          });
+    });
+  }
+
   /** As POST /v1/routes/requeue: what this node did. */
   async requeue(carrier?: string): Promise<{ moved: number; kept: number }> {
     const request = await inTransaction(this.pool, (client) =>
@@ -340,6 +351,23 @@ export class TestGateway {
       customerId,
     ]);
     await this.bringBeforeJanitor(customerId);
+  }
+
+  /** As if the time that scheduled messages wait for had come. */
+  async sendNow(...customerIds: readonly string[]): Promise<void> {
+    await this.sql('update scheduled set at = now() where id = any ($1)', [customerIds]);
+  }
+
+  /** As if the wait for receipts of messages whose outcome is unknown were over: until each is resolved. */
+  async decideUnknown(...customerIds: readonly string[]): Promise<void> {
+    await eventually(async () => {
+      const open = await this.sql(
+        // Again, for a link that comes up gives what is listed a time of its own.
+        `update unknown_outcome set deadline = now() where id = any ($1) and resolved_at is null returning id`,
+        [customerIds],
+      );
+      expect(open).toEqual([]);
+    });
   }
 
   /** Waits until the books agree with each other, and says which do not. */
