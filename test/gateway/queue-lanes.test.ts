@@ -126,7 +126,8 @@ describe('Dispatcher.waiting', () => {
     const dueMs = Date.now() + 2_000;
     await gateway.setPaused('counted', true);
     await submit('otp', 1, '2', { schedule_delivery_time: '000000000002000R' });
-    expect(counts('counted')).toEqual([0, 0, 0]);
+    const early = counts('counted');
+    if (Date.now() < dueMs) expect(early).toEqual([0, 0, 0]);
     await eventually(() => expect(counts('counted')).toEqual([1, 0, 0]));
     expect(waiting('counted')[0]?.oldestMs).toBeGreaterThanOrEqual(dueMs - 1_000);
     expect(waiting('counted')[0]?.oldestMs).toBeLessThanOrEqual(Date.now());
