@@ -52,7 +52,10 @@ describe('the whole path', () => {
     const submits = book.filter((event) => event.event === 'submit');
     expect(submits).toMatchObject([{ source: 'Shop', destination: '966500000001', status: 0 }]);
     await gateway.ended(id, { state: 'DELIVRD', fault: 'none', cause: 'receipt', refund: '0' });
-    expect(await gateway.dispatches(id)).toMatchObject([{ segment: 1, attempt: 1, status: 0 }]);
+    // An outcome can be stored before its dispatch.
+    await eventually(async () =>
+      expect(await gateway.dispatches(id)).toMatchObject([{ segment: 1, attempt: 1, status: 0 }]),
+    );
     await eventually(async () =>
       expect(await gateway.sql('select status from returned where id = $1', [id])).toEqual([
         { status: 0 },
