@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, TestGateway } from '../support/gateway.ts';
 import { Esme } from './esme.ts';
-import { resources } from './resources.ts';
+import { BACK_SOON, resources } from './resources.ts';
 import { ScriptedCarrier } from './scripted-carrier.ts';
 
 let carriers: Record<'down' | 'paused' | 'narrow' | 'returning', ScriptedCarrier>;
@@ -29,10 +29,10 @@ beforeAll(async () => {
         rita: {},
       },
       carriers: {
-        down: { port: down.port, prefix: '1' },
+        down: { ...BACK_SOON, port: down.port, prefix: '1' },
         paused: { port: paused.port, prefix: '2' },
         narrow: { port: narrow.port, prefix: '3', binds: 1, windowMax: 1 },
-        returning: { port: returning.port, prefix: '4' },
+        returning: { ...BACK_SOON, port: returning.port, prefix: '4' },
       },
     }),
   );

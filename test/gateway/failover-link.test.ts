@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, TestGateway } from '../support/gateway.ts';
 import { Esme } from './esme.ts';
-import { resources } from './resources.ts';
+import { BACK_SOON, resources } from './resources.ts';
 import { ScriptedCarrier } from './scripted-carrier.ts';
 
 /** Each case has a pair of carriers, an account and a prefix of its own. */
@@ -60,8 +60,14 @@ function configured(firsts: readonly Case[]): string {
       ]),
     ),
     carriers: Object.fromEntries([
-      ...firsts.map((name) => [`${name}-1`, { port: first[name].port, ...OWN[name] }]),
-      ...CASES.map((name) => [`${name}-2`, { port: second[name].port, ...OWN[name] }]),
+      ...firsts.map((name) => [
+        `${name}-1`,
+        { ...BACK_SOON, port: first[name].port, ...OWN[name] },
+      ]),
+      ...CASES.map((name) => [
+        `${name}-2`,
+        { ...BACK_SOON, port: second[name].port, ...OWN[name] },
+      ]),
     ]),
     routes: CASES.map((name) => ({
       prefix: prefixOf(name),

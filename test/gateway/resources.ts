@@ -24,6 +24,9 @@ export interface TestCarrier {
   readonly [field: string]: unknown;
 }
 
+/** Of carriers that come back: by default that is noticed only half a minute later, after a while. */
+export const BACK_SOON = { reconnect: { firstSeconds: 0.1, maxSeconds: 1 } };
+
 /** Password of every bind in tests. */
 export const PASSWORD = 'secret';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, TestGateway } from '../support/gateway.ts';
 import { Esme } from './esme.ts';
-import { resources, type TestResources } from './resources.ts';
+import { BACK_SOON, resources, type TestResources } from './resources.ts';
 import { ScriptedCarrier } from './scripted-carrier.ts';
 
 let carriers: Record<'first' | 'second' | 'cutting', ScriptedCarrier>;
@@ -18,8 +18,8 @@ function setup(third: 'cutting' | 'second', price = '0.1'): TestResources {
     accounts: { alice: {}, terry: { terms: 'recipients' } },
     carriers: {
       // What waits for it while it is down is not moved: only the choice at accept is judged here.
-      first: { port: first.port, binds: 1, failoverAfterSeconds: 3_600 },
-      second: { port: second.port, binds: 1 },
+      first: { ...BACK_SOON, port: first.port, binds: 1, failoverAfterSeconds: 3_600 },
+      second: { ...BACK_SOON, port: second.port, binds: 1 },
       cutting: {
         port: cutting.port,
         binds: 1,
