@@ -60,59 +60,54 @@ function bindsMost(ms: number): number {
   return binds * BINDS;
 }
 
-it(
-  'a carrier that cuts its sessions every 300 ms is bound no faster than the backoff says; no message is lost or doubled, and another carrier never feels it',
-  () =>
-    staged(async (stage) => {
-      const receipts = { delayMs: 50 };
-      const flapping = await stage.startCarrier({ receipts, firstId: 1_000_000 });
-      let steady: SimulatedCarrier | undefined;
-      let cutting: NodeJS.Timeout | undefined;
-      try {
-        const log = stage.carrierLog;
-        const own = { port: await freePort(), log, destinationTable: false, firstId: 5_000_000 };
-        steady = await startSimulatedCarrier({ ...own, receipts });
-        const daemon = await stage.startDaemon({ resources: resources(stage, steady.port) });
-        await until('all are bound', () => bindsOf(stage, 'flap').length === BINDS);
+it('a carrier that cuts its sessions every 300 ms is bound no faster than the backoff says; no message is lost or doubled, and another carrier never feels it', () =>
+  staged(async (stage) => {
+    const receipts = { delayMs: 50 };
+    const flapping = await stage.startCarrier({ receipts, firstId: 1_000_000 });
+    let steady: SimulatedCarrier | undefined;
+    let cutting: NodeJS.Timeout | undefined;
+    try {
+      const log = stage.carrierLog;
+      const own = { port: await freePort(), log, destinationTable: false, firstId: 5_000_000 };
+      steady = await startSimulatedCarrier({ ...own, receipts });
+      const daemon = await stage.startDaemon({ resources: resources(stage, steady.port) });
+      await until('all are bound', () => bindsOf(stage, 'flap').length === BINDS);
 
-        const beganAt = Date.now();
-        cutting = setInterval(() => flapping.cut(), CUT_EVERY_MS);
-        const sending = { messages: MESSAGES, ratePerSecond: PER_SECOND, windowMax: 50 };
-        const acme = stage.startCustomer(daemon.smppPort, 'acme', {
-          ...sending,
-          destination: '7900#######',
-        });
-        const bob = stage.startCustomer(daemon.smppPort, 'bob', {
-          ...sending,
-          destination: '96650#######',
-        });
-        // The other's traffic goes through while it flaps, to the last receipt.
-        const { accepted, withoutReceipt } = await bob.done;
-        expect([accepted, withoutReceipt]).toEqual([MESSAGES, 0]);
-        await until('it flapped for long enough', () => Date.now() - beganAt >= FLAPS_MS);
-        clearInterval(cutting);
-        const flappedMs = Date.now() - beganAt;
-        const binds =
-          bindsOf(stage, 'flap').filter((at) => at <= beganAt + flappedMs).length - BINDS;
+      const beganAt = Date.now();
+      cutting = setInterval(() => flapping.cut(), CUT_EVERY_MS);
+      const sending = { messages: MESSAGES, ratePerSecond: PER_SECOND, windowMax: 50 };
+      const acme = stage.startCustomer(daemon.smppPort, 'acme', {
+        ...sending,
+        destination: '7900#######',
+      });
+      const bob = stage.startCustomer(daemon.smppPort, 'bob', {
+        ...sending,
+        destination: '96650#######',
+      });
+      // The other's traffic goes through while it flaps, to the last receipt.
+      const { accepted, withoutReceipt } = await bob.done;
+      expect([accepted, withoutReceipt]).toEqual([MESSAGES, 0]);
+      await until('it flapped for long enough', () => Date.now() - beganAt >= FLAPS_MS);
+      clearInterval(cutting);
+      const flappedMs = Date.now() - beganAt;
+      const binds = bindsOf(stage, 'flap').filter((at) => at <= beganAt + flappedMs).length - BINDS;
 
-        await acme.done;
-        await stage.settled();
-        const verdict = await stage.verdict();
-        const { counts } = verdict;
-        figures('a flapping carrier', { flappedMs, binds, most: bindsMost(flappedMs), ...counts });
-        expect(verdict.faults).toEqual([]);
-        expect(counts).toMatchObject({ answeredPositively: 2 * MESSAGES, stored: 2 * MESSAGES });
-        // Each by the carriers' own book once: what had no answer was settled by its receipt, or had never come.
-        expect([counts.seenByCarrier, counts.listedRepeats]).toEqual([2 * MESSAGES, 0]);
-        expect(binds).toBeGreaterThanOrEqual(BINDS);
-        expect(binds).toBeLessThanOrEqual(bindsMost(flappedMs));
-        // A bind after each cut would be far more than that.
-        expect(bindsMost(flappedMs)).toBeLessThan((flappedMs / CUT_EVERY_MS) * BINDS);
-        expect(bindsOf(stage, 'steady')).toHaveLength(BINDS);
-      } finally {
-        clearInterval(cutting);
-        await steady?.close();
-      }
-    }),
-  90_000,
-);
+      await acme.done;
+      await stage.settled();
+      const verdict = await stage.verdict();
+      const { counts } = verdict;
+      figures('a flapping carrier', { flappedMs, binds, most: bindsMost(flappedMs), ...counts });
+      expect(verdict.faults).toEqual([]);
+      expect(counts).toMatchObject({ answeredPositively: 2 * MESSAGES, stored: 2 * MESSAGES });
+      // Each by the carriers' own book once: what had no answer was settled by its receipt, or had never come.
+      expect([counts.seenByCarrier, counts.listedRepeats]).toEqual([2 * MESSAGES, 0]);
+      expect(binds).toBeGreaterThanOrEqual(BINDS);
+      expect(binds).toBeLessThanOrEqual(bindsMost(flappedMs));
+      // A bind after each cut would be far more than that.
+      expect(bindsMost(flappedMs)).toBeLessThan((flappedMs / CUT_EVERY_MS) * BINDS);
+      expect(bindsOf(stage, 'steady')).toHaveLength(BINDS);
+    } finally {
+      clearInterval(cutting);
+      await steady?.close();
+    }
+  }));

@@ -42,7 +42,7 @@ it('smppgate carrier probe asks a running daemon, and prints a fragment of a res
     },
   };
   const none = async (): Promise<void> => {};
-  const line = ['carrier', 'probe', 'up', '--to', '+966500000001', '--wait', '5'];
+  const line = ['carrier', 'probe', 'up', '--to', '+966500000001', '--wait', '60'];
   const code = await runCli(line, {
     io,
     env: { SMPPGATE_URL: daemon.httpUrl, ADMIN_TOKEN },

@@ -4,7 +4,7 @@ import type { SimulatedCustomer } from '../../src/simulator/customer-options.ts'
 import { type TestDaemon, until } from '../support/daemon.ts';
 import { createDatabase, type TestDatabase } from '../support/postgres.ts';
 import { type OwnRedis, ownRedis } from '../support/redis.ts';
-import { figures, Stage } from './stage.ts';
+import { carriersBound, figures, Stage } from './stage.ts';
 
 /** Segments a second of `rated` and `rated2`, and their burst: over both nodes. */
 const RATE = 200;
@@ -35,6 +35,8 @@ beforeAll(async () => {
     stage.startDaemon({ resources, env: { REDIS_URL: redis.url } }),
   ]);
   await Promise.all([a.logged('redisUp'), b.logged('redisUp')]);
+  // Receipts go over the binds of both.
+  await Promise.all([carriersBound(a, { sim: 2 }), carriersBound(b, { sim: 2 })]);
   // They take the receipts of whoever submits under the limits.
   for (const account of ['rated', 'rated2'])
     stage.startCustomer(a.smppPort, account, { bindAs: 'receiver' });
@@ -46,7 +48,11 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Submits to both nodes for a while, each at the whole rate; what both together were accepted a second. */
+/**
+ * Submits to both nodes, each at the whole rate, and measures what both together are accepted a second, for a while and
+ * again until they get what is theirs: a machine that stands still for a second gives them less, a limit that is too low
+ * does so each time. More than is theirs they never get. @returns the last measure
+ */
 async function acceptedPerSecond(account: string, forMs: number): Promise<number> {
   const senders = [a, b].map((daemon) =>
     stage.startCustomer(daemon.smppPort, account, {
@@ -65,21 +71,23 @@ async function acceptedPerSecond(account: string, forMs: number): Promise<number
     senders.every((s) => s.summary().refused[ESME_RTHROTTLED]),
   );
   const accepted = () => senders.reduce((sum, sender) => sum + sender.summary().accepted, 0);
-  const [from, fromMs] = [accepted(), performance.now()];
-  await until('time is over', () => performance.now() - fromMs > forMs);
-  const rate = ((accepted() - from) / (performance.now() - fromMs)) * 1_000;
+  const measured = await until('they get what is theirs', async () => {
+    const [from, fromMs] = [accepted(), performance.now()];
+    await until('time is over', () => performance.now() - fromMs > forMs);
+    const perSecond = ((accepted() - from) / (performance.now() - fromMs)) * 1_000;
+    expect(perSecond).toBeLessThan(SHARED_MOST);
+    return perSecond > SHARED_LEAST && Math.round(perSecond);
+  });
   await Promise.all(senders.map((sender) => sender.drain()));
-  return Math.round(rate);
+  return measured;
 }
 
 /**
  * Without a common limit it would be three times the rate of both; a process that is held up for a second takes up to
  * a burst more after it.
  */
-function expectShared(perSecond: number): void {
-  expect(perSecond).toBeGreaterThan(RATE * 0.5);
-  expect(perSecond).toBeLessThan(RATE * 1.6);
-}
+const SHARED_LEAST = RATE * 0.5;
+const SHARED_MOST = RATE * 1.6;
 
 /** Binds so often, one after the other; the customers that were let in. */
 async function bind(daemon: TestDaemon, times: number): Promise<SimulatedCustomer[]> {
@@ -115,7 +123,7 @@ describe('two nodes on one database', () => {
   it('share the rate of a system_id through Redis', async () => {
     const perSecond = await acceptedPerSecond('rated', 3_000);
     figures('rate over two nodes', { limit: RATE, perSecond });
-    expectShared(perSecond);
+    expect(perSecond).toBeLessThan(SHARED_MOST);
   });
 
   it('share the limit on binds through Redis', async () => {
@@ -141,18 +149,24 @@ describe('two nodes on one database', () => {
       }),
     );
     await until('both are under load', () => loads.every((load) => load.summary().accepted > 200));
+    // It may have been given up before, on a machine that stood still.
+    const downs = [a, b].map((node) => node.log('redisDown').length);
     await redis.kill();
-    await Promise.all([a.logged('redisDown'), b.logged('redisDown')]);
+    await Promise.all(
+      [a, b].map((node, i) => node.logged('redisDown', undefined, (downs[i] ?? 0) + 1)),
+    );
     const down = await acceptedPerSecond('rated2', 3_000);
     const inside = [await bind(a, 4), await bind(b, 4)];
     // A share each: half of four.
     expect(inside.map((customers) => customers.length)).toEqual([2, 2]);
     await Promise.all(inside.flat().map((customer) => customer.stop()));
+    const ups = [a, b].map((node) => node.log('redisUp').length);
     await redis.start();
-    await Promise.all([a.logged('redisUp', undefined, 2), b.logged('redisUp', undefined, 2)]);
-    const up = await acceptedPerSecond('rated', 2_000);
+    await Promise.all(
+      [a, b].map((node, i) => node.logged('redisUp', undefined, (ups[i] ?? 0) + 1)),
+    );
+    const up = await acceptedPerSecond('rated', 3_000);
     figures('rate without Redis, and with it again', { limit: RATE, down, up });
-    for (const perSecond of [down, up]) expectShared(perSecond);
     const summaries = await Promise.all(loads.map((load) => load.drain()));
     expect(summaries.map((summary) => summary.refused)).toEqual([{}, {}]);
     expect(summaries.map((summary) => summary.unanswered)).toEqual([0, 0]);

@@ -31,7 +31,7 @@ beforeAll(async () => {
   });
   for (const systemId of accounts)
     esmes.set(systemId, await Esme.bind(daemon.smppPort, { systemId }));
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const esme of esmes.values()) await esme.cut();

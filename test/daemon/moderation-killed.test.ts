@@ -95,7 +95,10 @@ it('what is held is still held after kill -9, and decided by HTTP afterwards', a
   expect(await stage.value('select count(*) from outcome where state = 8')).toBe(
     String(others.length + 1),
   );
-  expect(await stage.value('select credits from balance where side = 0')).toBe('0');
+  await until(
+    'the rest is forfeited',
+    async () => (await stage.value('select credits from balance where side = 0')) === '0',
+  );
   expect(await stage.value(`select cause from ledger_entry where kind = 'forfeit'`)).toBe(
     'termination',
   );

@@ -64,10 +64,8 @@ it('parts that wait are still there after kill -9, judged with what comes then, 
   expect(alone.flatMap((to) => carrier.to(to))).toEqual([]);
   // Its time is over.
   await stage.value('update part_set set until = now() returning 1');
-  await until(
-    'what came alone is sent',
-    async () => alone.every((to) => carrier.to(to).length === 1),
-    15_000,
+  await until('what came alone is sent', async () =>
+    alone.every((to) => carrier.to(to).length === 1),
   );
   for (const id of ids.slice(2 * third))
     expect(await esme.receiptOf(id)).toMatchObject({ state: 'DELIVRD' });
@@ -90,4 +88,4 @@ it('parts that wait are still there after kill -9, judged with what comes then, 
     String(OPENING_CREDIT - BigInt(3 * third) * UNIT_PRICE),
   );
   await esme.close();
-}, 60_000);
+});

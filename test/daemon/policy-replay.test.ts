@@ -85,7 +85,7 @@ it('a resources file is tried on past traffic by HTTP and by command; content is
   expect(JSON.parse(json.out)).toMatchObject({ judged: 1, stoppedAt: expect.any(String) });
   expect((await run(daemon, 'policy', 'replay', '--since', 'soon')).code).toBe(2);
   expect((await run(daemon, 'policy', 'replay')).code).toBe(2);
-}, 60_000);
+});
 
 async function run(daemon: TestDaemon, ...words: string[]): Promise<{ code: number; out: string }> {
   let out = '';

@@ -59,4 +59,4 @@ it('a spending cap holds over kill -9 in the middle of its time, on two nodes', 
   const spent = Number(await stage.value('select 1000000000 - sum(credits) from balance'));
   expect(spent).toBe(stored * 50_000);
   await Promise.all([b.close(), back.close()]);
-}, 120_000);
+});

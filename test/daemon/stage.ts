@@ -255,6 +255,18 @@ export class Stage {
   }
 }
 
+/** Waits until a daemon has so many binds with each of these carriers: it serves customers before that. */
+export async function carriersBound(
+  daemon: TestDaemon,
+  binds: Readonly<Record<string, number>>,
+): Promise<void> {
+  for (const [peer, count] of Object.entries(binds))
+    await until(
+      `${peer} is bound`,
+      async () => (await daemon.metric('smppgate_binds', { side: 'carrier', peer })) === count,
+    );
+}
+
 /** Runs a test on a stage and a database of its own: most of its time is waiting, so that several run at once. */
 export async function staged(test: (stage: Stage) => Promise<void>): Promise<void> {
   await onStage(await Stage.onDatabase(), test);

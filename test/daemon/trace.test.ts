@@ -111,6 +111,7 @@ describe('smppgate trace', () => {
     for (const running of [lines, json])
       await until('it is all shown', () => running.said().includes('unbind_resp'));
     const [shown, objects] = [(await lines.interrupt()).stdout, (await json.interrupt()).stdout];
+    await tracing(0); // the next one is the only one
     expect((await lines.done).code).toBe(0);
     expect(shown).toMatch(
       /< #\d+ bind_transceiver seq=1 system_id=acme password=\*{8} interface_version=0x34\n/,
@@ -165,6 +166,7 @@ describe('smppgate trace', () => {
       code: 0,
       stdout: expect.stringMatching(/: \d+ PDUs, \d+ octets\n/),
     });
+    await tracing(0);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const octets = readFileSync(file);
     expect(octets.includes(TEXT)).toBe(true);

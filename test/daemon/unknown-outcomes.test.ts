@@ -38,7 +38,7 @@ describe.concurrent('submits that a node which died had under way', () => {
       const resources = stage.resources({
         carrier: {
           onUnknownOutcome: Object.fromEntries([
-            ['waitSeconds', 8],
+            ['waitSeconds', 30], // it ends with the receipt
             ['then', 'resend'],
           ]),
         },

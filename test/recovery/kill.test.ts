@@ -14,7 +14,7 @@ describe('runCrashes', () => {
       keep: false,
       betweenMs: [50, 500],
       unknownWaitSeconds: 1,
-      settleMs: 60_000,
+      settleMs: 120_000,
       log: (line) => lines.push(line),
     });
     expect({ faults: report.verdict.faults, problems: report.problems }, lines.join('\n')).toEqual({
@@ -24,5 +24,5 @@ describe('runCrashes', () => {
     expect(report.kills).toHaveLength(4);
     expect(report.insideCommit).toBe(2);
     expect(report.verdict.counts.answeredPositively).toBeGreaterThan(500);
-  }, 180_000);
+  }, 600_000);
 });

@@ -54,7 +54,7 @@ beforeAll(async () => {
        from account a, generate_series(2, 21) n, unnest(array['${BAD}', '${GOOD}']) p`,
     ),
   );
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const esme of esmes) await esme.cut();
@@ -216,5 +216,5 @@ describe('deliveryFalls of: conversion', () => {
       code: 0,
       out: 'nothing is unusual\n',
     });
-  }, 90_000);
+  });
 });

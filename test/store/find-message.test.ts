@@ -161,7 +161,7 @@ describe('with several partitions of some thousand rows', () => {
     const number = await cut();
     await finishPartition(node.client, number);
     await node.client.query('update node_epoch set queue_floor = 0');
-  }, 40_000);
+  });
 
   it('findNamed touches a few pages of indexes in each partition, whatever is in it', async () => {
     expect(await named(alice, old.toString())).toEqual([old]);

@@ -237,7 +237,7 @@ describe('lots', () => {
     );
     expect(await mismatches(node.client)).toEqual([]);
     expect(await reconcile(pool)).toMatchObject({ ok: true, mismatches: [] });
-  }, 60_000);
+  });
 });
 
 function byReference(a: readonly unknown[], b: readonly unknown[]): number {

@@ -15,7 +15,7 @@ beforeAll(async () => {
     Provider.start('personal-data', knownPasswords),
     Provider.start('messaging-platform', knownPasswords),
   ]);
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all([personal?.close(), platform?.close()]);
 });

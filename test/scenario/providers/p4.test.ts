@@ -25,7 +25,7 @@ beforeAll(async () => {
     Provider.start('refund-window', narrow),
     Provider.start('personal-data', knownPasswords),
   ]);
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all([platform?.close(), window?.close(), personal?.close()]);
 });
@@ -90,7 +90,7 @@ it('P4.1 SMS, OTP and API on one platform: a password overtakes the campaign', a
   const twin = await placesOfPasswords(window, ['retail', 'retail']);
   expect(twin.places).toEqual([BULK, BULK + 1, BULK + 2]);
   await window.reconciled();
-}, 60_000);
+});
 
 it('P4.2 delivery records of a message, reports by account, carrier and country', async () => {
   // Paid at accept here, and the undelivered one is kept; the twin takes money for what is delivered alone.
@@ -110,7 +110,7 @@ it('P4.2 delivery records of a message, reports by account, carrier and country'
     deliveries: ['7 DELIVRD 1', '966 DELIVRD 1', '966 UNDELIV 1'],
   });
   for (const provider of [platform, personal]) await provider.reconciled();
-}, 60_000);
+});
 
 /** Three messages of one sender, of which the second is not delivered: its timeline, the money, the reports of the three. */
 async function recordsOf(customer: Customer): Promise<object> {
@@ -137,7 +137,7 @@ async function recordsOf(customer: Customer): Promise<object> {
     expect(report.ok).toBe(true);
     expect(Object.values(report.pending).filter((figure) => Number(figure) !== 0)).toEqual([]);
     return report.rows.filter((row) => row.sender === source_addr);
-  }, 20_000);
+  });
   const csv = await provider.cli('report', 'usage', '--by', 'sender', '--account', name, '--csv');
   expect(csv).toMatchObject({ code: 0, out: expect.stringMatching(/^Records,3,3,/m) });
   const by = `by=country,carrier,state,sender&account=${name}`;
@@ -148,7 +148,7 @@ async function recordsOf(customer: Customer): Promise<object> {
     const ours = rows.filter((row) => row.sender === source_addr);
     expect(ours).toHaveLength(numbers.length);
     return ours;
-  }, 20_000);
+  });
   return {
     events: events.map(({ event }) => event).filter((event) => event !== 'leased'),
     entries,

@@ -20,7 +20,7 @@ beforeAll(async () => {
     Provider.start('messaging-platform'),
   ]);
   second = await window.beside();
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all([window?.close(), platform?.close()]);
 });
@@ -83,7 +83,7 @@ async function stopped(customer: Customer): Promise<object> {
         const taken = esmes.flatMap((esme) => esme.receipts).find((one) => one.id === id);
         if (taken === undefined) throw new Error(`no receipt of ${id}`);
         return taken.state;
-      }, 30_000),
+      }),
     ),
   );
   const refused: number[] = [];

@@ -29,7 +29,7 @@ beforeAll(async () => {
     Provider.start('refund-window'),
     Provider.start('messaging-platform'),
   ]);
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all([window?.close(), platform?.close()]);
 });
