@@ -45,6 +45,8 @@ describe('a PostgreSQL that is killed under traffic', () => {
       ratePerSecond: 600,
       destination: '12025######',
       messages: 1_000_000,
+      // What is in doubt while the store is away is answered when it is back, however long that takes.
+      answerTimeoutMs: 200_000,
       onEvent: (event) => book.push(event),
     });
     const answers = (status: number) =>

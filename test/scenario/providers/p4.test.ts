@@ -123,7 +123,12 @@ async function recordsOf(customer: Customer): Promise<object> {
   await customer.send({ destination_addr: numbers[1], source_addr, receipt: { stat: 'UNDELIV' } });
   const failed = (await customer.esme()).receipts.at(-1)?.id ?? '';
   await customer.send({ destination_addr: numbers[2], source_addr });
-  const { events } = await provider.http<Timeline>('GET', `/v1/messages/${failed}`);
+  // That its receipt was taken is stored a moment after the customer's answer.
+  const events = await eventually(async () => {
+    const shown = await provider.http<Timeline>('GET', `/v1/messages/${failed}`);
+    expect(shown.events.map(({ event }) => event)).toContain('returned');
+    return shown.events;
+  });
   expect(events.find(({ event }) => event === 'settled')).toMatchObject({
     ...{ state: 'UNDELIV', carrier: 'main', fault: 'recipient' },
   });

@@ -37,7 +37,9 @@ it('P5.1 a country is suspended by the file, until the sender is registered ther
     ],
   );
   const refused = { rule: 'pta-registration', action: 'refuse' };
-  expect(await window.daemon.metric('smppgate_policy_decisions_total', refused)).toBe(1);
+  await eventually(async () =>
+    expect(await window.daemon.metric('smppgate_policy_decisions_total', refused)).toBe(1),
+  );
   expect(window.carrier().to('923001234567')).toEqual([]);
 });
 
@@ -68,8 +70,11 @@ async function stopped(customer: Customer): Promise<object> {
   const { provider } = customer;
   const nodes = provider === window ? [window.daemon, second] : [provider.daemon, provider.daemon];
   const esmes: Esme[] = [];
-  for (const node of nodes) esmes.push(await provider.bind(customer.name, 'transceiver', node));
   await provider.http('POST', '/v1/carriers/main/pause', {});
+  for (const node of nodes) {
+    await inForceAt(node, customer.name);
+    esmes.push(await provider.bind(customer.name, 'transceiver', node));
+  }
   const ids: string[] = [];
   for (const [n, esme] of esmes.entries())
     ids.push(await esme.accepted({ destination_addr: `97150000000${n}` }));
@@ -104,6 +109,14 @@ async function stopped(customer: Customer): Promise<object> {
     expect((await customer.send({ destination_addr: ABROAD, receipt: null })).status).toBe(0),
   );
   return { refused, receipts, money, balance };
+}
+
+/** A node hears of another's account and pause a moment later. */
+async function inForceAt(node: TestDaemon, account: string): Promise<void> {
+  await eventually(async () => {
+    await node.get(`/v1/routes/explain?to=971500000000&account=${account}`);
+    expect(await node.get('/v1/carriers/main')).toMatchObject({ state: 'paused' });
+  });
 }
 
 it('P5.1 an order holds from its beginning until its end', async () => {

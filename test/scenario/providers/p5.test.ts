@@ -79,6 +79,7 @@ it('P5.2 refund requests within 2 days of the purchase that paid, used packages 
 });
 
 it('P5.3 refunds on request alone, for what an investigation finds to be the platform', async () => {
+  const from = new Date(Date.now() - 60_000).toISOString();
   const customer = await buyer(window, 'retail');
   const other = await buyer(platform, 'shop');
   await ended(other, { receipt: { stat: 'UNDELIV' } });
@@ -97,7 +98,7 @@ it('P5.3 refunds on request alone, for what an investigation finds to be the pla
   });
   const declared = await window.cli(
     ...['refund', 'outage', 'declare', '--carrier', 'main', '--reason', 'exchange down'],
-    ...['--from', new Date(Date.now() - 60_000).toISOString(), '--json'],
+    ...['--from', from, '--json'],
   );
   const { id: outage } = JSON.parse(declared.out);
   expect(await window.cli('refund', 'investigate', request.id, '--reason', 'log')).toMatchObject({
@@ -117,7 +118,6 @@ it('P5.3 refunds on request alone, for what an investigation finds to be the pla
 
   // The twin's terms need no request: the same outage gives the same message back by itself.
   expect(await other.entries()).toEqual(['top_up +100', 'charge -0.25']);
-  const from = new Date(Date.now() - 60_000).toISOString();
   const down = { from, carrier: 'main', reason: 'exchange down' };
   const { id: twinned } = await platform.http('POST', '/v1/outages', down);
   await eventually(async () =>
@@ -153,7 +153,10 @@ it('P5.5 an approved refund is due within 7 business days of Karachi', async () 
   ] as const) {
     const { provider } = customer;
     const { id } = await ask(customer, [await ended(customer, given)]);
+    const before = dueInKarachi(7, holidays);
     const approved = await decide(provider, id, 'approve');
+    // The day may end meanwhile.
+    if (provider === window) expect([before, dueInKarachi(7, holidays)]).toContain(approved.dueAt);
     expect(approved).toMatchObject({ state: 'approved', decision: { by: 'admin' } });
     dues.push(approved.dueAt ?? '');
     const listed = async (due: number) => {
@@ -166,14 +169,13 @@ it('P5.5 an approved refund is due within 7 business days of Karachi', async () 
     };
     const due = Date.parse(approved.dueAt ?? '');
     expect([await listed(due), await listed(due + 1)]).toEqual([false, true]);
-    const before = (await customer.entries()).length;
+    const paidBefore = (await customer.entries()).length;
     expect(await pay(provider, id, 'bank')).toMatchObject({ state: 'paid' });
-    expect((await customer.entries()).slice(before)).toEqual([
+    expect((await customer.entries()).slice(paidBefore)).toEqual([
       provider === window ? 'refund +4.5' : 'refund +0.25',
     ]);
     expect(await customer.balance()).toMatchObject({ credits: '100' });
   }
-  expect(dues[0]).toBe(dueInKarachi(7, holidays));
   expect(dues[1]).not.toBe(dues[0]);
 });
 

@@ -131,6 +131,7 @@ export class Provider {
     const folder = join(this.#folder.path, `node${this.#others.length + 2}`);
     const daemon = await TestDaemon.start({ folder, databaseUrl: this.#database.url });
     this.#others.push(daemon);
+    await this.#carriersBound(daemon);
     return daemon;
   }
 
@@ -256,10 +257,14 @@ export class Provider {
     });
   }
 
-  #carriersBound(): Promise<void> {
-    return eventually(() => {
-      for (const carrier of this.carriers.values())
-        expect(carrier.sessions.size).toBeGreaterThan(0);
+  /** By the gateway's word: what waits for a carrier that it has no bind with may go to another. */
+  #carriersBound(daemon = this.daemon): Promise<void> {
+    return eventually(async () => {
+      for (const peer of this.carriers.keys())
+        expect(
+          await daemon.metric('smppgate_binds', { side: 'carrier', peer }),
+          peer,
+        ).toBeGreaterThan(0);
     });
   }
 }
