@@ -60,11 +60,16 @@ describe('IdleBinds', () => {
     });
     const idle = idleBinds({ host, port }, 12);
     await eventually(() => expect(idle.state(false).bound).toBe(12));
-    const result = await idle.ask({ seconds: 0.5, everyMs: 200 });
-    expect(result.unanswered).toBe(0);
-    expect(result.p99Ms).toBeGreaterThan(0);
-    expect([...asked.values()].reduce((sum, count) => sum + count, 0)).toBe(result.asked);
-    expect(asked.size).toBe(12);
+    let inAll = 0;
+    // A busy machine may stand still for all of a round.
+    await eventually(async () => {
+      const result = await idle.ask({ seconds: 0.5, everyMs: 200 });
+      inAll += result.asked;
+      expect(result.unanswered).toBe(0);
+      expect([...asked.values()].reduce((sum, count) => sum + count, 0)).toBe(inAll);
+      expect(asked.size).toBe(12);
+      expect(result.p99Ms).toBeGreaterThan(0);
+    });
     expect(from).toEqual(new Set(['127.0.0.1', '127.0.0.2', '127.0.0.3']));
   });
 

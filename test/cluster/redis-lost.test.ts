@@ -4,8 +4,11 @@ import { RateBuckets, type RunScript } from '../../src/cluster/rate-buckets.ts';
 import { type LinkTimings, RedisLink } from '../../src/cluster/redis-link.ts';
 import { type OwnRedis, ownRedis } from '../support/redis.ts';
 
-/** A tenth or less of the real ones, so that a loss is seen and mended within a test. */
-const TIMINGS: LinkTimings = { commandMs: 250, beatMs: 40, nodeTtlMs: 400, retryMaxMs: 100 };
+/** Beats and retries of a tenth or less of the real ones; a machine that stands still for a while is not Redis lost. */
+const TIMINGS: LinkTimings = { commandMs: 900, beatMs: 40, nodeTtlMs: 20_000, retryMaxMs: 100 };
+/** As short as a test is to wait for it. */
+const IMPATIENT: LinkTimings = { ...TIMINGS, commandMs: 250 };
+const SHORT_LIVED: LinkTimings = { ...TIMINGS, nodeTtlMs: 1_500 };
 const POLL = { timeout: 40_000, interval: 10 };
 
 let redis: OwnRedis;
@@ -79,7 +82,7 @@ describe('Redis killed and back', () => {
 
 describe('Redis that hangs', () => {
   it('is given up after commandMs, refuses nobody for it, and is found again', async () => {
-    const a = await node('a', 1);
+    const a = await node('a', 1, IMPATIENT);
     const bucket = a.buckets.create('smppgate:rate:test', 1_000, 1_000);
     process.kill(redis.pid, 'SIGSTOP');
     try {
@@ -153,7 +156,7 @@ describe('places of two nodes', () => {
   });
 
   it('of a node that dies are free after nodeTtlMs', async () => {
-    const [a, b] = [await node('a', 2), await node('b', 2)];
+    const [a, b] = [await node('a', 2, SHORT_LIVED), await node('b', 2, SHORT_LIVED)];
     expect(await a.places.open('acme', 1, '1')).toBe(true);
     a.die();
     expect(await b.places.open('acme', 1, '2')).toBe(false);
@@ -171,7 +174,7 @@ interface Node {
   close(): Promise<void>;
 }
 
-async function node(nodeKey: string, liveNodes: number): Promise<Node> {
+async function node(nodeKey: string, liveNodes: number, timings = TIMINGS): Promise<Node> {
   const states: [boolean, string][] = [];
   let link: RedisLink | undefined;
   let alive = true;
@@ -182,7 +185,7 @@ async function node(nodeKey: string, liveNodes: number): Promise<Node> {
   link = await RedisLink.connect({
     url: redis.url,
     nodeKey,
-    timings: TIMINGS,
+    timings,
     random: () => 0,
     onUp: () => {
       buckets.up();

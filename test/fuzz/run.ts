@@ -82,7 +82,7 @@ async function run(
   hostile.isHostile = true;
   await attack({ ...shape, pdus: options.warmUpPdus, random: random.fork() });
   hostile.isHostile = false;
-  await settled(daemon, settleMs);
+  await settled(daemon, settleMs, inspector);
   say(`before: ${shown(await look(daemon, inspector))}`);
   await collectGarbage(inspector);
   const before = await look(daemon, inspector);
@@ -112,7 +112,7 @@ async function run(
   if (report.takenAfterBind < report.taken * BOUND_SHARE_MIN)
     faults.push('less than 30 % of the PDUs came after a valid bind');
 
-  await settled(daemon, settleMs);
+  await settled(daemon, settleMs, inspector);
   say(`${settleMs / 1_000} s after: ${shown(await look(daemon, inspector))}`);
   await collectGarbage(inspector);
   const after = await look(daemon, inspector);
@@ -191,15 +191,21 @@ async function judgeQuiet(
   return faults;
 }
 
-/** All that the attack caused is done, and then nothing but the quiet session for a while. */
-async function settled(daemon: TestDaemon, settleMs: number): Promise<void> {
+/** Sockets on the SMPP port when the attackers are gone: the listening one and the quiet session's. */
+const QUIET_SOCKETS = 2;
+
+/** All that the attack caused is done, carriers are bound again, and then nothing but the quiet session for a while. */
+async function settled(daemon: TestDaemon, settleMs: number, inspector: number): Promise<void> {
   await until(
     'the attackers are gone and their messages are sent',
     async () => {
       const all = await daemon.metric('smppgate_binds', { side: 'customer' });
       const quiet = await daemon.metric('smppgate_binds', { side: 'customer', peer: 'quiet' });
       const queued = await daemon.metric('smppgate_queue_messages', { carrier: 'hostile' });
-      return all === quiet && queued === 0;
+      const bound = await daemon.metric('smppgate_binds', { side: 'carrier' });
+      const wanted = await daemon.metric('smppgate_binds_limit', { side: 'carrier' });
+      if (all !== quiet || queued !== 0 || bound !== wanted) return false;
+      return (await look(daemon, inspector)).smppSockets === QUIET_SOCKETS;
     },
     DRAIN_MS,
   );

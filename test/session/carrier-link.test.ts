@@ -12,6 +12,7 @@ import {
 import type { Session } from '../../src/session/session.ts';
 import type { InFlight, SessionEndReason } from '../../src/session/session-types.ts';
 import type { RequestPdu, ResponsePdu } from '../../src/smpp/pdu.ts';
+import { freePort } from '../support/daemon.ts';
 import {
   answerOk,
   deliverHex,
@@ -336,13 +337,12 @@ describe('a carrier that cannot be had', () => {
 
   it('may refuse connections, and is bound when it is back', async () => {
     const carrier = new RawCarrier();
-    const first = await carrier.listen();
-    first.close();
-    const { link, handler, clock } = makeLink(carrier.port);
+    const port = await freePort();
+    const { link, handler, clock } = makeLink(port);
     link.start();
     await handler.until(() => link.binds[0]?.failures === 1);
     expect(link.binds[0]?.reason).toMatchObject({ kind: 'connectFailed', detail: 'ECONNREFUSED' });
-    await carrier.listen(carrier.port);
+    await carrier.listen(port);
     clock.advance(1_000, link);
     await handler.until(() => link.state === 'up');
   });

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { OutbindListener, type OutbindResult } from '../../src/session/outbind-listener.ts';
+import { freePort } from '../support/daemon.ts';
 import { Happenings, Opened, pduHex, RawPeer, TestClock } from './support.ts';
 
 const opened = new Opened();
@@ -32,15 +33,6 @@ class Doorman extends Happenings {
     this.unavailable.push(code);
     this.happened();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function listening(allowed = true) {

@@ -138,11 +138,11 @@ describe('Lane', () => {
     const sizes: number[] = [];
     const { lane, all } = acceptLane({
       maxBatch: 3,
-      lingerMs: 20,
+      lingerMs: 500, // longer than a busy machine takes for the turns between
       onBatch: (size) => sizes.push(size),
     });
     lane.push(submit(node, account));
-    await node.client.query('select');
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
     lane.push(submit(node, account));
     await all(2);
     for (let i = 0; i < 3; i++) lane.push(submit(node, account));

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
 import {
@@ -26,12 +27,15 @@ describe('processState', () => {
 
   it('takes a zombie for dead', async () => {
     // A parent that never waits for its child; the name holds what would fool a careless parser.
-    // It ends only when bash, which would, has become a program that does not wait.
-    const script = 'sleep 1 & echo $!; exec -a "a) R 1 (b" sleep 60';
+    const script = 'sleep 60 & echo $!; exec -a "a) R 1 (b" sleep 60';
     const parent = spawn('bash', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = await once(createInterface({ input: parent.stdout }), 'line');
     const zombie = Number(line);
-    await expect.poll(() => processState(zombie), { timeout: 10_000 }).toBe('zombie');
+    // It ends only when bash, which would, has become a program that does not wait.
+    const command = () => readFileSync(`/proc/${parent.pid}/cmdline`, 'latin1').split('\0')[0];
+    await expect.poll(command).toBe('a) R 1 (b');
+    process.kill(zombie);
+    await expect.poll(() => processState(zombie)).toBe('zombie');
     expect(processIdentity(zombie)).toBeUndefined();
     expect(processState(parent.pid ?? 0)).toBe('running');
     const exited = once(parent, 'exit');

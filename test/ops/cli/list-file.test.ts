@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { CliError } from '../../../src/ops/cli/io.ts';
 import {
   IN_ORDER_OF_NUMBERS,
@@ -82,6 +82,8 @@ describe('sendListFile', () => {
     let [underWay, highest] = [0, 0];
     await sendListFile(file, options, async () => {
       highest = Math.max(highest, ++underWay);
+      // As many as may be under way at once are; one too many would begin now.
+      await vi.waitFor(() => expect(highest).toBeGreaterThanOrEqual(most), { timeout: 40_000 });
       await pause(5);
       underWay--;
     });
