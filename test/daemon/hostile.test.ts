@@ -16,6 +16,8 @@ const ESME_RINVCMDLEN = 0x02;
 const ESME_RBINDFAIL = 0x0d;
 /** SESSION_DEFAULTS.sessionInitMs: what a connection may take to bind. */
 const SESSION_INIT_MS = 10_000;
+/** SESSION_DEFAULTS.responseTimeoutMs: what a customer may take to answer. */
+const DELIVER_TIMEOUT_MS = 30_000;
 /** What the mute carrier may take to answer. */
 const RESPONSE_TIMEOUT_MS = 5_000;
 /** Receipts for one that does not read: more than the 2,000 that are kept in memory for a customer. */
@@ -204,6 +206,7 @@ describe('a hostile peer is answered or closed, and a good session notices nothi
       return deaf.pdus()[0]?.status === 0;
     });
     deaf.socket.pause();
+    const boundAt = performance.now();
     const sender = stage.startCustomer(daemon.smppPort, 'slow', {
       bindAs: 'transmitter',
       messages: OWED,
@@ -222,7 +225,10 @@ describe('a hostile peer is answered or closed, and a good session notices nothi
       'its window is full',
       () => deaf.pdus().filter(({ id }) => id === DELIVER_SM).length >= 100,
     );
-    expect(deaf.pdus().filter(({ id }) => id === DELIVER_SM)).toHaveLength(100);
+    // What is not answered in time leaves the window, on a machine that takes so long for all that.
+    const windows = 1 + Math.floor((performance.now() - boundAt) / DELIVER_TIMEOUT_MS);
+    const delivered = deaf.pdus().filter(({ id }) => id === DELIVER_SM);
+    expect(delivered.length).toBeLessThanOrEqual(100 * windows);
     deaf.socket.destroy();
     const receiver = stage.startCustomer(daemon.smppPort, 'slow', { bindAs: 'receiver' });
     // At a tenth of the replay's pace while submits are answered slowly, as on a busy machine.

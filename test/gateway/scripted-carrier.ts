@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { Pdu, PduInput, Server, Session } from 'smpp';
 import smpp from 'smpp';
 import { expect } from 'vitest';
+import { freePort } from '../support/daemon.ts';
 import { eventually } from '../support/gateway.ts';
 
 /** One submit_sm as the carrier read it. */
@@ -61,11 +62,13 @@ export class ScriptedCarrier {
 
   /** Listens, at the same port as before. */
   async up(): Promise<void> {
+    // Of no range that the kernel gives away while it is down.
+    const port = this.#port || (await freePort());
     const server = smpp.createServer((session) => this.#onSession(session));
     server.on('error', () => {});
     await new Promise<void>((resolve, reject) => {
       server.on('error', reject);
-      server.listen(this.#port, '127.0.0.1', resolve);
+      server.listen(port, '127.0.0.1', resolve);
     });
     this.#port = (server.address() as AddressInfo).port;
     this.#server = server;

@@ -137,7 +137,7 @@ describe('Counter', () => {
 });
 
 describe('GroupIds', () => {
-  it('finds a known group in less than a microsecond', async () => {
+  it('finds a known group in less than a microsecond, on a machine whose Maps find a word in a thirtieth of that', async () => {
     const groups = new GroupIds();
     const wanted = Array.from({ length: 1_000 }, (_, n) => ({
       ...{ account: 1, class: 'transactional', sender: `Shop${n}`, prefix: '9665', network: '' },
@@ -151,11 +151,22 @@ describe('GroupIds', () => {
         sum += groups.find(1, 'transactional', senders[n % 1_000] ?? '', '9665', '') ?? 0;
       return sum;
     };
-    round();
-    const start = process.cpuUsage();
-    expect(round()).toBe(made.reduce((a, b) => a + b, 0) * (rounds / 1_000));
-    const { user, system } = process.cpuUsage(start);
-    console.log('us a look-up', (user + system) / rounds);
-    expect((user + system) / rounds).toBeLessThan(1);
+    const words = new Map(senders.map((sender, n) => [sender, made[n] ?? 0]));
+    const ofWords = () => {
+      let sum = 0;
+      for (let n = 0; n < rounds; n++) sum += words.get(senders[n % 1_000] ?? '') ?? 0;
+      return sum;
+    };
+    const costOfRound = (measured: () => number) => {
+      const start = process.cpuUsage();
+      expect(measured()).toBe(made.reduce((a, b) => a + b, 0) * (rounds / 1_000));
+      const { user, system } = process.cpuUsage(start);
+      return (user + system) / rounds;
+    };
+    costOfRound(round);
+    costOfRound(ofWords);
+    const [found, word] = [costOfRound(round), costOfRound(ofWords)];
+    console.log('us a look-up', found, 'of a word', word);
+    expect(found).toBeLessThan(30 * word);
   });
 });
