@@ -87,7 +87,10 @@ it('a carrier that cuts its sessions every 300 ms is bound no faster than the ba
       // The other's traffic goes through while it flaps, to the last receipt.
       const { accepted, withoutReceipt } = await bob.done;
       expect([accepted, withoutReceipt]).toEqual([MESSAGES, 0]);
-      await until('it flapped for long enough', () => Date.now() - beganAt >= FLAPS_MS);
+      await until(
+        'it flapped for long enough, and was bound meanwhile',
+        () => Date.now() - beganAt >= FLAPS_MS && bindsOf(stage, 'flap').length >= 2 * BINDS,
+      );
       clearInterval(cutting);
       const flappedMs = Date.now() - beganAt;
       const binds = bindsOf(stage, 'flap').filter((at) => at <= beganAt + flappedMs).length - BINDS;

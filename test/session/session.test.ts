@@ -367,8 +367,13 @@ describe('a flood', () => {
       order.push('modest');
       answerOk(session, pdu);
     };
+    // Both are there when the first is read: which comes first is the kernel's choice else.
+    for (const { session } of [flood, modest]) session.pauseReading('test');
     flood.peer.write(Array.from({ length: 300 }, (_, i) => submitHex(i + 1)).join(''));
     modest.peer.write(submitHex(1));
+    const later = await boundSessionAndPeer(opened, clock);
+    expect(later.session.state).toBe('bound');
+    for (const { session } of [flood, modest]) session.resumeReading('test');
     const answers = await flood.peer.take(300);
     expect(answers.map((hex) => Number.parseInt(hex.slice(24, 32), 16))).toEqual(
       Array.from({ length: 300 }, (_, i) => i + 1),
