@@ -141,11 +141,13 @@ export interface RuleCheck {
 
 /**
  * So much of something in a time, for each key of an account, over all nodes. The time begins with the first message that
- * counts; only those that are accepted do.
+ * counts; only those that are accepted do, and of credits what a refusal costs.
  */
 export interface Quota {
   /** Which rule counts, what and for how long: what is counted under another name begins anew. */
   readonly rule: string;
+  /** What is refused and charged all the same counts as credits, not as a message. */
+  readonly of: 'messages' | 'credits';
   readonly limit: number;
   readonly withinSeconds: number;
   keyOf(message: QuotaMessage): string;

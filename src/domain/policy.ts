@@ -131,6 +131,8 @@ export interface CompiledPolicy {
   readonly signals: readonly Signal[];
   /** Some rule counts under a quota. */
   readonly hasQuotas: boolean;
+  /** Whether one of these quotas is of a rule that lets no more money be spent: then no refusal costs any either. */
+  isSpent(over: ReadonlySet<Quota>): boolean;
   /** The quotas that count a message: of the rules that apply to it as it came. */
   quotasOf(message: QuotaMessage): readonly Quota[];
   /**
@@ -196,6 +198,9 @@ export function* compilePolicySteps(
   }
   const again = rules.filter((rule) => rule.asksAgain && REFUSES.has(rule.action));
   const ofText = rules.filter((rule) => rule.ofText && KEEPS_BACK.has(rule.action));
+  const spending = rules.flatMap(({ action, check: { quota } }) =>
+    quota?.of === 'credits' && REFUSES.has(action) ? quota : [],
+  );
   return {
     name,
     version,
@@ -203,6 +208,7 @@ export function* compilePolicySteps(
     isOpen: rules.length === 0,
     signals: rules.flatMap(({ check }) => check.signal ?? []),
     hasQuotas: rules.some(({ check }) => check.quota !== undefined),
+    isSpent: (over) => spending.some((quota) => over.has(quota)),
     quotasOf: (message) =>
       rules.flatMap(({ applies, check: { quota } }) =>
         quota !== undefined && applies?.(message) !== false ? quota : [],

@@ -201,37 +201,27 @@ export class Judge {
     if (account.classes?.has(trafficClass) === false)
       return refuse('classRefused', `traffic of class ${trafficClass} is not allowed`);
     const text = textOf(pdu, DEFAULT_ALPHABET);
-    const verdict = this.#policy.judge(
-      account,
-      trafficClass,
-      pdu,
-      destination.msisdn,
-      text,
-      nowMs,
-      ticket,
-    );
+    const { msisdn } = destination;
+    const verdict = this.#policy.judge(account, trafficClass, pdu, msisdn, text, nowMs, ticket);
     if (verdict.refused !== undefined) {
-      const { charged } = verdict.refused;
-      const { msisdn } = destination;
-      const price = charged && this.#priceOf(account, trafficClass, msisdn, pdu.source_addr, nowMs);
-      return refusedBy(verdict.refused, trafficClass, price || ZERO, verdict.part);
+      const { refused, part } = verdict;
+      // Money that may not be spent is not taken by a refusal either: it is one at no charge then.
+      const isSpent = ticket !== undefined && account.policy.isSpent(ticket.over);
+      const price =
+        refused.charged && !isSpent
+          ? this.#priceOf(account, trafficClass, msisdn, pdu.source_addr, nowMs)
+          : ZERO;
+      return refusedBy(refused, trafficClass, price ?? ZERO, part);
     }
-    const submitKey = submitKeyOf(pdu, destination.msisdn, account.dedupe);
+    const submitKey = submitKeyOf(pdu, msisdn, account.dedupe);
     const own = rewriteSubmit(pdu, verdict);
     if (own === 'tooLong')
       return refuse('contentRefused', 'the text that a rule makes of it is too long');
     const deferred = deferredTimes(pdu, account, asked, verdict.notBeforeMs, nowMs);
     if (deferred === undefined)
       return refuse('outsideHours', 'the hours for such messages begin when its validity is over');
-    const unitPrice = this.#priceOf(
-      account,
-      trafficClass,
-      destination.msisdn,
-      pdu.source_addr,
-      nowMs,
-    );
+    const unitPrice = this.#priceOf(account, trafficClass, msisdn, pdu.source_addr, nowMs);
     if (unitPrice === undefined) return refuse('noRoute', 'no price for this number');
-    const { msisdn } = destination;
     const routable = { destination: msisdn, echo: pdu, owner: account, trafficClass, unitPrice };
     const carrier = this.#deps.router.choose(routable);
     if (typeof carrier === 'object') return refuse('noRoute', carrier.noRoute);

@@ -313,7 +313,9 @@ export class PartSets {
     await Promise.all(messages.map((message) => this.#endMessage(message, charged)));
     // Those that have ended leave their place in the queue.
     const { pool, epoch, bring, observer } = this.#deps;
-    const { due, isLeft } = await withClient(pool, (client) => endParts(client, epoch, set));
+    const { due, isLeft } = await withClient(pool, (client) =>
+      endParts(client, epoch, set, charged),
+    );
     if (!isLeft) observer.partSetsEnded('refused', 1);
     if (due.length > 0) await bring(due);
   }

@@ -212,7 +212,7 @@ class Run {
     };
     const ticket = this.#quotas.take(owner.id, owner.policy, counted, atMs);
     const verdict = this.#step.judge(owner, trafficClass, submit, to, text, atMs, ticket);
-    if (verdict.refused !== undefined) ticket.giveBack();
+    if (verdict.refused !== undefined) ticket.giveBack(verdict.refused.charged);
     const told: Counted = {
       example: {
         id: stored.id,

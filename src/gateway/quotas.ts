@@ -36,7 +36,7 @@ export interface Taken {
 export class Ticket {
   /** Quotas that are used up: their rules have found something. */
   readonly over = new Set<Quota>();
-  #taken: { readonly share: Share; readonly until: string; readonly amount: number }[] = [];
+  #taken: TakenShare[] = [];
 
   take(share: Share, amount: number): void {
     this.#taken.push({ share, until: share.until, amount });
@@ -54,9 +54,16 @@ export class Ticket {
 
   /** The message was not accepted: it does not count. Once. */
   giveBack(): void {
-    for (const { share, until, amount } of this.#taken)
-      if (share.until === until) share.have += amount;
+    const taken = this.#taken;
     this.#taken = [];
+    for (const one of taken) back(one);
+  }
+
+  /** It was refused at a charge: it counts for nothing but what it costs. */
+  giveBackMessage(): void {
+    const taken = this.#taken;
+    this.#taken = taken.filter(({ share }) => share.quota.of === 'credits');
+    for (const one of taken) if (one.share.quota.of !== 'credits') back(one);
   }
 }
 
@@ -299,6 +306,18 @@ export class Quotas {
       for (const answered of waiting) answered();
     }
   }
+}
+
+/** What was taken of a share. */
+interface TakenShare {
+  readonly share: Share;
+  readonly until: string;
+  readonly amount: number;
+}
+
+/** Another time has begun since: what was taken of the former counts for nothing. */
+function back({ share, until, amount }: TakenShare): void {
+  if (share.until === until) share.have += amount;
 }
 
 /** Its time is over: what is left of it counts for nothing. */

@@ -14,15 +14,15 @@ interface Window {
 export class ReplayQuotas {
   readonly #windows = new Map<string, Window>();
 
-  /** Counts a message; `giveBack` when it is refused. */
+  /** Counts a message; `giveBack` when it is refused: all of it, or of a refusal that costs what are no credits. */
   take(
     account: AccountId,
     policy: CompiledPolicy,
     message: QuotaMessage,
     atMs: number,
-  ): { readonly over: ReadonlySet<Quota>; giveBack(): void } {
+  ): { readonly over: ReadonlySet<Quota>; giveBack(charged: boolean): void } {
     const over = new Set<Quota>();
-    const taken: { window: Window; amount: number }[] = [];
+    const taken: { of: Quota['of']; window: Window; amount: number }[] = [];
     for (const quota of policy.quotasOf(message)) {
       const amount = quota.amountOf(message);
       const window = this.#windowOf(
@@ -33,11 +33,12 @@ export class ReplayQuotas {
       if (window.used + amount > quota.limit) over.add(quota);
       else {
         window.used += amount;
-        taken.push({ window, amount });
+        taken.push({ of: quota.of, window, amount });
       }
     }
-    const giveBack = () => {
-      for (const { window, amount } of taken.splice(0)) window.used -= amount;
+    const giveBack = (charged: boolean) => {
+      for (const { of, window, amount } of taken.splice(0))
+        if (!charged || of === 'messages') window.used -= amount;
     };
     return { over, giveBack };
   }

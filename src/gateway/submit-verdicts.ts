@@ -159,7 +159,8 @@ export class SubmitVerdicts {
       this.#deps.accept.push(submission);
       return;
     }
-    ticket?.giveBack();
+    if (refused.charged) ticket?.giveBackMessage();
+    else ticket?.giveBack();
     this.#deps.partSets.notAccepted(part);
     if (isByReceipt(message.owner, refused.refusal.key, refused.answer))
       return this.#acceptToReject(submission, part, refused);
@@ -182,7 +183,7 @@ export class SubmitVerdicts {
       said: undefined,
       notes: [refusalNote(refusal, rule)],
     };
-    this.#deps.accept.push({ ...submission, message, refused: refusal, ticket: undefined });
+    this.#deps.accept.push({ ...submission, message, refused: refusal });
   }
 
   #countMoney(message: Message): void {

@@ -119,7 +119,7 @@ export class SubmitPath {
 
   /** Judged at once, or where rules count it and the store has to be asked first, after that. */
   #judgeAndTake(request: SubmitRequest, problem: Problem | undefined): void {
-    if (problem !== undefined) return this.#take(request, problem, undefined);
+    if (problem !== undefined) return this.#answerProblem(request, problem, undefined);
     const { bind, pdu, receivedAtMs } = request;
     const ticket = this.#judge.take(bind, pdu, receivedAtMs);
     if (ticket === undefined || 'over' in ticket) return this.#takeWith(request, ticket);
@@ -134,15 +134,13 @@ export class SubmitPath {
   #takeWith(request: SubmitRequest, ticket: Ticket | undefined): void {
     const { bind, pdu, receivedAtMs } = request;
     const judged = this.#judge.judge(bind, pdu, receivedAtMs, ticket);
-    if ('destination' in judged) ownOctets(pdu);
-    else ticket?.giveBack();
-    this.#take(request, judged, ticket);
-  }
-
-  #take(request: SubmitRequest, judged: Judged | Problem, ticket: Ticket | undefined): void {
-    if (!('destination' in judged)) this.#answerProblem(request, judged);
-    else if (request.pdu.replace_if_present_flag === 0)
-      this.#seal(request, judged, undefined, ticket);
+    if (!('destination' in judged)) {
+      if (isCharged(judged)) ticket?.giveBackMessage();
+      else ticket?.giveBack();
+      return this.#answerProblem(request, judged, ticket);
+    }
+    ownOctets(pdu);
+    if (pdu.replace_if_present_flag === 0) this.#seal(request, judged, undefined, ticket);
     else this.#replaceOrSeal(request, judged, ticket);
   }
 
@@ -151,7 +149,7 @@ export class SubmitPath {
     const { bind, pdu } = request;
     if (pdu.replace_if_present_flag !== REPLACE) {
       ticket?.giveBack();
-      return this.#answerProblem(request, { status: status.ESME_RINVREPFLAG });
+      return this.#answerProblem(request, { status: status.ESME_RINVREPFLAG }, undefined);
     }
     const { segments, validUntilMs, releaseAtMs, held, ifSaid, notes, own } = judged;
     const next = { submit: pdu, own, segments, validUntilMs, releaseAtMs, held, ifSaid, notes };
@@ -239,7 +237,8 @@ export class SubmitPath {
     session.pauseReading(STORE_BEHIND);
   }
 
-  #answerProblem(request: SubmitRequest, problem: Problem): void {
+  /** @param ticket what a refusal costs counts as spent */
+  #answerProblem(request: SubmitRequest, problem: Problem, ticket: Ticket | undefined): void {
     const { bind, pdu } = request;
     if ('status' in problem)
       return this.#answers.malformed(request, pdu, bind.account, problem.status);
@@ -248,17 +247,22 @@ export class SubmitPath {
     if (part !== undefined) {
       void this.#deps.partSets
         .refuse(part)
-        .then(() => this.#answerProblem(request, { refusal, by, ...rest }));
+        .then(() => this.#answerProblem(request, { refusal, by, ...rest }, ticket));
       return;
     }
     if (refusal.key === 'throttled') this.#deps.observer.throttled('customer', bind.systemId);
     if (isByReceipt(bind.account, refusal.key, by?.answer))
-      return this.#acceptToReject(request, refusal, by);
+      return this.#acceptToReject(request, refusal, by, ticket);
     this.#refuse(request, refusal.key, refusal.detail, problem.answer);
   }
 
   /** Stored, at no charge unless its rule charges, and ended REJECTD: the customer hears of it by a receipt. */
-  #acceptToReject(request: SubmitRequest, refusal: Refusal, by: RefusedBy | undefined): void {
+  #acceptToReject(
+    request: SubmitRequest,
+    refusal: Refusal,
+    by: RefusedBy | undefined,
+    ticket: Ticket | undefined,
+  ): void {
     const { bind, pdu, receivedAtMs } = request;
     const destination = destinationOf(pdu);
     const judged: Judged = {
@@ -278,7 +282,7 @@ export class SubmitPath {
       ifSaid: [],
       notes: [refusalNote(refusal, by?.rule ?? '')],
     };
-    this.#seal(request, judged, refusal, undefined);
+    this.#seal(request, judged, refusal, ticket);
   }
 
   #unstored(request: SubmitRequest, ticket: Ticket | undefined): void {
@@ -296,6 +300,10 @@ export class SubmitPath {
     for (const session of this.#held) session.resumeReading(STORE_BEHIND);
     this.#held.clear();
   }
+}
+
+function isCharged(problem: Problem): boolean {
+  return 'by' in problem && (problem.by?.unitPrice ?? 0n) > 0n;
 }
 
 /** replace_if_present_flag; 2 to 255 are reserved (SMPP 3.4 §5.2.18). */

@@ -88,15 +88,18 @@ export async function releaseParts(
 
 /**
  * The parts of a refused message have ended: what quotas counted of them is given back, in the commit that takes the set
- * away. @returns as releaseParts
+ * away.
+ * @param charged but for the money that they cost, for it is not given back
+ * @returns as releaseParts
  */
 export async function endParts(
   client: ClientBase,
   epoch: EpochId,
   { account, key, ids }: JudgedParts,
+  charged: boolean,
 ): Promise<{ due: MessageId[]; isLeft: boolean }> {
   const { rows } = await client.query<{ due: bigint[] | null; left_: number[] | null }>(
-    'select due, left_ from end_parts($1, $2, $3, $4)',
+    `select due, left_ from ${charged ? 'end_charged_parts' : 'end_parts'}($1, $2, $3, $4)`,
     [epoch, account, key, [...ids]],
   );
   const [row] = rows;

@@ -10,6 +10,7 @@ const TO = '12025550101';
 const REFUSED = { destination_addr: TO, short_message: 'casino' };
 /** Insufficient credit. */
 const POOR = 0x401;
+const CAP_REACHED = 0x40d;
 
 let carrier: ScriptedCarrier;
 let gateway: TestGateway;
@@ -19,11 +20,27 @@ beforeAll(async () => {
   carrier = await ScriptedCarrier.listen();
   const casino = { name: 'gambling', bannedWords: { words: ['casino'] } };
   const charged = { policy: 'charged' };
+  const spendPolicy = (messages: number) => ({
+    rules: [
+      { ...casino, charged: true },
+      { spend: { per: 'account', credits: '0.3' } },
+      { caps: { per: 'account', messages } },
+    ],
+    partsWaitSeconds: 60,
+  });
   gateway = await TestGateway.start(
     resources({
       terms: { usual: { onRefusal: 'refund' }, onDelivery: { chargeOn: 'delivered' } },
       policies: {
         charged: { rules: [{ ...casino, charged: true }] },
+        spent: spendPolicy(1),
+        spentByParts: spendPolicy(2),
+        seen: {
+          rules: [
+            { ...casino, charged: true },
+            { spend: { per: 'account', credits: '0.1' }, action: 'flag' },
+          ],
+        },
       },
       accounts: {
         cancels: charged,
@@ -34,6 +51,9 @@ beforeAll(async () => {
         repeats: { ...charged, dedupe: { by: ['destination', 'text'], seconds: 60 } },
         many: { ...charged, credit: '0.15' },
         data: charged,
+        spends: { policy: 'spent' },
+        cuts: { policy: 'spentByParts' },
+        seen: { policy: 'seen' },
         trial: { ...charged, trial: true, credit: '0.1' },
       },
       tariffs: { standard: { '1': '0.1' } },
@@ -127,6 +147,44 @@ describe('a refusal that is charged', () => {
     await suspended;
     for (const id of ids) await gateway.ended(id, { cause: 'refusedCharged', refund: '0' });
     expect(await gateway.money('stopped')).toEqual({ credits: '9.8', reserved: '0' });
+  });
+
+  it('counts as spent, and costs nothing where no more may be', async () => {
+    const esme = await bind('spends');
+    for (let sent = 0; sent < 2; sent++)
+      await gateway.ended(await esme.accepted(REFUSED), { cause: 'refusedCharged' });
+    // The third would be 0.4 of 0.3; it is a refusal all the same.
+    const long = { ...REFUSED, short_message: `casino${' '.repeat(200)}` };
+    await gateway.ended(await esme.accepted(long), { state: 'REJECTD', cause: 'refusedLater' });
+    // 0.1 is left: it and no more than it is taken, of whatever comes. What was refused is no message of a cap.
+    expect((await esme.submit({ destination_addr: TO })).command_status).toBe(0);
+    expect((await esme.submit({ destination_addr: TO })).command_status).toBe(CAP_REACHED);
+    const floods = await Promise.all(Array.from({ length: 20 }, () => esme.accepted(REFUSED)));
+    for (const id of floods) await gateway.ended(id, { cause: 'refusedLater' });
+    expect(await gateway.money('spends')).toEqual({ credits: '9.7', reserved: '0' });
+  });
+
+  it('counts as spent of all parts of a long message', async () => {
+    const esme = await bind('cuts');
+    const part = (nth: number, short_message: string) => ({
+      ...{ destination_addr: TO, short_message },
+      ...{ sar_msg_ref_num: 9, sar_total_segments: 2, sar_segment_seqnum: nth },
+    });
+    const ids = [await esme.accepted(part(1, 'the cas')), await esme.accepted(part(2, 'ino'))];
+    for (const id of ids) await gateway.ended(id, { cause: 'refusedCharged' });
+    const left = await gateway.sql<{ n: number }>('select count(*)::int as n from part_set');
+    expect(left).toEqual([{ n: 0 }]);
+    // 0.1 is left, and the cap's message.
+    expect((await esme.submit({ destination_addr: TO })).command_status).toBe(0);
+    await gateway.ended(await esme.accepted(REFUSED), { cause: 'refusedLater' });
+    expect(await gateway.money('cuts')).toEqual({ credits: '9.7', reserved: '0' });
+  });
+
+  it('costs on where what is spent is only watched', async () => {
+    const esme = await bind('seen');
+    for (let sent = 0; sent < 3; sent++)
+      await gateway.ended(await esme.accepted(REFUSED), { cause: 'refusedCharged' });
+    expect(await gateway.money('seen')).toEqual({ credits: '9.7', reserved: '0' });
   });
 
   it('costs once where `dedupe` knows it', async () => {

@@ -40,10 +40,14 @@ describe('ReplayQuotas', () => {
     const policy = policyOf({ spend: { per: 'account', credits: '0.1', withinSeconds: 60 } });
     const quotas = new ReplayQuotas();
     const take = (account = 7) => quotas.take(accountId(account), policy, MESSAGE, 0);
-    take().giveBack();
+    take().giveBack(false);
     expect(take().over.size).toBe(0);
     expect(take().over.size).toBe(0);
     expect(take().over.size).toBe(1);
     expect(take(8).over.size).toBe(0);
+    // A refusal that is charged.
+    take(9).giveBack(true);
+    take(9).giveBack(true);
+    expect(take(9).over.size).toBe(1);
   });
 });

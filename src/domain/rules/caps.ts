@@ -19,6 +19,7 @@ export const caps = ruleKind({
     return quotaCheck(
       {
         rule: nameOfCounted('caps', name, counted),
+        of: 'messages',
         limit,
         withinSeconds,
         keyOf: (message) => keyOfCounted(counted, message),

@@ -17,7 +17,7 @@ const schema = z.strictObject({
 
 /**
  * `spend`: more than so much money in a time, over all nodes. Counted is the price at accept, charged or reserved; what
- * is given back later was spent all the same, and what is not accepted was not.
+ * is given back later was spent all the same, and so is what a refusal costs (`charged`). What is not accepted was not.
  */
 export const spend = ruleKind({
   schema,
@@ -27,6 +27,7 @@ export const spend = ruleKind({
     return quotaCheck(
       {
         rule: nameOfCounted('spend', name, counted),
+        of: 'credits',
         limit: Number(microOf(credits)),
         withinSeconds,
         keyOf: (message) => keyOfCounted(counted, message),
