@@ -4,7 +4,7 @@ import { Traits } from '../../../src/ops/books/traits.ts';
 import { ContentKeys } from '../../../src/store/content-keys.ts';
 import { withClient } from '../../../src/store/pool.ts';
 import { Esme } from '../../gateway/esme.ts';
-import { resources } from '../../gateway/resources.ts';
+import { resources, type TestResources } from '../../gateway/resources.ts';
 import { ScriptedCarrier } from '../../gateway/scripted-carrier.ts';
 import { TestGateway } from '../../support/gateway.ts';
 import { type OpsBench, startOps } from '../ops-bench.ts';
@@ -35,7 +35,10 @@ export class BooksStand {
     this.counter = new Counter(new Traits({ catalog, keys, networkOf }), catalog);
   }
 
-  static async start(): Promise<BooksStand> {
+  /** @param more accounts of a test's own, and their policies */
+  static async start(
+    more: Pick<Partial<TestResources>, 'accounts' | 'policies'> = {},
+  ): Promise<BooksStand> {
     const carrier = await ScriptedCarrier.listen();
     carrier.onSubmit = (submit) => {
       if (submit.destination.startsWith(REFUSED_PREFIX)) carrier.refuse(submit, REFUSED);
@@ -59,12 +62,15 @@ export class BooksStand {
         terms: {
           usual: { refundAutomatic: ['platform', 'carrier'] },
           later: { chargeOn: 'delivered' },
+          lotsLater: { chargeOn: 'delivered', topUpExtendsBalance: false },
           lots: { topUpExtendsBalance: false, refundAutomatic: ['platform', 'carrier'] },
         },
+        ...(more.policies && { policies: more.policies }),
         accounts: {
           alice: { prices: [{ prefix: '966', class: 'otp', price: '0.02' }] },
           bob: { terms: 'later', trafficClass: 'otp' },
           carol: { terms: 'lots', credit: '0.1' },
+          ...more.accounts,
         },
         carriers: { up: { port: carrier.port, cost: 'costs' } },
         // Also where its cost is not known.
