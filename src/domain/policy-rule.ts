@@ -17,6 +17,8 @@ export interface PolicyInput {
   readonly text: string;
   /** source_addr as the customer gave it. */
   readonly sender: string;
+  /** Of a message that is judged again: what rules made of its sender; undefined: nothing. */
+  readonly sentSender?: string | undefined;
   /** E.164 digits. */
   readonly destination: string;
   readonly accountId: AccountId;

@@ -137,7 +137,8 @@ export interface CompiledPolicy {
   quotasOf(message: QuotaMessage): readonly Quota[];
   /**
    * Tries the rules in order. The first that refuses or suspends decides and ends it; holding, deferring, rewriting
-   * and flagging go on with the next rule, which sees what was rewritten.
+   * and flagging go on with the next rule, which sees what was rewritten. Whether a rule applies says the message as it
+   * came: so it is counted under quotas, and judged again.
    */
   judge(input: PolicyInput, facts: PolicyFacts): PolicyVerdict;
   /** Ms that a part of a long message waits for the others; 0: it does not. */
@@ -146,12 +147,13 @@ export interface CompiledPolicy {
   awaitsWhole(input: PolicyInput): boolean;
   /**
    * Tries only the rules in force that keep messages back for their text: what was judged before and is looked at once
-   * more as a whole is not counted, deferred or flagged again.
+   * more as a whole is not counted, deferred or flagged again. Those behind a rule that rewrites senders see `sentSender`.
    */
   judgeText(input: PolicyInput, facts: PolicyFacts): PolicyVerdict;
   /**
    * Tries only the rules that refuse by what may have changed since a message was accepted: opt-outs, consents and
-   * suspensions. For one that waited for its time or for a person; its text is not looked at.
+   * suspensions. For one that waited for its time or for a person; its text is not looked at. Both of its senders are
+   * asked for, its own and `sentSender`: who said no to one of them does not want it.
    */
   judgeAgain(input: PolicyInput, facts: PolicyFacts): PolicyVerdict;
 }
@@ -192,11 +194,14 @@ export function* compilePolicySteps(
 ): Steps<CompiledPolicy> {
   const seen = new Map<string, number>();
   const rules: CompiledRule[] = [];
+  let isBehind = false;
   for (const rule of spec.rules) {
-    rules.push(yield* compileRule(rule, context, seen));
+    rules.push(yield* compileRule(rule, context, seen, isBehind));
+    isBehind ||= rule.rewrite?.sender !== undefined;
     yield;
   }
   const again = rules.filter((rule) => rule.asksAgain && REFUSES.has(rule.action));
+  const againAsSent = again.map((rule) => ({ ...rule, isBehind: true }));
   const ofText = rules.filter((rule) => rule.ofText && KEEPS_BACK.has(rule.action));
   const spending = rules.flatMap(({ action, check: { quota } }) =>
     quota?.of === 'credits' && REFUSES.has(action) ? quota : [],
@@ -217,7 +222,11 @@ export function* compilePolicySteps(
     partsWaitMs: ofText.length === 0 ? 0 : spec.partsWaitSeconds * 1_000,
     awaitsWhole: (input) => ofText.some(({ applies }) => applies === undefined || applies(input)),
     judgeText: (input, facts) => judgeBy(ofText, input, facts),
-    judgeAgain: (input, facts) => judgeBy(again, input, facts),
+    judgeAgain: (input, facts) => {
+      const verdict = judgeBy(again, input, facts);
+      const isDone = verdict.refused !== undefined || input.sentSender === undefined;
+      return isDone ? verdict : judgeBy(againAsSent, input, facts);
+    },
   };
 }
 
@@ -232,8 +241,12 @@ function judgeBy(
 ): PolicyVerdict {
   let judging: Judging | undefined;
   for (const rule of rules) {
-    const seen: PolicyInput = judging?.input ?? input;
-    if (rule.applies !== undefined && !rule.applies(seen)) continue;
+    if (rule.applies !== undefined && !rule.applies(input)) continue;
+    const { sentSender } = input;
+    const seen: PolicyInput =
+      rule.isBehind && sentSender !== undefined
+        ? { ...input, sender: sentSender }
+        : (judging?.input ?? input);
     const finding = rule.check(seen, facts);
     if (finding === undefined) continue;
     judging ??= new Judging(input);
@@ -253,6 +266,8 @@ interface CompiledRule {
   readonly violation: boolean;
   readonly ofText: boolean;
   readonly asksAgain: boolean;
+  /** Some rule before it rewrites senders. */
+  readonly isBehind: boolean;
   /** Undefined: to every message. */
   readonly applies: ((input: Conditional) => boolean) | undefined;
   readonly check: RuleCheck;
@@ -340,6 +355,7 @@ function* compileRule(
   spec: RuleSpec,
   context: RuleContext,
   seen: Map<string, number>,
+  isBehind: boolean,
 ): Steps<CompiledRule> {
   const [kind] = kindsIn(spec);
   if (kind === undefined) throw new Error('a stored rule has its kind');
@@ -360,6 +376,7 @@ function* compileRule(
     violation,
     ofText,
     asksAgain: RULE_KINDS[kind].asksAgain,
+    isBehind,
     applies: spec.when === undefined ? undefined : compileWhen(spec.when),
     check,
     rewrite: spec.rewrite && compileRewrite(spec.rewrite, check, ofText),

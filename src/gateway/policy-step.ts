@@ -132,9 +132,13 @@ export class PolicyStep {
     const nowMs = this.#deps.now();
     const { trafficClass, destination } = message;
     const account = this.#deps.catalog().accounts.get(message.account) ?? message.owner;
+    const senders = sendersOf(message, submit);
     let whole = PASS;
     for (const [i, text] of texts.entries()) {
-      const input = this.#input(account, trafficClass, submit, destination, text, segments, nowMs);
+      const input = {
+        ...this.#input(account, trafficClass, submit, destination, text, segments, nowMs),
+        ...senders,
+      };
       // What a part said before it came again is no whole.
       const asked = i === 0 ? input : { ...input, isWhole: false };
       const verdict = account.policy.judgeText(asked, this.#deps.facts);
@@ -146,21 +150,17 @@ export class PolicyStep {
 
   /**
    * Judges a message that waited, now that its time has come, by the rules whose answer may have changed since. It
-   * counts no violation: who opted out meanwhile is not its customer's doing. Where rules gave it another sender, both
-   * are asked for: who said no to one of them does not want it.
+   * counts no violation: who opted out meanwhile is not its customer's doing.
    */
   judgeAgain(message: Message, submit: SubmitSm): Refused | undefined {
-    const { trafficClass, destination, segments, echo } = message;
+    const { trafficClass, destination, segments } = message;
     const account = this.#deps.catalog().accounts.get(message.account) ?? message.owner;
     const nowMs = this.#deps.now();
-    const input = this.#input(account, trafficClass, submit, destination, '', segments, nowMs);
-    const { policy } = account;
-    const { facts } = this.#deps;
-    const asSent = policy.judgeAgain(input, facts);
-    const sender = echo.own?.source_addr ?? input.sender;
-    const isBoth = asSent.refused === undefined && sender !== input.sender;
-    const verdict = isBoth ? policy.judgeAgain({ ...input, sender }, facts) : asSent;
-    const { refused } = this.booked(account, verdict);
+    const input = {
+      ...this.#input(account, trafficClass, submit, destination, '', segments, nowMs),
+      ...sendersOf(message, submit),
+    };
+    const { refused } = this.booked(account, account.policy.judgeAgain(input, this.#deps.facts));
     return refused && { ...refused, ...UNCOUNTED };
   }
 
@@ -186,7 +186,9 @@ export class PolicyStep {
     const among = { ...input, text, isWhole: missing === 0 };
     let verdict = account.policy.judge(among, facts);
     if (otherText !== undefined && verdict.refused === undefined) {
-      const other = account.policy.judgeText({ ...among, text: otherText, isWhole: false }, facts);
+      const sentSender = verdict.sender;
+      const asked = { ...among, sentSender, text: otherText, isWhole: false };
+      const other = account.policy.judgeText(asked, facts);
       if (other.refused !== undefined) verdict = other;
     }
     this.booked(account, verdict);
@@ -229,6 +231,15 @@ export class PolicyStep {
       atMs,
     };
   }
+}
+
+/** The customer's sender of a stored message, and that which rules gave it. */
+function sendersOf(
+  { echo: { own } }: Message,
+  { source_addr }: SubmitSm,
+): Pick<PolicyInput, 'sender' | 'sentSender'> {
+  const sender = own?.source_addr ?? source_addr;
+  return { sender, sentSender: sender === source_addr ? undefined : source_addr };
 }
 
 /** See PolicyInput.isFixed. */

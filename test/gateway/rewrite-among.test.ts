@@ -18,6 +18,7 @@ vendor.addTLV('reserved_tlv', { id: 0xfffe, type: vendor.types.tlv.buffer });
 
 /** contentRefused. */
 const CONTENT_REFUSED = 0x405;
+const CAP_REACHED = 0x40d;
 /** In an hour: it is queued until then. */
 const LATER = { schedule_delivery_time: '000000010000000R' };
 
@@ -36,6 +37,8 @@ const SHORT = { length: { maxSegments: 1 } };
 function resourcesOf(others: { readonly dedupes?: string }): string {
   const every = { expression: { wildcard: ['*'] }, action: 'rewrite' };
   const append = { ...every, rewrite: { append: ' قف' } };
+  const ofAny = { expression: { field: 'destination', wildcard: ['*'] }, action: 'rewrite' };
+  const casino = { bannedWords: { words: ['casino'] } };
   const named = { ...every, rewrite: { sender: 'INFO' } };
   return resources({
     policies: {
@@ -45,6 +48,26 @@ function resourcesOf(others: { readonly dedupes?: string }): string {
       none: { rules: [] },
       long: { rules: [{ ...append, rewrite: { append: ` ${'x'.repeat(150)}` } }, SHORT] },
       asking: { rules: [{ optOut: {} }, named] },
+      counted: {
+        rules: [
+          { ...ofAny, rewrite: { sender: 'INFO' } },
+          { caps: { per: 'account', messages: 1 }, when: { senders: ['Shop'] } },
+        ],
+      },
+      parted: {
+        rules: [
+          { ...casino, name: 'front', when: { senders: ['INFO'] } },
+          { ...ofAny, rewrite: { sender: 'INFO' } },
+          { ...casino, when: { senders: ['Shop'] } },
+          {
+            ...casino,
+            name: 'behind',
+            bannedWords: { words: ['win'] },
+            when: { senders: ['INFO'] },
+          },
+        ],
+        partsWaitSeconds: 60,
+      },
     },
     accounts: {
       some: { policy: 'some' },
@@ -57,6 +80,8 @@ function resourcesOf(others: { readonly dedupes?: string }): string {
         dedupe: { by: ['source', 'destination', 'text'], seconds: 60 },
       },
       asking: { policy: 'asking' },
+      counted: { policy: 'counted' },
+      parted: { policy: 'parted' },
     },
     tariffs: { standard: { '1': '0.1' } },
     carriers: { main: { port: carrier.port, prefix: '1' } },
@@ -135,6 +160,51 @@ describe('a rule that rewrites the sender', () => {
     await gateway.sendNow(id);
     expect(await esme.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
     expect(carrier.to(destination_addr)).toEqual([]);
+  });
+});
+
+describe('a rule for some senders behind one that rewrites them', () => {
+  it('applies by the sender that the customer gave, as its count does', async () => {
+    const esme = await bind('counted');
+    const to = { destination_addr: '12025551008' };
+    const statuses: (number | undefined)[] = [];
+    for (const source_addr of ['Shop', 'Other', 'Shop', 'Other'])
+      statuses.push((await esme.submit({ ...to, source_addr })).command_status);
+    expect(statuses).toEqual([0, 0, CAP_REACHED, 0]);
+  });
+
+  it('applies so to the parts of a long message at one node and at two', async () => {
+    const beside = await gateway.beside();
+    try {
+      const [one, other] = [await bind('parted'), await sessions.bind(beside.port, 'parted')];
+      const status = async (
+        esme: Esme,
+        source_addr: string,
+        nth: number,
+        text: string,
+        ref: number,
+      ) =>
+        (
+          await esme.submit({
+            ...{ destination_addr: '12025551009', source_addr, short_message: text },
+            ...{ sar_msg_ref_num: ref, sar_total_segments: 2, sar_segment_seqnum: nth },
+          })
+        ).command_status;
+      let ref = 0;
+      for (const second of [one, other]) {
+        const sent = async (from: string, ...[begin, end]: readonly [string, string]) => {
+          ref += 1;
+          expect(await status(one, from, 1, begin, ref)).toBe(0);
+          return status(second, from, 2, end, ref);
+        };
+        expect(await sent('Shop', 'the cas', 'ino')).toBe(CONTENT_REFUSED);
+        expect(await sent('Other', 'the cas', 'ino')).toBe(0);
+        expect(await sent('Shop', 'to w', 'in')).toBe(0);
+        expect(await sent('INFO', 'to w', 'in')).toBe(CONTENT_REFUSED);
+      }
+    } finally {
+      await beside.close();
+    }
   });
 });
 
