@@ -2,8 +2,9 @@ import type { Pool } from 'pg';
 import type { Catalog } from '../domain/catalog.ts';
 import type { AccountId } from '../domain/ids.ts';
 import { isDue } from '../domain/is-due.ts';
-import { accountsToClose, closeAccount } from '../store/account-closing.ts';
+import { accountsToClose, accountsWithReturns, closeAccount } from '../store/account-closing.ts';
 import { type DormancyRule, dormantAmong, stepDormancy } from '../store/dormancy.ts';
+import { forfeitReturned } from '../store/postings.ts';
 import type { GatewayObserver } from './observer.ts';
 
 /** Accounts are terminated by hand: some seconds more do not matter. */
@@ -13,10 +14,15 @@ const CLOSE_EVERY_MS = 5_000;
  * (25 s and a turn), and answers of carriers that were under way are stored.
  */
 const ERASE_AFTER_MS = 60_000;
-/** Terminated accounts closed in one turn. */
+/** Terminated accounts closed, or looked at for what came back, in one turn. */
 const CLOSE_PAGE = 20;
+/** Receipts of what it had on its way come for days; nothing of it can be spent meanwhile. */
+const RETURNS_EVERY_MS = 60_000;
 /** Unused is a matter of days. */
 const DORMANCY_EVERY_MS = 60_000;
+
+/** Who forfeits it, in ledger and audit. */
+const ACTOR = 'terms';
 
 export interface AccountKeeperDeps {
   readonly pool: Pool;
@@ -35,12 +41,14 @@ export interface AccountKeeperDeps {
  *   active ── unused for noticeAfterDays ──> told ── thenAfterDays ──> suspended, or terminated
  *     ^                                        └── used ──> active
  *   terminated ── what is queued ends ── a minute ──> its content is destroyed, where its terms say so
+ *         └── forfeited, and something came back since ──> forfeited too
  * ```
  * All of it is by what the store says: a leader that dies leaves it to the next.
  */
 export class AccountKeeper {
   readonly #deps: AccountKeeperDeps;
   #closedMs = Number.NEGATIVE_INFINITY;
+  #returnsMs = Number.NEGATIVE_INFINITY;
   #dormantMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: AccountKeeperDeps) {
@@ -53,6 +61,10 @@ export class AccountKeeper {
       if (isDue(dbNowMs, this.#closedMs, CLOSE_EVERY_MS)) {
         this.#closedMs = dbNowMs;
         await this.#close();
+      }
+      if (isDue(dbNowMs, this.#returnsMs, RETURNS_EVERY_MS)) {
+        this.#returnsMs = dbNowMs;
+        await this.#forfeitReturns();
       }
       if (isDue(dbNowMs, this.#dormantMs, DORMANCY_EVERY_MS)) {
         this.#dormantMs = dbNowMs;
@@ -69,6 +81,16 @@ export class AccountKeeper {
       await endQueuedOf(account.id);
       const days = await closeAccount(pool, account);
       if (days > 0) observer.note('info', 'contentErased', { account: account.name, days });
+    }
+  }
+
+  async #forfeitReturns(): Promise<void> {
+    const { pool, observer, catalog } = this.#deps;
+    for (const name of await accountsWithReturns(pool, CLOSE_PAGE)) {
+      const posted = await forfeitReturned(pool, name, ACTOR);
+      const owner = catalog().accountsByName.get(name);
+      if (posted !== undefined && owner !== undefined)
+        observer.money(owner, 'forfeit', -posted.amount);
     }
   }
 

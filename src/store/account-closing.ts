@@ -11,6 +11,16 @@ export interface ClosingAccount {
   readonly name: string;
 }
 
+/** Terminated accounts to which something came back since their credit was forfeited, by name. */
+export async function accountsWithReturns(db: Queryable, limit: number): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>(
+    `select a.name from account a where a.status = 'terminated' and available(a.id) > 0
+       and returned_after_end(a.id) > 0 order by a.id limit $1`,
+    [limit],
+  );
+  return rows.map(({ name }) => name);
+}
+
 /** Who destroyed an account's content, in the audit. */
 const ACTOR = 'terms';
 

@@ -223,6 +223,38 @@ export async function forfeitWithin(
   return posted;
 }
 
+/**
+ * Takes what came back to a terminated account since its credit was forfeited (sql/0071_returned_after_end.sql): an entry of
+ * its own, whose reference says behind which entry.
+ * @returns undefined: nothing came back
+ */
+export async function forfeitReturned(
+  pool: Pool,
+  name: string,
+  actor: string,
+): Promise<Posted | undefined> {
+  return inTransaction(pool, async (client) => {
+    const account = await lockForPosting(client, name);
+    if (account === undefined) return undefined;
+    await client.query('select expire_credit($1)', [account.id]);
+    const { rows } = await client.query<{ returned: string | null; version: string }>(
+      `select returned_after_end(account)::text as returned, version::text from balance where account = $1 and side = 0`,
+      [account.id],
+    );
+    const [row] = rows;
+    const returned = BigInt(row?.returned ?? 0);
+    if (row === undefined || returned <= 0n) return undefined;
+    const forfeit = { account: name, reference: `termination:returned:${row.version}`, actor };
+    const reason = 'came back after the end of the account';
+    const posted = await postEntry(client, {
+      ...{ ...forfeit, accountId: account.id, kind: 'forfeit', amount: credits(-returned) },
+      ...{ reason, cause: 'termination' },
+    });
+    await auditPosting(client, forfeit, 'account.forfeit', posted.amount, reason);
+    return posted;
+  });
+}
+
 const OVER_LIMIT = { refused: 'overLimit', limit: formatCredits(BALANCE_MAX) } as const;
 
 function isOverLimit(account: LockedAccount, amount: Credits): boolean {

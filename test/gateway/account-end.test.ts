@@ -1,9 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { credits } from '../../src/domain/money.ts';
 import { AccountKeeper } from '../../src/gateway/account-keeper.ts';
+import { accountsWithReturns } from '../../src/store/account-closing.ts';
 import { setAccountStatus } from '../../src/store/accounts.ts';
+import { postByOperator } from '../../src/store/postings.ts';
 import { eventually, type TestGateway } from '../support/gateway.ts';
 import { TwoNodes } from './two-nodes-stand.ts';
 
+const late = {
+  onTermination: { balance: 'forfeit', content: 'keep' },
+  refundAutomatic: ['recipient'],
+};
 const dormancy = { noticeAfterDays: 90, thenAfterDays: 30 };
 let stand: TwoNodes;
 let gateway: TestGateway;
@@ -18,6 +25,8 @@ beforeAll(async () => {
         onRefusal: 'keep',
         onViolation: { suspendAfter: 3, forfeitBalance: true },
       },
+      ...{ late, lateReserved: { ...late, chargeOn: 'delivered' } },
+      lateLots: { ...late, topUpExtendsBalance: false },
       unused: { dormancy },
       gone: { dormancy: { ...dormancy, then: 'terminate' } },
     },
@@ -31,6 +40,9 @@ beforeAll(async () => {
       gone: { terms: 'gone' },
       free: { terms: 'unused' },
       usual: {},
+      late: { terms: 'late' },
+      lateReserved: { terms: 'lateReserved' },
+      lateLots: { terms: 'lateLots' },
     },
   });
   ({ gateway, beside: other } = stand);
@@ -124,6 +136,57 @@ describe('a terminated account', () => {
       `select erase_content as erase from account where name = 'usual'`,
     );
     expect(row?.erase).toBe(false);
+  });
+});
+
+describe('what comes back after a forfeiture at the end', () => {
+  it.each(['late', 'lateReserved', 'lateLots'])(
+    'is forfeited too, and what a person gives stays (%s)',
+    async (account) => {
+      const esme = await bind(account);
+      const before = stand.carrier.submits.length;
+      const ids = [await esme.accepted({}), await esme.accepted({}), await esme.accepted({})];
+      await eventually(() => expect(stand.carrier.submits.length).toBe(before + 3));
+      await terminate(account);
+      const [first, second, third] = stand.carrier.submits.slice(before);
+      if (first === undefined || second === undefined || third === undefined)
+        throw new Error('three');
+      await stand.carrier.receipt(first, { stat: 'UNDELIV' });
+      await stand.carrier.receipt(second, { stat: 'DELIVRD' });
+      for (const id of ids.slice(0, 2))
+        await eventually(async () => expect((await gateway.end(id)).state).toBeDefined());
+      const given = { account, reference: 'R', actor: 'op', reason: 'our mistake' };
+      await postByOperator(gateway.pool, {
+        ...given,
+        kind: 'adjustment',
+        amount: credits(1_000_000n),
+      });
+      const keeper = new AccountKeeper({
+        pool: gateway.pool,
+        observer: gateway.observer,
+        catalog: () => gateway.catalog,
+        endQueuedOf: async () => {},
+      });
+      await keeper.work(Date.now());
+      expect(await gateway.money(account)).toEqual({
+        credits: account === 'lateReserved' ? '1.06' : '1',
+        reserved: account === 'lateReserved' ? '0.06' : '0',
+      });
+      await stand.carrier.receipt(third, { stat: 'UNDELIV' });
+      await eventually(async () => expect((await gateway.end(ids[2] ?? '')).state).toBeDefined());
+      for (let turn = 1; turn < 3; turn++) await keeper.work(Date.now() + turn * 60_000);
+      expect(await gateway.money(account)).toEqual({ credits: '1', reserved: '0' });
+      const forfeited = (await gateway.entries(account)).filter((entry) =>
+        entry.startsWith('forf'),
+      );
+      const left = 'forfeit -9.82';
+      expect(forfeited).toEqual([left, 'forfeit -0.06', 'forfeit -0.06']);
+      await gateway.reconciled();
+    },
+  );
+
+  it('is kept where the credit is', async () => {
+    expect(await accountsWithReturns(gateway.pool, 10)).toEqual([]);
   });
 });
 
