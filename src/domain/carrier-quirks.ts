@@ -95,6 +95,8 @@ export interface CarrierLimits {
   readonly segmentsMax: number;
   readonly payloadMaxOctets: number;
   readonly required: readonly TlvRule[];
+  /** What lacks letters of national language tables, where they are not to be replaced; undefined: nothing lacks. */
+  readonly defaultAlphabet: 'latin1' | 'ascii' | undefined;
 }
 
 /** Compiles the quirks of a carrier; undefined when it has none, so that they cost nothing. */
@@ -123,10 +125,12 @@ export function compileQuirks(spec: QuirksSpec): CarrierQuirks | undefined {
 /** Compiles the limits of a carrier; undefined when it takes everything. */
 export function compileLimits(spec: QuirksSpec): CarrierLimits | undefined {
   const required = (tlvRules(spec, 'submit')?.rules ?? []).filter((rule) => rule.required);
-  const { segmentsMax, payloadMaxOctets } = spec;
-  if (segmentsMax === SEGMENTS_MOST && payloadMaxOctets === PAYLOAD_MOST && required.length === 0)
-    return undefined;
-  return { segmentsMax, payloadMaxOctets, required };
+  const { segmentsMax, payloadMaxOctets, defaultAlphabet: alphabet, unwritable } = spec;
+  const lacks = (alphabet === 'latin1' || alphabet === 'ascii') && unwritable !== 'replace';
+  const defaultAlphabet = lacks ? alphabet : undefined;
+  const isAnyLength = segmentsMax === SEGMENTS_MOST && payloadMaxOctets === PAYLOAD_MOST;
+  if (isAnyLength && required.length === 0 && defaultAlphabet === undefined) return undefined;
+  return { segmentsMax, payloadMaxOctets, required, defaultAlphabet };
 }
 
 /** esm_class bits 1-0 (SMPP 3.4 §5.2.12). */

@@ -10,8 +10,14 @@ import type {
 import type { CatalogAccount, CatalogCarrier } from '../domain/catalog.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { checkSender } from '../domain/sender-id.ts';
-import { fromGsm7, hasUnwritable, toGsm7 } from '../smpp/default-alphabet.ts';
-import { hasUdh, MalformedMessage, messageOctets, partOf } from '../smpp/message.ts';
+import {
+  fromGsm7,
+  hasUnwritable,
+  isPlain,
+  losesNational,
+  toGsm7,
+} from '../smpp/default-alphabet.ts';
+import { MalformedMessage, messageOctets, partOf } from '../smpp/message.ts';
 import type { DeliverSm, SubmitSm } from '../smpp/pdu.ts';
 import { malformedMessage } from '../smpp/segmentation.ts';
 import { formatAbsoluteTime } from '../smpp/smpp-time.ts';
@@ -58,11 +64,11 @@ export function applyQuirks(pdu: SubmitSm, message: Quirky, quirks: CarrierQuirk
 
 /** The whole message, unless it is a part that its sender cut or would be one of over 255 segments. */
 function toUcs2(pdu: SubmitSm, quirks: CarrierQuirks): void {
-  if (hasUdh(pdu) || partOf(pdu) !== undefined) return;
-  const { data_coding, short_message, tlvs } = pdu;
+  if (!isPlain(pdu) || partOf(pdu) !== undefined) return;
+  const { esm_class, data_coding, short_message, tlvs } = pdu;
   fromGsm7(pdu, quirks.defaultAlphabet);
   if (malformedMessage(pdu, DEFAULT_ALPHABET) !== undefined)
-    Object.assign(pdu, { data_coding, short_message, tlvs });
+    Object.assign(pdu, { esm_class, data_coding, short_message, tlvs });
 }
 
 /** Leaves of the TLVs those that rules of the carrier ask for, and those that are the message itself. */
@@ -77,7 +83,7 @@ export function dropOtherTlvs(pdu: SubmitSm, asked: TlvRules | undefined): void 
 /** One segment, as it was cut: the carrier's alphabet and its data_coding. */
 export function applySegmentQuirks(pdu: SubmitSm, quirks: CarrierQuirks): void {
   // What did not become UCS-2 as a whole has no room for more octets (`toUcs2`).
-  fromGsm7(pdu, quirks.defaultAlphabet, true);
+  fromGsm7(pdu, quirks.defaultAlphabet, quirks.replaceUnwritable || 'segment');
   if (quirks.dataCodings !== undefined)
     pdu.data_coding = quirks.dataCodings[pdu.data_coding] ?? pdu.data_coding;
 }
@@ -110,7 +116,7 @@ export function sentSource(
 
 /** Why a carrier cannot take a message at all; undefined when it can. */
 export function unfitFor(
-  { segmentsMax, payloadMaxOctets, required }: CarrierLimits,
+  { segmentsMax, payloadMaxOctets, required, defaultAlphabet }: CarrierLimits,
   pdu: SubmitSm,
   segments: number,
   account: Pick<CatalogAccount, 'profile'>,
@@ -120,6 +126,8 @@ export function unfitFor(
   const octets = messageOctets(pdu);
   if (!(octets instanceof MalformedMessage) && octets.length > payloadMaxOctets)
     return { key: 'noRoute', detail: `the carrier takes ${payloadMaxOctets} octets at most` };
+  if (defaultAlphabet !== undefined && losesNational(pdu, defaultAlphabet))
+    return { key: 'noRoute', detail: 'the carrier’s alphabet lacks letters of the part' };
   for (const rule of required)
     if (ruledValue(pdu, rule, account) === undefined)
       return { key: 'missingTlv', detail: `the carrier needs the TLV ${rule.name}` };

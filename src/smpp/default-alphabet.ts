@@ -1,10 +1,11 @@
 import { decodeText, encodeText, parseDataCoding } from './data-coding.ts';
 import { decodeGsm7, encodeGsm7, packSeptets, unpackSeptets } from './gsm7.ts';
-import { hasUdh, MalformedMessage, messageOctets, textOctets } from './message.ts';
-import type { DeliverSm, SubmitSm } from './pdu.ts';
+import { hasUdh, MalformedMessage, messageOctets, partOf, textOctets, textOf } from './message.ts';
+import { nationalText, withoutShifts } from './national-gsm7.ts';
+import { type DeliverSm, NO_OCTETS, type SubmitSm } from './pdu.ts';
 import { countSegments } from './segmentation.ts';
 import { makeOctetsTlv, TLVS } from './tlv.ts';
-import { udhOctets } from './udh.ts';
+import { ESM_CLASS_UDHI, udhOctets } from './udh.ts';
 
 /**
  * What a peer means by the default alphabet (data_coding 0 and the GSM groups that have it): GSM 7-bit with one
@@ -14,6 +15,8 @@ export type PeerAlphabet = 'gsm7' | 'gsm7-packed' | 'latin1' | 'ascii';
 
 /** short_message holds 254 octets (SMPP 3.4 §4.4.1); what is longer goes into message_payload. */
 const SHORT_MESSAGE_OCTETS = 254;
+/** User data of one SMS (TS 23.040 §9.2.3.24). */
+const SMS_OCTETS = 140;
 const SEPTET_CR = 0x0d;
 const DATA_CODING_UCS2 = 0x08;
 
@@ -83,9 +86,15 @@ function asDefault(dataCoding: number): number {
 
 /**
  * The other way: rewrites a message in unpacked GSM 7-bit for a peer whose default alphabet is another. What that
- * has not makes the message UCS-2, or with `replace` a question mark. Anything else, and what is malformed, stays.
+ * has not makes the message UCS-2, or with `replace` a question mark. What is written by national language tables is told
+ * in the peer's alphabet, its header without them. Anything else, and what is malformed, stays.
+ * @param replace `segment`: what a segment has not goes as UCS-2 only where a header named such tables, and it has room
  */
-export function fromGsm7(pdu: SubmitSm | DeliverSm, alphabet: PeerAlphabet, replace = false): void {
+export function fromGsm7(
+  pdu: SubmitSm | DeliverSm,
+  alphabet: PeerAlphabet,
+  replace: boolean | 'segment' = false,
+): void {
   if (alphabet === 'gsm7') return;
   const coding = parseDataCoding(pdu.data_coding);
   const octets = messageOctets(pdu);
@@ -93,17 +102,51 @@ export function fromGsm7(pdu: SubmitSm | DeliverSm, alphabet: PeerAlphabet, repl
     return;
   const header = hasUdh(pdu) ? (udhOctets(octets) ?? 0) : 0;
   const septets = octets.subarray(header);
+  let udh = octets.subarray(0, header);
   let rewritten: Buffer;
   if (alphabet === 'gsm7-packed') rewritten = pack(septets, header);
   else {
-    const beyond = alphabet === 'ascii' ? BEYOND_ASCII : BEYOND_LATIN1;
-    const whole = decodeGsm7(septets);
-    const text = replace ? whole.replace(beyond, '?') : whole;
+    const beyond = beyondOf(alphabet);
+    const national = header === 0 ? undefined : nationalText(octets, septets);
+    if (national !== undefined) udh = withoutShifts(udh);
+    if (udh.length === 0) pdu.esm_class &= ~ESM_CLASS_UDHI;
+    const whole = national ?? decodeGsm7(septets);
+    const hasRoom = national !== undefined && udh.length + 2 * whole.length <= SMS_OCTETS;
+    const isKept = replace === false || (replace === 'segment' && hasRoom);
+    const text = isKept ? whole : whole.replace(beyond, '?');
     const fits = text.search(beyond) < 0;
     rewritten = fits ? Buffer.from(text, 'latin1') : Buffer.from(text, 'utf16le').swap16();
     if (!fits) pdu.data_coding = asUcs2(pdu.data_coding);
   }
-  setOctets(pdu, header === 0 ? rewritten : Buffer.concat([octets.subarray(0, header), rewritten]));
+  setOctets(pdu, udh.length === 0 ? rewritten : Buffer.concat([udh, rewritten]));
+}
+
+/**
+ * Whether a message that its sender cut, or that has a header for other things, is written by national language tables
+ * and has letters for which a peer's default alphabet has no sign and UCS-2 no room.
+ */
+export function losesNational(pdu: SubmitSm, alphabet: PeerAlphabet): boolean {
+  const octets = messageOctets(pdu);
+  if (!hasUdh(pdu) || octets instanceof MalformedMessage || !hasUnwritable(pdu, alphabet))
+    return false;
+  const header = udhOctets(octets) ?? 0;
+  const text = nationalText(octets, octets.subarray(header));
+  const left = withoutShifts(octets.subarray(0, header)).length;
+  const isWhole = left === 0 && partOf(pdu) === undefined;
+  return text !== undefined && !isWhole && left + 2 * text.length > SMS_OCTETS;
+}
+
+/** Whether a message has no header, or one that names national language tables alone. */
+export function isPlain(pdu: SubmitSm): boolean {
+  if (!hasUdh(pdu)) return true;
+  const octets = messageOctets(pdu);
+  if (octets instanceof MalformedMessage) return false;
+  const header = octets.subarray(0, udhOctets(octets) ?? 0);
+  return withoutShifts(header).length === 0 && nationalText(octets, NO_OCTETS) !== undefined;
+}
+
+function beyondOf(alphabet: 'latin1' | 'ascii'): RegExp {
+  return alphabet === 'ascii' ? BEYOND_ASCII : BEYOND_LATIN1;
 }
 
 const BEYOND_LATIN1 = /[^\0-\xff]/g;
@@ -114,8 +157,7 @@ export function hasUnwritable(pdu: SubmitSm, alphabet: PeerAlphabet): boolean {
   if (alphabet === 'gsm7' || alphabet === 'gsm7-packed') return false;
   const coding = parseDataCoding(pdu.data_coding);
   if (coding.alphabet !== 'default' || coding.compressed) return false;
-  const beyond = alphabet === 'ascii' ? BEYOND_ASCII : BEYOND_LATIN1;
-  return decodeGsm7(textOctets(pdu)).search(beyond) >= 0;
+  return textOf(pdu, 'gsm7').search(beyondOf(alphabet)) >= 0;
 }
 
 /** Seven bits left over at the end are filled with a carriage return (TS 23.038 §6.1.2.3.1). */

@@ -1,6 +1,6 @@
 import { GSM7_BASIC, GSM7_ESCAPE, GSM7_EXTENDED } from './gsm7.ts';
 import { LOCKING_TABLES, SINGLE_TABLES } from './national-tables.ts';
-import { parseUdh } from './udh.ts';
+import { buildUdh, parseUdh } from './udh.ts';
 
 /** Information elements: the table behind an escape, and the one in place of the default alphabet. */
 const IEI_SINGLE_SHIFT = 0x24;
@@ -24,6 +24,14 @@ export function nationalText(header: Buffer, septets: Buffer): string | undefine
   if (locking === undefined && single === undefined) return undefined;
   return decode(septets, locking ?? GSM7_BASIC, single ?? GSM7_EXTENDED);
 }
+
+/** A header without the elements that name such tables; without any other element nothing is left of it. */
+export function withoutShifts(header: Buffer): Buffer {
+  const others = (parseUdh(header) ?? []).filter(({ id }) => !SHIFTS.has(id));
+  return others.length === 0 ? Buffer.alloc(0) : buildUdh(others);
+}
+
+const SHIFTS: ReadonlySet<number> = new Set([IEI_SINGLE_SHIFT, IEI_LOCKING_SHIFT]);
 
 /** What the table behind an escape lacks is the character of the other one; a lone escape is a blank. */
 function decode(septets: Buffer, plain: string, shifted: readonly (string | undefined)[]): string {

@@ -154,6 +154,24 @@ describe('a carrier of another default alphabet', () => {
     expect(dataCoding).toBe(3);
   });
 
+  it('gets what a header wrote by a national table as UCS-2, in as many parts as that takes', async () => {
+    // TS 23.038 annex A.3.13: ا 0x00, ب 0x02, ت 0x07 of Urdu.
+    const septets = (letters: number) => Buffer.alloc(letters, Buffer.from([0x00, 0x02, 0x07]));
+    const urdu = (letters: number) => ({
+      esm_class: 0x40,
+      short_message: Buffer.concat([Buffer.from('0325010d', 'hex'), septets(letters)]),
+    });
+    const { shortMessage, dataCoding, esmClass } = await sent('391', urdu(3));
+    expect({ shortMessage, dataCoding }).toEqual({ shortMessage: ucs2('ابت'), dataCoding: 8 });
+    expect(esmClass & 0x40).toBe(0);
+    const { all } = await sent('391', urdu(120), 2);
+    expect(all.map((part) => part.shortMessage.slice(12)).join('')).toBe(ucs2('ابت'.repeat(40)));
+    // A part of the customer's has no room for 70 letters of UCS-2: no other carrier of the route takes it.
+    const part = Buffer.concat([Buffer.from('080003aa020125010d', 'hex'), septets(70)]);
+    const refused = { esm_class: 0x40, short_message: part, destination_addr: '3915550001' };
+    expect((await esme.submit(refused)).command_status).toBe(0x0b);
+  });
+
   it('gets packed septets, and behind a header from a septet boundary on', async () => {
     const whole = await sent('392', { short_message: Buffer.from('hellohello') });
     expect(whole.shortMessage).toBe('e8329bfd4697d9ec37');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fromGsm7, toGsm7 } from '../../src/smpp/default-alphabet.ts';
+import { fromGsm7, losesNational, toGsm7 } from '../../src/smpp/default-alphabet.ts';
 import { messageOctets } from '../../src/smpp/message.ts';
 import { type DeliverSm, newPdu, type SubmitSm } from '../../src/smpp/pdu.ts';
 
@@ -104,6 +104,49 @@ describe('fromGsm7', () => {
         toGsm7(back, 'gsm7-packed');
         expect(hex(back)).toBe(whole.toString('hex'));
       }
+  });
+
+  // Septets by TS 23.038 annex A.3, elements by TS 23.040 §9.2.3.24.16.
+  const behind = (header: string, septets: number[]) =>
+    deliver(Buffer.concat([Buffer.from(header, 'hex'), Buffer.from(septets)]), { esm_class: 0x40 });
+  const told = (pdu: DeliverSm) => [octets(pdu), pdu.data_coding, pdu.esm_class];
+  const ucs2 = (text: string) => Buffer.from(text, 'utf16le').swap16().toString('hex');
+  // ışık
+  const TURKISH = [0x07, 0x1d, 0x07, 0x6b];
+
+  it('tells what a header wrote by a national table, and names that no longer', () => {
+    const sao = behind('03250103', [0x53, 0x7b, 0x6f, 0x20, 0x4a, 0x6f, 0x7b, 0x6f]);
+    fromGsm7(sao, 'latin1', 'segment');
+    expect(told(sao)).toEqual([latin1('São João').toString('hex'), 0, 0]);
+    const part = behind('080003aa0201250103', [0x53, 0x7b, 0x6f]);
+    fromGsm7(part, 'latin1', 'segment');
+    expect(told(part)).toEqual([`050003aa0201${latin1('São').toString('hex')}`, 0, 0x40]);
+  });
+
+  it('goes over to UCS-2 for its letters where a part has room, and else not', () => {
+    const part = behind('080003aa0201250101', TURKISH);
+    fromGsm7(part, 'latin1', 'segment');
+    expect(told(part)).toEqual([`050003aa0201${ucs2('ışık')}`, 8, 0x40]);
+    const replaced = behind('080003aa0201250101', TURKISH);
+    fromGsm7(replaced, 'ascii', true);
+    expect(told(replaced)).toEqual([`050003aa0201${latin1('???k').toString('hex')}`, 0, 0x40]);
+    // 6 octets of header and 67 characters are 140 octets.
+    const septets = (n: number) => [...TURKISH, ...Buffer.from('a'.repeat(n - 4))];
+    for (const [n, loses] of [
+      [67, false],
+      [68, true],
+    ] as const) {
+      const whole = Buffer.concat([
+        Buffer.from('080003aa0201250101', 'hex'),
+        Buffer.from(septets(n)),
+      ]);
+      expect(losesNational(submit(whole, { esm_class: 0x40 }), 'latin1')).toBe(loses);
+      const segment = behind('080003aa0201250101', septets(n));
+      fromGsm7(segment, 'latin1', 'segment');
+      expect(segment.data_coding).toBe(loses ? 0 : 8);
+    }
+    const alone = Buffer.concat([Buffer.from('03250101', 'hex'), Buffer.from(septets(150))]);
+    expect(losesNational(submit(alone, { esm_class: 0x40 }), 'latin1')).toBe(false);
   });
 
   it.each([0x01, 0x04, 0x08])('leaves data_coding %i alone', (dataCoding) => {
