@@ -124,8 +124,10 @@ export class ScheduledMessages {
     const { rule, refusal } = refused;
     const failed = (error: unknown) =>
       observer.note('warn', 'policyNoteNotStored', { reason: String(error) });
-    notePolicy(pool, message.id, rule, refusal.detail).catch(failed);
-    stop(message);
+    // The note first: what has ended is not judged again, so that after a crash its reason would be missing for good.
+    void notePolicy(pool, message.id, rule, refusal.detail)
+      .catch(failed)
+      .then(() => stop(message));
     return true;
   }
 }

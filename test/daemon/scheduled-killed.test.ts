@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Esme } from '../gateway/esme.ts';
 import { ScriptedCarrier, type TakenSubmit } from '../gateway/scripted-carrier.ts';
-import { type TestDaemon, until } from '../support/daemon.ts';
+import { ADMIN_TOKEN, type TestDaemon, until } from '../support/daemon.ts';
 import { figures, type Stage, staged } from './stage.ts';
 
 /** A carrier that delivers what it takes, and nodes whose only carrier it is. */
@@ -199,6 +199,59 @@ describe.concurrent('scheduled messages of a node that is killed (kill -9)', () 
       // EXPIRED, the platform's fault, each at 0.05.
       const refund = String(MESSAGES * 50_000);
       expect(rows).toEqual([{ state: 3, fault: 1, cause: 'neverSent', count: MESSAGES, refund }]);
+      await receiver.close();
+    }));
+
+  it('between the note why it is refused by now and its end: one end, one refund, one receipt, one note', () =>
+    played(async (play) => {
+      const given = {
+        ...play.stage.resources({
+          terms: { onRefusal: 'refund' },
+          carrier: { port: play.carrier.port, host: '127.0.0.1' },
+        }),
+        policies: { open: { rules: [{ optOut: {} }] } },
+      };
+      const first = await play.stage.startDaemon({ name: 'one', resources: given });
+      const esme = await Esme.bind(first.smppPort, { systemId: 'acme', as: 'transmitter' });
+      const to = { destination_addr: '12025559999', schedule_delivery_time: inSeconds(3) };
+      const id = await esme.accepted({ ...to, registered_delivery: 1 });
+      await esme.close();
+      const notes = () =>
+        play.stage.value(`select count(*) from policy_note where event = 'refusedByPolicy'`);
+      await play.stage.sql(async (client) => {
+        await client.query('begin; lock table outcome in exclusive mode');
+        const body = JSON.stringify({ account: 'acme', number: '12025559999' });
+        const headers = {
+          authorization: `Bearer ${ADMIN_TOKEN}`,
+          'content-type': 'application/json',
+        };
+        const url = `${first.httpUrl}/v1/opt-outs`;
+        expect((await fetch(url, { method: 'PUT', headers, body })).status).toBe(200);
+        await until('it is noted', async () => (await notes()) === '1');
+        const ending = `select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+        await until('its end is under way', async () => (await play.stage.value(ending)) !== '0');
+        await first.kill();
+        // What it asked for last must not commit behind its back.
+        await client.query(
+          `select pg_terminate_backend(pid) from pg_stat_activity
+           where wait_event_type = 'Lock' and datname = current_database()`,
+        );
+        expect((await client.query('select from outcome')).rowCount).toBe(0);
+        await client.query('rollback');
+      });
+      expect(await play.stage.value('select count(*) from outcome')).toBe('0');
+      const second = await play.stage.startDaemon({ name: 'one', resources: given });
+      const receiver = await takenBack(second);
+      await play.over();
+      expect(await receiver.receiptOf(id)).toMatchObject({ state: 'REJECTD' });
+      expect(receiver.receipts).toHaveLength(1);
+      expect(play.carrier.submits).toHaveLength(0);
+      expect(await notes()).toBe('1');
+      const ends = `select string_agg(cause || ' ' || refund, ',') from outcome`;
+      expect(await play.stage.value(ends)).toBe('refusedLater 50000');
+      const refunds = `select count(*) || ' ' || sum(amount) from ledger_entry where kind = 'refund'`;
+      expect(await play.stage.value(refunds)).toBe('1 50000');
+      expect(await second.get('/v1/reconciliation')).toMatchObject({ ok: true, mismatches: [] });
       await receiver.close();
     }));
 
