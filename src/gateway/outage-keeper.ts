@@ -34,6 +34,8 @@ export interface OutageKeeperDeps {
 export class OutageKeeper {
   readonly #deps: OutageKeeperDeps;
   #lookedMs = 0;
+  /** The outage of the last page. */
+  #lastId = 0;
 
   constructor(deps: OutageKeeperDeps) {
     this.#deps = deps;
@@ -46,28 +48,36 @@ export class OutageKeeper {
   async work(dbNowMs: number, untilMs: number): Promise<void> {
     if (!isDue(dbNowMs, this.#lookedMs, LOOK_EVERY_MS)) return;
     try {
-      let more = false;
-      for (const walk of await openWalks(this.#deps.pool))
-        more = (await this.#walk(walk, untilMs)) || more;
-      if (!more) this.#lookedMs = dbNowMs;
+      if (!(await this.#walkAll(await openWalks(this.#deps.pool), untilMs)))
+        this.#lookedMs = dbNowMs;
     } catch (error) {
       this.#lookedMs = dbNowMs;
       this.#deps.observer.note('warn', 'outagesNotRefunded', { reason: String(error) });
     }
   }
 
-  /** @returns whether there is more to look at */
-  async #walk(walk: OutageWalk, untilMs: number): Promise<boolean> {
-    let at = walk;
-    let more = true;
-    while (more && performance.now() < untilMs) {
-      const page = await nextPage(this.#deps.pool, at, PAGE);
-      await this.#refund(at, page.ids);
-      if (page.next !== at) await keepWalk(this.#deps.pool, page.next, page.done);
-      at = page.next;
-      more = page.more;
+  /**
+   * A page of each in turns, behind the one that had the last: none waits until another is at its end.
+   * @returns whether there is more to look at
+   */
+  async #walkAll(walks: readonly OutageWalk[], untilMs: number): Promise<boolean> {
+    const behind = walks.findIndex(({ window }) => window.id > this.#lastId);
+    const open = behind < 0 ? [...walks] : [...walks.slice(behind), ...walks.slice(0, behind)];
+    for (let walk = open.shift(); walk !== undefined; walk = open.shift()) {
+      if (performance.now() >= untilMs) return true;
+      this.#lastId = walk.window.id;
+      const next = await this.#walk(walk);
+      if (next !== undefined) open.push(next);
     }
-    return more;
+    return false;
+  }
+
+  /** @returns where it goes on; undefined: there is nothing more to look at now */
+  async #walk(walk: OutageWalk): Promise<OutageWalk | undefined> {
+    const page = await nextPage(this.#deps.pool, walk, PAGE);
+    await this.#refund(walk, page.ids);
+    if (page.next !== walk) await keepWalk(this.#deps.pool, page.next, page.done);
+    return page.more ? page.next : undefined;
   }
 
   async #refund({ window }: OutageWalk, ids: readonly MessageId[]): Promise<void> {

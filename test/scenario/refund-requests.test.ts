@@ -201,6 +201,26 @@ describe('P5.3 platform faults, after investigation', () => {
 });
 
 describe('the late word of a carrier', () => {
+  it('refunds at once also beside outages that last since twenty years ago', async () => {
+    const years = { from: new Date('2005-01-01T00:00:00Z'), until: undefined, carrier: undefined };
+    for (const prefix of ['998', '997'])
+      await declareOutage(gateway.pool, { ...years, prefix, reason: 'never ended', actor: 'olga' });
+    const id = await ended('automatic', 'UNDELIV', '351');
+    await outage('351');
+    await eventually(async () => {
+      const [row] = await gateway.sql<{ amount: bigint }>(
+        'select amount from message_refund where message = $1',
+        [id],
+      );
+      expect(row && formatCredits(row.amount as never)).toBe('0.1');
+      // They have come to our time as well.
+      const [left] = await gateway.sql<{ n: number }>(
+        `select count(*)::int as n from outage where reason = 'never ended' and looked_until < now() - interval '1 min'`,
+      );
+      expect(left?.n).toBe(0);
+    }, 10_000);
+  });
+
   it('gives nothing back that an outage gave back before', async () => {
     const { id, submit } = await takenInTime('worded', '34112025550');
     await eventually(async () => {
