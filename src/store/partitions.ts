@@ -94,7 +94,7 @@ export async function unfinishedPartitions(client: ClientBase): Promise<number[]
 }
 
 /**
- * Retention: drops the partitions whose messages are all older than a time, oldest first, and what else hangs on
+ * Drops the partitions whose messages are all older than a time, oldest first, and what else hangs on
  * their ids. @returns the numbers dropped
  */
 export async function dropPartitionsBefore(
