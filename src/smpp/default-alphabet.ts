@@ -126,9 +126,9 @@ export function fromGsm7(
  * and has letters for which a peer's default alphabet has no sign and UCS-2 no room.
  */
 export function losesNational(pdu: SubmitSm, alphabet: PeerAlphabet): boolean {
+  if (!hasUdh(pdu) || !hasUnwritable(pdu, alphabet)) return false;
   const octets = messageOctets(pdu);
-  if (!hasUdh(pdu) || octets instanceof MalformedMessage || !hasUnwritable(pdu, alphabet))
-    return false;
+  if (octets instanceof MalformedMessage) return false;
   const header = udhOctets(octets) ?? 0;
   const text = nationalText(octets, octets.subarray(header));
   const left = withoutShifts(octets.subarray(0, header)).length;
