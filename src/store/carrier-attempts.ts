@@ -15,6 +15,8 @@ export interface CarrierAttempt extends Omit<TrafficGroup, 'account'> {
   /** Of the message; null: it has not ended. */
   readonly state: number | null;
   readonly fault: number | null;
+  /** What it is told apart by is known: until then its group is `-`. */
+  readonly isCounted: boolean;
 }
 
 /** Rows of one fetch: memory is theirs, whatever the day has. */
@@ -46,7 +48,7 @@ export async function* carrierAttempts(
 const ATTEMPTS = `
   select d.at, d.id, coalesce(a.name, '?') as account, d.segment, d.attempt, d.upstream_id as "upstreamId", d.status,
     o.state, o.fault, coalesce(t.class, '-') as class, coalesce(t.sender, '-') as sender, coalesce(t.prefix, '-') as prefix,
-    coalesce(t.network, '') as network
+    coalesce(t.network, '') as network, t.id is not null as "isCounted"
   from dispatch d
     left join lateral (select x.account, ${groupOf('x')} as grp from message x where x.id = d.id offset 0) m on true
     left join account a on a.id = m.account

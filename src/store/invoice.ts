@@ -81,6 +81,14 @@ export interface InvoiceSum {
   readonly theirPrice: bigint;
 }
 
+/** What a carrier takes for segments. */
+export interface InvoiceCosts {
+  /** Of a group; undefined: not known, and not compared. */
+  costOf(group: Omit<TrafficGroup, 'account'>, atMs: number): bigint | undefined;
+  /** When costOf may change, unix ms, ascending. */
+  readonly changesAtMs: readonly number[];
+}
+
 /** What is to be compared. */
 export interface InvoiceQuery {
   readonly run: bigint;
@@ -90,10 +98,8 @@ export interface InvoiceQuery {
   readonly to: Date | undefined;
   /** A submit_sm carries the whole message (message_payload): its segments are the message's. */
   readonly isWhole: boolean;
-  /** What the carrier takes for a segment of a group; undefined: not known, and not compared. */
-  costOf(group: Omit<TrafficGroup, 'account'>, atMs: number): bigint | undefined;
-  /** When costOf may change, unix ms, ascending. */
-  readonly costChangesAtMs: readonly number[];
+  /** What the carrier took since a time. */
+  costsSince(client: ClientBase, since: Date | undefined): Promise<InvoiceCosts>;
   /** Ids of ours count without zeros before them and upper case; those of the lines have neither. */
   readonly areNumbers: boolean;
   /** Differences told at most; the sums are of all. */
@@ -131,13 +137,13 @@ export async function compareInvoice(
     period.to ?? null,
     isWhole,
   ]);
-  await addCosts(client, query);
+  const moments = await addCosts(client, query);
   await client.query('analyze ours');
   await client.query(`create temp table pairs as ${PAIRS}`, [
     run.toString(),
     period.from ?? null,
     period.to ?? null,
-    momentsOf(query),
+    moments,
   ]);
   const sums = await client.query<SumRow>(SUMS);
   const { rows } = await client.query<PairRow>(
@@ -179,16 +185,21 @@ async function periodOf(
   return { from: from ?? rows[0]?.first ?? undefined, to: to ?? end };
 }
 
-/** Costs by group and the time between two changes: few, whatever the number of submits. */
-async function addCosts(client: ClientBase, query: InvoiceQuery): Promise<void> {
+/**
+ * Costs by group and the time between two changes: few, whatever the number of submits.
+ * @returns the changes, as width_bucket takes them: 0 before the first, n from the n-th on
+ */
+async function addCosts(client: ClientBase, query: InvoiceQuery): Promise<Date[]> {
+  const first = await client.query<{ at: Date | null }>('select min(at) as at from ours');
+  const { costOf, changesAtMs } = await query.costsSince(client, first.rows[0]?.at ?? undefined);
+  const moments = changesAtMs.map((ms) => new Date(ms));
   const { rows } = await client.query<Omit<TrafficGroup, 'account'> & { id: number; nth: number }>(
     `select distinct g.id, g.class, g.sender, g.prefix, g.network, width_bucket(o.at, $1::timestamptz[]) as nth
      from ours o join traffic_group g on g.id = o.grp`,
-    [momentsOf(query)],
+    [moments],
   );
-  const { costChangesAtMs } = query;
-  const beginsAt = (nth: number) => costChangesAtMs[nth - 1] ?? Number.NEGATIVE_INFINITY;
-  const costs = rows.map((row) => query.costOf(row, beginsAt(row.nth)));
+  const beginsAt = (nth: number) => changesAtMs[nth - 1] ?? Number.NEGATIVE_INFINITY;
+  const costs = rows.map((row) => costOf(row, beginsAt(row.nth)));
   await client.query('create temp table unit_costs (grp int, nth int, cost bigint)');
   await client.query(
     'insert into unit_costs select * from unnest($1::int[], $2::int[], $3::bigint[])',
@@ -198,11 +209,7 @@ async function addCosts(client: ClientBase, query: InvoiceQuery): Promise<void> 
       costs.map((cost) => cost?.toString() ?? null),
     ],
   );
-}
-
-/** As width_bucket takes them: 0 before the first, n from the n-th on. */
-function momentsOf({ costChangesAtMs }: InvoiceQuery): Date[] {
-  return costChangesAtMs.map((ms) => new Date(ms));
+  return moments;
 }
 
 /** What of ours the id of a line is compared with; an index finds it where they are the same text. */

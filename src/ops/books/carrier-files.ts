@@ -55,7 +55,7 @@ export class CarrierFiles {
     let pieces = 0;
     try {
       await withClient(this.#deps.pool, async (client) => {
-        for await (const piece of carrierReport(client, this.#deps.catalog(), carrier, day)) {
+        for await (const piece of carrierReport(client, carrier, day)) {
           await file.write(piece);
           pieces++;
         }

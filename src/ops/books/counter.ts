@@ -1,8 +1,10 @@
 import type { ClientBase } from 'pg';
 import type { Catalog } from '../../domain/catalog.ts';
+import type { CostHistory } from '../../domain/cost-history.ts';
 import { type CarrierId, carrierId } from '../../domain/ids.ts';
 import type { Credits } from '../../domain/money.ts';
 import { kindOfShown, type TrafficGroup, UNKNOWN } from '../../domain/traffic-group.ts';
+import { readCostHistories } from '../../store/cost-versions.ts';
 import { GroupIds, groupsOf } from '../../store/traffic-groups.ts';
 import {
   type EndedSum,
@@ -30,6 +32,8 @@ const CACHE_GROUPS = 50_000;
 const ENDS_PAGE = 4_000;
 const WINDOW_MIN_MS = 250;
 const WINDOW_MAX_MS = 3_600_000;
+/** Costs are read from so long before the first message on: the next ones, which ended later, may be older. */
+const COSTS_BEFORE_MS = 86_400_000;
 
 /**
  * Counts messages and their ends behind the traffic, each once: by day, country, class and sender.
@@ -44,6 +48,9 @@ export class Counter {
   readonly #ids = new GroupIds();
   readonly #groups = new Map<number, TrafficGroup>();
   #windowMs = 1_000;
+  #costs: ReadonlyMap<CarrierId, CostHistory> = new Map();
+  /** What #costs were read by: the version of the configuration, and since when. */
+  #costsOf: { readonly version: number; readonly sinceMs: number } | undefined;
 
   constructor(traits: Traits, catalog: () => Catalog) {
     this.#traits = traits;
@@ -88,6 +95,7 @@ export class Counter {
     for (const end of time.ends)
       addEnd(usage, deliveries, end, end.group ?? (await this.#unknownGroup(client, end.account)));
     await this.#know(client, time.taken);
+    await this.#knowCosts(client, time.taken);
     for (const taken of time.taken)
       this.#addCost(
         carriers,
@@ -125,6 +133,21 @@ export class Counter {
     for (const [id, group] of await groupsOf(client, [...missing])) this.#groups.set(id, group);
   }
 
+  /** Reads what carriers took since the first of these, where it may have changed. */
+  async #knowCosts(client: ClientBase, taken: readonly TakenSum[]): Promise<void> {
+    const { version } = this.#catalog();
+    const firstMs = taken.reduce(
+      (first, { atMs }) => Math.min(first, atMs),
+      Number.POSITIVE_INFINITY,
+    );
+    if (firstMs === Number.POSITIVE_INFINITY) return;
+    const known = this.#costsOf;
+    if (known !== undefined && known.version === version && known.sinceMs <= firstMs) return;
+    const sinceMs = firstMs - COSTS_BEFORE_MS;
+    this.#costs = await readCostHistories(client, new Date(sinceMs));
+    this.#costsOf = { version, sinceMs };
+  }
+
   #addCost(carriers: CarrierSums, { day, atMs, carrier, segments }: TakenSum, group: number): void {
     const sum = carriers.of([day, group, carrier]);
     const cost = this.#costOf(carrierId(carrier), this.#groups.get(group), atMs);
@@ -134,19 +157,19 @@ export class Counter {
   }
 
   #costOf(carrier: CarrierId, group: TrafficGroup | undefined, atMs: number): Credits | undefined {
-    const tariff = this.#catalog().costs.get(carrier);
-    return tariff && group && costOfGroup(tariff, group, atMs);
+    const costs = this.#costs.get(carrier);
+    return costs && group && costOfGroup(costs, group, atMs);
   }
 }
 
-/** What a tariff takes for a segment of a group; undefined: it has no price for it. */
+/** What a carrier takes for a segment of a group; undefined: it has no price for it. */
 export function costOfGroup(
-  tariff: Pick<import('../../domain/tariff.ts').CompiledTariff, 'priceFor'>,
+  costs: Pick<CostHistory, 'priceFor'>,
   group: Pick<TrafficGroup, 'class' | 'sender' | 'prefix' | 'network'>,
   atMs: number,
 ): Credits | undefined {
   const { prefix, network, sender } = group;
-  return tariff.priceFor(prefix === UNKNOWN ? '' : prefix, {
+  return costs.priceFor(prefix === UNKNOWN ? '' : prefix, {
     network: network === '' ? undefined : network,
     trafficClass: group.class,
     sender: kindOfShown(sender),

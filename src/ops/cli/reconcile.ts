@@ -44,6 +44,7 @@ interface CarrierOptions extends JsonOption {
   readonly limit?: string;
   readonly ids?: 'hex' | 'decimal';
   readonly price: boolean;
+  readonly currentCost?: boolean;
 }
 
 function addCarrier(reconcile: Command, context: CliContext): void {
@@ -62,6 +63,10 @@ function addCarrier(reconcile: Command, context: CliContext): void {
       ).choices(['hex', 'decimal']),
     )
     .option('--no-price', 'prices are not compared, such as those of another currency')
+    .option(
+      '--current-cost',
+      'with the cost of the carrier as it stands now, not as it was when it took them',
+    )
     .option('--from <time>', 'ours from here on have to be in it (default: its first time)')
     .option('--to <time>', 'and before here (default: its last time)')
     .option('--limit <n>', 'differences printed at most (default: 1000)')
@@ -71,9 +76,15 @@ function addCarrier(reconcile: Command, context: CliContext): void {
       const base = pathOf('v1', 'carriers', options.carrier, 'invoices');
       const { run } = await client.post(runSchema, base, {});
       const path = `${base}/${run}`;
-      const { from, to, limit, ids } = options;
+      const { from, to, limit, ids, currentCost } = options;
       const map = mapOf(options.map ?? []);
-      const query = queryOf({ from, to, limit, ids: ids && 'number' });
+      const query = queryOf({
+        from,
+        to,
+        limit,
+        ids: ids && 'number',
+        costs: currentCost === true ? 'now' : undefined,
+      });
       const reading = { map, ids, hasPrices: options.price };
       const answer = await sendLines(client, path, file, reading)
         .then(() => client.get(comparisonSchema, `${path}${query}`))

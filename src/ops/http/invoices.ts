@@ -1,14 +1,17 @@
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import { z } from 'zod';
 import { carrierNamed } from '../../domain/catalog.ts';
 import { compileCatalog, policiesWithoutRules } from '../../domain/compile-catalog.ts';
+import type { CostHistory } from '../../domain/cost-history.ts';
 import { credits, formatCredits } from '../../domain/money.ts';
+import { readCostHistories } from '../../store/cost-versions.ts';
 import {
   addInvoiceLines,
   beginInvoice,
   compareInvoice,
   endInvoice,
   type InvoiceComparison,
+  type InvoiceCosts,
 } from '../../store/invoice.ts';
 import { loadResources } from '../../store/resource-rows.ts';
 import { costOfGroup } from '../books/counter.ts';
@@ -93,7 +96,8 @@ function addComparison(app: Api, deps: ApiDeps): void {
         description:
           'from <= time < to; by default the times of the invoice. Ids are compared as they stood in submit_sm_resp, or ' +
           'with ids=number but for zeros before them and upper case of ours: the lines then have neither; ' +
-          "segments and price where the lines have them, price with the carrier's cost as it stands.",
+          "segments and price where the lines have them, price with the carrier's cost that was in force when it took " +
+          'the submit_sm, or with costs=now with the one that stands.',
         tags: ['carriers'],
         params: runParams,
         querystring: z.object({
@@ -101,6 +105,7 @@ function addComparison(app: Api, deps: ApiDeps): void {
           to: time.optional(),
           limit: z.coerce.number().int().min(0).max(DIFFERENCES_MAX).default(1_000),
           ids: z.enum(['text', 'number']).default('text'),
+          costs: z.enum(['then', 'now']).default('then'),
         }),
         response: { 200: comparisonSchema },
       },
@@ -110,8 +115,10 @@ function addComparison(app: Api, deps: ApiDeps): void {
       const carrier = await carrierOf(deps.pool, name);
       const client = await deps.pool.connect();
       try {
-        const { from, to, limit, ids } = request.query;
-        const wanted = { ...carrier, run, from, to, limit, areNumbers: ids === 'number' };
+        const { from, to, limit, ids, costs } = request.query;
+        const { costsNow, costsThen, ...of } = carrier;
+        const costsSince = costs === 'now' ? costsNow : costsThen;
+        const wanted = { ...of, costsSince, run, from, to, limit, areNumbers: ids === 'number' };
         const compared = await compareInvoice(client, wanted);
         return comparisonBody(name, compared);
       } finally {
@@ -222,13 +229,19 @@ async function carrierOf(pool: Pool, name: string) {
   const catalog = compileCatalog(stored, policiesWithoutRules(stored));
   const carrier = carrierNamed(catalog, name);
   if (carrier === undefined) throw notFound('carrier', name);
-  const tariff = catalog.costs.get(carrier.id);
   return {
     carrierId: carrier.id,
     isWhole: carrier.longMessages === 'payload',
-    costChangesAtMs: tariff?.changesAtMs ?? [],
-    costOf: (group: Parameters<typeof costOfGroup>[1], atMs: number) =>
-      tariff && costOfGroup(tariff, group, atMs),
+    costsNow: async () => costsOf(catalog.costs.get(carrier.id)),
+    costsThen: async (client: ClientBase, since: Date | undefined) =>
+      costsOf((await readCostHistories(client, since, carrier.id)).get(carrier.id)),
+  };
+}
+
+function costsOf(costs: CostHistory | undefined): InvoiceCosts {
+  return {
+    changesAtMs: costs?.changesAtMs ?? [],
+    costOf: (group, atMs) => costs && costOfGroup(costs, group, atMs),
   };
 }
 

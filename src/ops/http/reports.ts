@@ -124,7 +124,9 @@ function addCarrier(app: Api, deps: ApiDeps): void {
     {
       schema: {
         summary: 'What a carrier answered on a day, a submit_sm a row, as CSV',
-        description: 'The day is UTC. Neither number nor text is in it.',
+        description:
+          'The day is UTC. cost is what was in force when the carrier took it; empty until the message is counted, some ' +
+          '25 s after accept. Neither number nor text is in it.',
         tags: ['reports'],
         params: nameParams,
         querystring: z.object({ day }),
@@ -140,7 +142,7 @@ function addCarrier(app: Api, deps: ApiDeps): void {
       async function* pieces(): AsyncGenerator<string> {
         const client = await pool.connect();
         try {
-          yield* carrierReport(client, catalog, carrier?.id ?? 0, request.query.day);
+          yield* carrierReport(client, carrier?.id ?? 0, request.query.day);
         } finally {
           client.release();
         }

@@ -229,3 +229,42 @@ describe('report', () => {
     ]);
   });
 });
+
+describe('a cost that is applied anew', () => {
+  it('changes neither invoice, daily file nor margin of what the carrier took before', async () => {
+    const [standard] = await stand.gateway.sql<{ spec: unknown }>(
+      `select spec from resource where kind = 'tariffs' and name = 'standard'`,
+    );
+    const costs = { changeMax: 1000, prices: { '966': '0.04', '7': '0.004' } };
+    // The stand counted an hour ahead: the books go on from here.
+    await stand.gateway.sql(`update job set value = case name when 'books-messages' then (select max(id) from message)
+      else (extract(epoch from clock_timestamp()) * 1000000)::bigint end where name in ('books-messages', 'books-ends')`);
+    // Accepted before, counted after it.
+    await stand.send('alice', { destination_addr: '966500000009' });
+    await stand.gateway.apply(JSON.stringify({ tariffs: { standard: standard?.spec, costs } }));
+    await stand.send('alice', { destination_addr: '966500000010' });
+    await stand.count();
+    const rows = await stand.gateway.sql<{ upstream_id: string }>(
+      'select upstream_id from dispatch where status = 0 order by at, segment',
+    );
+    const [before = '', after = ''] = rows.slice(-2).map(({ upstream_id }) => upstream_id);
+    const csv = HEADING + ids.map((id) => lineOf(id)).join('');
+    const invoice = csv + lineOf(before) + lineOf(after, 1, '0.04');
+    expect((await reconcile(invoice)).json.differences).toEqual([]);
+    expect((await reconcile(invoice, '--current-cost')).json.differences).toMatchObject([
+      ...[...ids, before].map((id) => ({ fault: 'price', id, price: { ours: '0.04' } })),
+    ]);
+    const today = new Date().toISOString().slice(0, 10);
+    const day = (await run('report', 'carrier', 'up', '--day', today)).out;
+    const costOfId = (id: string) => day.match(new RegExp(`,${id},.*,([^,]*),DELIVRD`))?.[1];
+    expect([ids[0], before, after].map((id) => costOfId(id ?? ''))).toEqual([
+      '0.031',
+      '0.031',
+      '0.04',
+    ]);
+    const margin = JSON.parse((await run('report', 'margin', '--json')).out).rows;
+    expect(margin).toMatchObject([{ segmentsTaken: 7 }]);
+    // To the minute: the last one may be of the minute in which the cost changed.
+    expect(['0.217', '0.226']).toContain(margin[0].cost);
+  });
+});
