@@ -102,10 +102,13 @@ export class AccountKeeper {
       const rule = rules.get(id);
       const step = rule && (await stepDormancy(pool, rule));
       if (step === undefined) continue;
-      const { account, name, event } = step;
+      const { account, name, event, forfeited } = step;
       observer.note('warn', 'accountUnused', { account: name, event });
       const owner = catalog().accounts.get(account);
-      if (owner !== undefined) observer.accountNotice(owner, event);
+      if (owner !== undefined) {
+        observer.accountNotice(owner, event);
+        if (forfeited > 0n) observer.money(owner, 'forfeit', forfeited);
+      }
       if (event !== 'account.dormant') await endQueuedOf(account);
     }
   }

@@ -114,8 +114,9 @@ export class Violations {
     const terms = owner.terms.onViolation;
     const suspended = await recordViolations(pool, { account, rules, suspendedBy, terms });
     if (suspended === undefined) return;
-    const { name, reason, violations } = suspended;
+    const { name, reason, violations, forfeited } = suspended;
     observer.note('warn', 'accountSuspended', { account: name, reason, violations });
+    if (forfeited > 0n) observer.money(owner, 'forfeit', forfeited);
     await endQueuedOf(account);
   }
 

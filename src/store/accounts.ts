@@ -1,7 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountStatus } from '../domain/catalog.ts';
 import { type AccountId, accountId } from '../domain/ids.ts';
-import { type Credits, credits } from '../domain/money.ts';
+import { type Credits, credits, ZERO } from '../domain/money.ts';
 import { writeAudit } from './audit.ts';
 import { configChanged } from './config-version.ts';
 import { inTransaction } from './pool.ts';
@@ -60,7 +60,7 @@ export type StatusRefusal = 'noSuchAccount' | 'terminated';
 export async function setAccountStatus(
   pool: Pool,
   change: StatusChange,
-): Promise<{ ok: true; changed: boolean } | { refused: StatusRefusal }> {
+): Promise<StatusChanged | { refused: StatusRefusal }> {
   return inTransaction(pool, (client) => setStatusWithin(client, change));
 }
 
@@ -78,11 +78,20 @@ export interface StatusChange {
   readonly forfeit?: 'violation' | 'termination' | 'operator' | 'byTerms' | undefined;
 }
 
+/** A status that stands now. */
+export interface StatusChanged {
+  readonly ok: true;
+  /** False: it stood already. */
+  readonly changed: boolean;
+  /** Credit taken with it. */
+  readonly forfeited: Credits;
+}
+
 /** As setAccountStatus, inside the caller's transaction; the audit makes it the last thing there. */
 export async function setStatusWithin(
   client: ClientBase,
   change: StatusChange,
-): Promise<{ ok: true; changed: boolean } | { refused: StatusRefusal }> {
+): Promise<StatusChanged | { refused: StatusRefusal }> {
   // The balance's row too, before the lock of the audit: postings take them in this order.
   const { rows } = await client.query<LockedStatus>(
     `select a.id, a.status, coalesce(case when $2 = 'terminated' then t.terms->'onTermination'->>'balance' = 'forfeit' end,
@@ -95,7 +104,7 @@ export async function setStatusWithin(
   );
   const account = rows[0];
   if (account === undefined) return { refused: 'noSuchAccount' };
-  if (account.status === change.status) return { ok: true, changed: false };
+  if (account.status === change.status) return { ok: true, changed: false, forfeited: ZERO };
   if (account.status === 'terminated') return { refused: 'terminated' };
   await client.query(
     `update account set status = $2, status_reason = $3, status_at = now(), binds_dropped = $4,
@@ -111,7 +120,7 @@ export async function setStatusWithin(
     ],
   );
   await configChanged(client);
-  await forfeitWith(client, change, account.forfeits);
+  const forfeited = await forfeitWith(client, change, account.forfeits);
   const action = `account.${change.status}`;
   await writeAudit(client, {
     actor: change.actor,
@@ -119,7 +128,7 @@ export async function setStatusWithin(
     subject: change.name,
     detail: { reason: change.reason },
   });
-  return { ok: true, changed: true };
+  return { ok: true, changed: true, forfeited };
 }
 
 interface LockedStatus {
@@ -129,13 +138,13 @@ interface LockedStatus {
   erases: boolean;
 }
 
-/** The reference says which stop it was: each forfeits once. */
+/** The reference says which stop it was: each forfeits once. @returns what it took */
 async function forfeitWith(
   client: ClientBase,
   { name, status, reason, actor, forfeit }: StatusChange,
   byTerms: boolean,
-): Promise<void> {
-  if (forfeit === undefined || (forfeit === 'byTerms' && !byTerms)) return;
+): Promise<Credits> {
+  if (forfeit === undefined || (forfeit === 'byTerms' && !byTerms)) return ZERO;
   const usual = status === 'terminated' ? 'termination' : 'violation';
   const cause = forfeit === 'byTerms' ? usual : forfeit;
   const { rows } = await client.query<{ at: string }>(
@@ -143,7 +152,8 @@ async function forfeitWith(
     [name],
   );
   const reference = `${cause}:${rows[0]?.at ?? ''}`;
-  await forfeitWithin(client, { account: name, reference, actor, reason, cause });
+  const posted = await forfeitWithin(client, { account: name, reference, actor, reason, cause });
+  return 'refused' in posted || posted.existing ? ZERO : credits(-posted.amount);
 }
 
 const ACCOUNTS = `select a.id, a.name, a.status, a.status_reason, a.status_at, a.demo, a.created_at,

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { type AccountId, accountId } from '../domain/ids.ts';
+import { type Credits, ZERO } from '../domain/money.ts';
 import { setStatusWithin } from './accounts.ts';
 import { writeAudit } from './audit.ts';
 import { inTransaction } from './pool.ts';
@@ -21,6 +22,8 @@ export interface DormancyStep {
   readonly account: AccountId;
   readonly name: string;
   readonly event: 'account.dormant' | 'account.suspended' | 'account.terminated';
+  /** Credit taken with its end. */
+  readonly forfeited: Credits;
 }
 
 /** Who warned or stopped an account, in the audit. */
@@ -83,7 +86,7 @@ export async function stepDormancy(
     await addEvents(client, [eventOf(rule, 'account.dormant', since)]);
     const detail = { since, after: thenAfterDays, then: rule.then };
     await writeAudit(client, { actor: ACTOR, action: 'account.dormant', subject: name, detail });
-    return { account, name, event: 'account.dormant' as const };
+    return { account, name, event: 'account.dormant' as const, forfeited: ZERO };
   });
 }
 
@@ -105,7 +108,8 @@ async function stop(
     dropBinds: true,
     forfeit: status === 'terminated' ? 'byTerms' : undefined,
   });
-  return 'ok' in done && done.changed ? { account, name, event } : undefined;
+  if ('refused' in done || !done.changed) return undefined;
+  return { account, name, event, forfeited: done.forfeited };
 }
 
 function eventOf(

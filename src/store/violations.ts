@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountStatus } from '../domain/catalog.ts';
 import type { AccountId } from '../domain/ids.ts';
+import { type Credits, ZERO } from '../domain/money.ts';
 import { setStatusWithin } from './accounts.ts';
 import { inTransaction } from './pool.ts';
 import type { Queryable } from './snapshot.ts';
@@ -22,6 +23,8 @@ export interface SuspendedAccount {
   readonly reason: string;
   /** Since its last resume, or ever. */
   readonly violations: number;
+  /** Credit taken with it. */
+  readonly forfeited: Credits;
 }
 
 /** Who an account that a rule suspended was suspended by, in the audit. */
@@ -53,8 +56,9 @@ export async function recordViolations(
     const reason = `rule ${suspendedBy ?? since.lastRule}: ${since.count} violations`;
     const change = { name: row.name, status: 'suspended', reason, actor: ACTOR } as const;
     const forfeit = terms.forfeitBalance ? 'violation' : undefined;
-    await setStatusWithin(client, { ...change, dropBinds: true, forfeit });
-    return { name: row.name, reason, violations: since.count };
+    const done = await setStatusWithin(client, { ...change, dropBinds: true, forfeit });
+    const forfeited = 'refused' in done ? ZERO : done.forfeited;
+    return { name: row.name, reason, violations: since.count, forfeited };
   });
 }
 

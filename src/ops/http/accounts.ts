@@ -191,6 +191,8 @@ function addStatusChange(app: Api, deps: ApiDeps, change: (typeof STATUS_CHANGES
         if (done.refused === 'noSuchAccount') throw notFound('account', name);
         throw conflict('account-terminated', `the account ${name} is terminated for good`);
       }
+      if (done.forfeited > 0n)
+        deps.metrics.credits.child(name, 'forfeit').inc(Number(done.forfeited));
       if (done.changed) {
         await deps.runtime.catalogChanged();
         if (change.status !== 'active') await deps.runtime.accountStopped(name, reason);

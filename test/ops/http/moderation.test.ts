@@ -142,6 +142,9 @@ describe('GET /v1/accounts/{name}/violations', () => {
     await ops.request('POST', '/v1/accounts/acme/suspend', { reason: 'x', forfeit: true });
     const balance = await ops.request('GET', '/v1/accounts/acme');
     expect(balance.json).toMatchObject({ status: 'suspended', credits: '0' });
+    expect(await ops.metrics.scrape()).toMatch(
+      /credits_total\{account="acme",kind="forfeit"\} [1-9]/,
+    );
     await ops.request('POST', '/v1/accounts/acme/resume', { reason: 'they promised' });
     const after = await run('account', 'violations', 'acme');
     expect(after.out).toContain('0 since its last resume');
