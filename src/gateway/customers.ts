@@ -21,6 +21,8 @@ import type { SubmitPath } from './submit.ts';
 
 /** Our system_id in bind responses: at most 15 octets (SMPP 3.4 §4.1.2). */
 const OUR_SYSTEM_ID = 'smppgate';
+/** Sessions of an account that was stopped are over after so long: what was submitted before is answered, whoever stays is cut. */
+const STOPPED_WITHIN_MS = 2_000;
 
 /** A customer's session from its accepted bind on. */
 export interface CustomerSession {
@@ -128,7 +130,7 @@ export class Customers implements SessionHandler {
       const bind = catalog.binds.get(customer.systemId);
       if (bind === undefined || bind.account.id !== customer.account) customer.session.unbind();
       else if (bind.account.status === 'terminated' || bind.account.bindsDropped)
-        customer.session.unbind();
+        customer.session.unbind('unbound', STOPPED_WITHIN_MS);
       else customer.session.setLimits(limitsOf(bind));
     }
     this.#deps.authenticator.forgetAllBut(passwordHashes(catalog));

@@ -75,6 +75,8 @@ export abstract class SessionStates extends PduConnection {
   /** When UNBINDING or CLOSING goes on by force. */
   #dueMs = 0;
   #unbindKind: SessionEndKind = 'unbound';
+  /** An unbind of ours is over then, in the time of options.now. */
+  #unbindEndMs = Number.POSITIVE_INFINITY;
   #reason: SessionEndReason | undefined = undefined;
 
   constructor(
@@ -149,13 +151,18 @@ export abstract class SessionStates extends PduConnection {
     this.send(pdu);
   }
 
-  /** Ends it in order: see UNBINDING in the diagram. Before the bind it just closes. */
-  unbind(kind: 'unbound' | 'inactivity' = 'unbound'): void {
+  /**
+   * Ends it in order: see UNBINDING in the diagram. Before the bind it just closes.
+   * @param withinMs it is over then, whatever the peer still does; by default it may take both of its waits
+   */
+  unbind(kind: 'unbound' | 'inactivity' = 'unbound', withinMs = Number.POSITIVE_INFINITY): void {
     if (this.#state === 'open') this.end(kind, 'before the bind');
     if (this.#state !== 'bound') return;
     this.#state = 'unbinding';
     this.#unbindKind = kind;
-    this.#dueMs = this.options.now() + this.options.unbindDrainMs;
+    const nowMs = this.options.now();
+    this.#unbindEndMs = nowMs + withinMs;
+    this.#dueMs = Math.min(nowMs + this.options.unbindDrainMs, this.#unbindEndMs);
     this.advanceUnbinding();
   }
 
@@ -268,7 +275,8 @@ export abstract class SessionStates extends PduConnection {
     } else if (due || (this.unanswered === 0 && this.window.size === 0)) {
       this.#unbindSequence = this.window.nextSequence();
       this.send(newPdu('unbind', this.#unbindSequence));
-      this.#dueMs = this.options.now() + this.options.responseTimeoutMs;
+      const answeredMs = this.options.now() + this.options.responseTimeoutMs;
+      this.#dueMs = Math.min(answeredMs, this.#unbindEndMs);
     }
   }
 

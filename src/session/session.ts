@@ -42,7 +42,8 @@ export interface SessionKeeper {
  *     │                                            │      transceiver (BOUND_TRX)
  *     │ rejected bind, session init timer, too     ├── unbind() ──> UNBINDING: no new requests; answers of both
  *     │ many other PDUs, lost framing, malformed   │                sides awaited (unbindDrainMs), then unbind
- *     │                                            │                sent, unbind_resp awaited (responseTimeoutMs)
+ *     │                                            │                sent, unbind_resp awaited (responseTimeoutMs);
+ *     │                                            │                both no longer than `withinMs`
  *     │                                            ├── peer's unbind ──> UNBINDING: our answers awaited
  *     │                                            │                (unbindDrainMs), then unbind_resp
  *     │                                            │ lost framing, malformed, a PDU without end, slow reader,

@@ -248,6 +248,8 @@ describe('violations', () => {
       const answer = await esme.submit({ destination_addr: number(), short_message: TEXT });
       expect(answer.command_status).toBe(0x405);
     }
+    // Who does not answer our unbind is not kept for it.
+    esme.session.removeAllListeners('pdu');
     await eventually(async () => expect(await statusOf('violator')).toBe('suspended'));
     await gateway.ended(queued.id, { state: 'REJECTD', fault: 'customer', refund: '0.1' });
     await eventually(() => expect(esme.closed).toBe(true));
@@ -257,6 +259,10 @@ describe('violations', () => {
       'forfeit -9.9',
       'refund +0.1',
     ]);
+    const counted = gateway.reports.filter(
+      ({ what, args }) => what === 'money' && args[1] === 'forfeit',
+    );
+    expect(counted.map(({ args }) => args[2])).toEqual([9_900_000n]);
     const audits = await gateway.sql<{ action: string; actor: string }>(
       `select action, actor from audit where subject = 'violator' and actor = 'policy' order by id`,
     );

@@ -81,6 +81,22 @@ describe('Session.unbind', () => {
     });
   });
 
+  it('takes no longer than it may, whatever the peer leaves unanswered', async () => {
+    const clock = new TestClock();
+    const { session, handler, peer } = await boundSessionAndPeer(opened, clock, LIMITS);
+    session.request(newPdu('deliver_sm', 0), 'a');
+    await peer.take(1);
+    session.unbind('unbound', 2_000);
+    clock.advance(1_999, session);
+    expect(session.state).toBe('unbinding');
+    clock.advance(1, session);
+    expect(await peer.take(1)).toEqual([pduHex(UNBIND, 0, 2)]);
+    clock.advance(1, session);
+    await peer.untilEnd();
+    clock.advance(1_000, session);
+    expect((await handler.ended()).inFlight.map((r) => r.context)).toEqual(['a']);
+  });
+
   it('just closes before the bind', async () => {
     const { session, handler, peer } = await sessionAndPeer(opened, new TestClock());
     session.unbind();
