@@ -113,6 +113,7 @@ class Daemon {
     this.resources = new StartResources({
       pool,
       secrets: keys.secrets,
+      metrics: this.#metrics,
       dataDir: config.dataDir,
       file: config.resources,
     });

@@ -5,6 +5,7 @@ import { resourceSetOf } from '../domain/resources.ts';
 import { loadResources } from '../store/resource-rows.ts';
 import type { SecretKeeper } from '../store/resource-sealing.ts';
 import { type Applied, applyResources } from '../store/resources.ts';
+import type { Metrics } from './metrics.ts';
 import { readResourcesFile } from './resources-reader.ts';
 
 /** A fault of a resource file: the line where it is known, the key, and what is wrong. */
@@ -40,6 +41,12 @@ export async function applyText(
   const { text, ...rest } = request;
   const result = await applyResources(pool, secrets, { ...rest, next: () => ({ ok: read.ok }) });
   return 'errors' in result ? { faults: await located(text, result.errors) } : result;
+}
+
+/** Counts the opening credit of new accounts as the top-up that it is. */
+export function countOpenings(metrics: Metrics, { openings }: Pick<Applied, 'openings'>): void {
+  for (const [account, credits] of openings)
+    metrics.credits.child(account, 'top_up').inc(Number(credits));
 }
 
 /** The stored resources as a file that `apply` takes back without a difference. */

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import type { Pool } from 'pg';
 import type { SecretKeeper } from '../store/resource-sealing.ts';
-import { type ApplyText, applyText, faultText } from './apply.ts';
+import { type ApplyText, applyText, countOpenings, faultText } from './apply.ts';
 import { keepDemoPassword } from './demo.ts';
+import type { Metrics } from './metrics.ts';
 
 export interface StartResourcesOptions {
   readonly pool: Pool;
   readonly secrets: SecretKeeper;
+  readonly metrics: Metrics;
   /** Where the demo's password is kept. */
   readonly dataDir: string;
   /** Path of RESOURCES_FILE; undefined: none is set. */
@@ -40,7 +42,10 @@ export class StartResources {
 
   async #apply(request: ApplyText) {
     const result = await applyText(this.#options.pool, this.#options.secrets, request);
-    if (!('faults' in result)) return result;
+    if (!('faults' in result)) {
+      countOpenings(this.#options.metrics, result);
+      return result;
+    }
     const faults = result.faults.map(faultText).join('; ');
     throw new Error(`${request.actor} was not applied: ${faults}`);
   }

@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
+import type { Credits } from '../domain/money.ts';
 import {
   type ChangeOf,
   type DiffError,
@@ -27,6 +28,8 @@ export interface Applied {
   readonly changes: readonly ResourceChange[];
   readonly notInFile: readonly string[];
   readonly generated: readonly GeneratedSecret[];
+  /** Opening credit of accounts that it made. */
+  readonly openings: ReadonlyMap<string, Credits>;
 }
 
 /** Why nothing was applied. */
@@ -77,6 +80,7 @@ export async function applyResources(
         version: stored.version,
         changed: diff.changes.length > 0,
         generated: [],
+        openings: new Map(),
       };
     }
     const inUse = await carriersInUse(client, diff);
@@ -89,7 +93,7 @@ export async function applyResources(
       subject: null,
       detail: { version, lines },
     });
-    return { ...report, version, changed: true, generated };
+    return { ...report, version, changed: true, generated, openings: diff.openings };
   });
 }
 

@@ -201,24 +201,25 @@ const EVENTS = `
     union all
     select 0, at, event, null, null, null, null, null, null, null, null, null, null,
       concat_ws(': ', 'rule ' || nullif(rule, ''), reason) from policy_note where id = $1
-  ), money (pos, at, event, money, entry) as (
+  ), money (pos, at, event, money, entry, detail) as (
     select 10, o.settled_at, m.event, m.money, (select l.id from ledger_entry l
-        where l.batch = o.batch and l.account = o.account and l.side = 1 and l.kind = m.kind)
+        where l.batch = o.batch and l.account = o.account and l.side = 1 and l.kind = m.kind), null
       from outcome o, lateral (values ('refunded', 'refund', o.refund), ('chargedAtEnd', 'charge', -o.charge),
         ('released', 'release', o.release)) as m (event, kind, money)
       where o.id = $1 and m.money <> 0
     union all
-    select 13, c.at, 'corrected', c.amount, c.entry from correction c where c.message = $1 and c.amount <> 0
+    select 13, c.at, 'corrected', c.amount, c.entry, (select l.reason from ledger_entry l where l.id = c.entry) from correction c where c.message = $1 and c.amount <> 0
     union all
-    select 14, r.at, 'refunded', r.amount, r.entry from message_refund r where r.message = $1 and r.amount <> 0
+    select 14, r.at, 'refunded', r.amount, r.entry, (select l.reason from ledger_entry l where l.id = r.entry)
+      from message_refund r where r.message = $1 and r.amount <> 0
     union all
     select 1, r.at, case (select m.charge_on from message m where m.id = r.id) when 0 then 'charged' else 'reserved' end,
-      -r.difference, r.entry from replacement r where r.id = $1 and r.difference <> 0
+      -r.difference, r.entry, null from replacement r where r.id = $1 and r.difference <> 0
   )
   select pos, at, event, state, c.name as carrier, upstream_id, status, segment, attempt, fault, cause, err, done_at,
     null as money, null as entry, detail from e left join carrier c on c.id = e.carrier
   union all
-  select pos, at, event, null, null, null, null, null, null, null, null, null, null, money::text, entry::text, null
+  select pos, at, event, null, null, null, null, null, null, null, null, null, null, money::text, entry::text, detail
     from money
   order by at, pos, segment, attempt`;
 

@@ -88,6 +88,19 @@ describe('readTimeline', () => {
     expect(rows.map((row) => row.kind)).toEqual(['charge', 'refund']);
   });
 
+  it('says why money came back after the end', async () => {
+    await traffic.pool.query(
+      `select refund_message(account, id, 10000, null, null, 'outage 1', 'olga', 'cable cut') from message where id = $1`,
+      [delivered.id],
+    );
+    const timeline = await readTimeline(traffic.pool, delivered.id);
+    expect(timeline?.events.at(-1)).toMatchObject({
+      event: 'refunded',
+      money: 10_000n,
+      detail: 'cable cut',
+    });
+  });
+
   it('tells a reserve, and its charge at the end', async () => {
     const timeline = await readTimeline(traffic.pool, reserved.id);
     expect(timeline?.events.map(brief)).toEqual([

@@ -10,6 +10,7 @@ import {
 import { readAccountSpec } from '../../store/resource-rows.ts';
 import { applyResources } from '../../store/resources.ts';
 import { isAlreadyThere, patchedAccount, wantedAccount } from '../account-changes.ts';
+import { countOpenings } from '../apply.ts';
 import { type Api, type ApiDeps, actorOf, nameParams } from './api.ts';
 import { conflict, notFound } from './problem.ts';
 import { faultsProblem } from './resources.ts';
@@ -87,6 +88,7 @@ function addCreating(app: Api, deps: ApiDeps): void {
           result.errors.map(({ key, message }) => ({ line: undefined, key, message })),
         );
       }
+      countOpenings(deps.metrics, result);
       await deps.runtime.catalogChanged();
       return reply
         .code(201)

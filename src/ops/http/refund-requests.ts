@@ -23,6 +23,8 @@ import { time } from './time.ts';
 
 /** Messages of one request: some seconds of the database. A larger campaign is several requests. */
 const MESSAGES_MAX = 50_000;
+/** Of `due`. */
+const DUE_FAULT = 'must be overdue, or a time such as 2026-12-01T08:00:00Z, or a day (UTC)';
 /** As many as JSON, with room. */
 const BODY_MAX_OCTETS = 4 * 1024 * 1024;
 /** Items of a request shown with it; the rest by page. */
@@ -89,7 +91,7 @@ function addListing(app: Api, deps: ApiDeps): void {
         querystring: z.object({
           account: z.string().max(64).optional(),
           state: stateSchema.optional(),
-          due: z.union([z.literal('overdue'), time]).optional(),
+          due: z.union([z.literal('overdue'), time], DUE_FAULT).optional(),
           after: decimalId.default(0n),
           limit: z.coerce.number().int().min(1).max(1000).default(100),
         }),

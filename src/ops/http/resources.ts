@@ -1,6 +1,6 @@
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { type ApplyFault, applyText, exportText, faultText } from '../apply.ts';
+import { type ApplyFault, applyText, countOpenings, exportText, faultText } from '../apply.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
 import { conflict, Problem } from './problem.ts';
 
@@ -64,6 +64,7 @@ export function addResourceRoutes(app: Api, deps: ApiDeps): void {
           allowLargeChanges: request.query.allowLargeChanges === 'true',
         });
         if ('faults' in result) throw faultsProblem(result.faults);
+        countOpenings(deps.metrics, result);
         if (result.changed && !dryRun) await deps.runtime.catalogChanged();
         return {
           version: String(result.version),

@@ -55,6 +55,11 @@ describe('POST /v1/refund-requests', () => {
     expect((await ops.request('GET', '/v1/refund-requests?due=overdue')).json).toEqual({
       refundRequests: [],
     });
+    const soon = await ops.request('GET', '/v1/refund-requests?due=soon');
+    expect([soon.status, soon.json.detail]).toEqual([
+      400,
+      expect.stringContaining('due: must be overdue, or a time such as'),
+    ]);
     const decision = { decision: 'approve', reason: 'why not' };
     const late = await ops.request('POST', `/v1/refund-requests/${id}/decision`, decision);
     expect([late.status, late.json.type]).toEqual([409, 'urn:smppgate:problem:already-decided']);

@@ -69,6 +69,9 @@ describe('PUT /v1/resources', () => {
       generated: [],
     });
     expect((await ops.request('GET', '/v1/accounts/acme/balance')).json.credits).toBe('1000');
+    expect(await ops.metrics.scrape()).toContain(
+      'smppgate_credits_total{account="acme",kind="top_up"} 1000',
+    );
   });
 
   it('takes back what GET gave without a difference, as YAML and as JSON', async () => {
