@@ -128,15 +128,8 @@ export function* openWords({ columns, found, counts, plain }: WordTable): Steps<
 
 /** The memory of a table, to be handed over rather than copied. */
 export function buffersOf({ columns }: WordTable): ArrayBuffer[] {
-  const { edges, first, nodeFlags, terminals, phrases, lists } = columns;
-  const arrays = [
-    edges,
-    first,
-    nodeFlags,
-    lists,
-    ...Object.values(terminals),
-    ...Object.values(phrases),
-  ];
+  const { nodes, nodeFlags, terminals, phrases, lists } = columns;
+  const arrays = [nodes, nodeFlags, lists, ...Object.values(terminals), ...Object.values(phrases)];
   return arrays.map(({ buffer }) => buffer);
 }
 

@@ -1,25 +1,27 @@
 import { ALPHABETS, type Alphabet, type AlphabetName, CODES_MAX } from './alphabets.ts';
 import {
-  EDGE_HASH,
   IS_ENDING,
   IS_EXEMPT,
   IS_IN_PHRASE,
   IS_PARTICLE,
   type Phrase,
-  shiftOf,
+  SPREAD,
   stepOf,
   type Terminal,
   type WordColumns,
 } from './word-index.ts';
+import { packTree } from './word-tree.ts';
 
 /** Writes the columns of a word index. */
 export class WordIndexBuilder {
   readonly #roots: Readonly<Record<AlphabetName, number>>;
   #prefixRoot = 0;
+  /** By open addressing, until all words are there: `node * 64 + code` and the node that it leads to, in turns. */
   #edges: Int32Array;
   #shift: number;
   #edgeCount = 0;
   #nodes = 0;
+  /** By node: the first of the words that end at it. */
   #first: Int32Array;
   #nodeFlags: Uint8Array;
   readonly #particles = new Map<number, number>();
@@ -50,16 +52,32 @@ export class WordIndexBuilder {
     };
   }
 
-  /** What was written. */
+  /** What was written: nothing more is, from then on. */
   build(): WordColumns {
-    return {
-      roots: this.#roots,
-      prefixRoot: this.#prefixRoot,
+    const { nodes, numbers } = packTree({
+      count: this.#nodes,
       edges: this.#edges,
-      first: this.#first,
-      nodeFlags: this.#nodeFlags,
-      particles: this.#particles,
-      terminals: this.#terminals.columns,
+      childOf: (node, code) => this.#edges[this.#placeOf(node * CODES_MAX + code) + 1] ?? 0,
+      values: this.#first,
+    });
+    const numberOf = (node: number) => numbers[node] ?? 0;
+    const nodeFlags = new Uint8Array(this.#nodes + 1);
+    for (let node = 1; node <= this.#nodes; node++)
+      nodeFlags[numberOf(node)] = this.#nodeFlags[node] ?? 0;
+    const { latin, cyrillic, arabic, urdu } = this.#roots;
+    const terminals = this.#terminals.columns;
+    return {
+      roots: {
+        latin: numberOf(latin),
+        cyrillic: numberOf(cyrillic),
+        arabic: numberOf(arabic),
+        urdu: numberOf(urdu),
+      },
+      prefixRoot: numberOf(this.#prefixRoot),
+      nodes,
+      nodeFlags,
+      particles: new Map([...this.#particles].map(([node, kind]) => [numberOf(node), kind])),
+      terminals: { ...terminals, endings: terminals.endings.map(numberOf) },
       phrases: this.#phrases.columns,
       lists: this.#lists.entries,
     };
@@ -165,7 +183,7 @@ export class WordIndexBuilder {
   #placeOf(key: number): number {
     const edges = this.#edges;
     const mask = edges.length - 1;
-    let at = (Math.imul(key, EDGE_HASH) >>> this.#shift) * 2;
+    let at = (Math.imul(key, SPREAD) >>> this.#shift) * 2;
     while (edges[at] !== 0 && edges[at] !== key) at = (at + 2) & mask;
     return at;
   }
@@ -185,6 +203,11 @@ export class WordIndexBuilder {
     this.#nodes += 1;
     return this.#nodes;
   }
+}
+
+/** How far the hash of an edge is shifted to be a place of the table. */
+function shiftOf(edges: Int32Array): number {
+  return 33 - Math.log2(edges.length);
 }
 
 /** The columns of terminals, by their number. */

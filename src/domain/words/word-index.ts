@@ -1,5 +1,5 @@
 import type { AlphabetName } from './alphabets.ts';
-import { CODES_MAX } from './alphabets.ts';
+import { childOf, valueAt } from './word-tree.ts';
 
 /**
  * A word at the end of a stem, by its number from 1; 0: none. What may follow it, what may lead it in and whose it is
@@ -19,10 +19,8 @@ export interface WordColumns {
   readonly roots: Readonly<Record<AlphabetName, number>>;
   /** Where particles before a word are read; 0: there are none. */
   readonly prefixRoot: number;
-  /** Edges of the tree of letters, by open addressing: `node * 64 + code` and the node that it leads to, in turns. */
-  readonly edges: Int32Array;
-  /** By node: the first of the words that end at it. */
-  readonly first: Int32Array;
+  /** The tree of letters (`word-tree.ts`); what stands at a node is the first of the words that end at it. */
+  readonly nodes: Int32Array;
   /** By node: {@link IS_ENDING}, {@link IS_PARTICLE}. */
   readonly nodeFlags: Uint8Array;
   /** By node where a particle ends: of what kind it is. */
@@ -65,9 +63,8 @@ export const IS_EXEMPT = 1;
 export const IS_IN_PHRASE = 2;
 
 /**
- * All words of all lists as one tree of letters for each alphabet. Edges stand in one table of open addressing, so that
- * a step costs a look-up whatever the number of words: 16 octets an edge, and 8 for each that may be added, some 30 MB
- * for 80,000 words.
+ * All words of all lists as one tree of letters for each alphabet, 17 octets a letter that words do not have in common:
+ * some 7 MB for 80,000 words. A step costs the same whatever their number.
  */
 export class WordIndex {
   readonly roots: Readonly<Record<AlphabetName, number>>;
@@ -75,9 +72,7 @@ export class WordIndex {
   readonly prefixRoot: number;
   readonly #columns: WordColumns;
   // What each step of a walk reads.
-  readonly #edges: Int32Array;
-  readonly #shift: number;
-  readonly #first: Int32Array;
+  readonly #nodes: Int32Array;
   readonly #nodeFlags: Uint8Array;
   readonly #terminals: TerminalColumns;
 
@@ -85,28 +80,19 @@ export class WordIndex {
     this.roots = columns.roots;
     this.prefixRoot = columns.prefixRoot;
     this.#columns = columns;
-    this.#edges = columns.edges;
-    this.#shift = shiftOf(columns.edges);
-    this.#first = columns.first;
+    this.#nodes = columns.nodes;
     this.#nodeFlags = columns.nodeFlags;
     this.#terminals = columns.terminals;
   }
 
   /** The node that a letter leads to; 0: none. */
   next(node: number, code: number): number {
-    const key = node * CODES_MAX + code;
-    const edges = this.#edges;
-    const mask = edges.length - 1;
-    for (let at = (Math.imul(key, EDGE_HASH) >>> this.#shift) * 2; ; at = (at + 2) & mask) {
-      const found = edges[at];
-      if (found === key) return edges[at + 1] ?? 0;
-      if (found === 0) return 0;
-    }
+    return childOf(this.#nodes, node, code);
   }
 
   /** The first of the words that end at a node; 0: none does. */
   terminalAt(node: number): Terminal {
-    return this.#first[node] ?? 0;
+    return valueAt(this.#nodes, node);
   }
 
   /** The next word that ends at the same node; 0: there is none. */
@@ -179,17 +165,12 @@ export class WordIndex {
 }
 
 /** Spreads keys over the places of a table (Knuth's multiplicative hash). */
-export const EDGE_HASH = 0x9e3779b1;
-
-/** How far the hash of an edge is shifted to be a place of the table. */
-export function shiftOf(edges: Int32Array): number {
-  return 33 - Math.log2(edges.length);
-}
+export const SPREAD = 0x9e3779b1;
 
 /** Where the step of a phrase stands, or would. */
 export function stepOf(steps: Int32Array, phrase: Phrase, word: Terminal): number {
   const places = steps.length / 3;
-  const hash = Math.imul(Math.imul(phrase, EDGE_HASH) ^ word, EDGE_HASH) >>> 8;
+  const hash = Math.imul(Math.imul(phrase, SPREAD) ^ word, SPREAD) >>> 8;
   for (let place = hash % places; ; place = (place + 1) % places) {
     const at = place * 3;
     const isFree = steps[at + 1] === 0;
