@@ -65,10 +65,14 @@ export const fingerprint = z
     'must be the SHA-256 fingerprint of a certificate: 64 hex digits, with or without colons',
   )
   .transform((text) => text.replaceAll(':', '').toLowerCase());
+const zoned = z.iso.datetime({
+  offset: true,
+  error: 'must be a time such as 2026-12-01T00:00:00Z',
+});
 /** A point in time with its zone; kept as UTC. */
-export const instant = z.iso
-  .datetime({ offset: true, error: 'must be a time such as 2026-12-01T00:00:00Z' })
-  .transform((text) => new Date(text).toISOString());
+export const instant = zoned.transform((text) => new Date(text).toISOString());
+/** The same in unix ms. */
+export const instantMs = zoned.transform((text) => Date.parse(text));
 
 /** "utc", an offset or a zone by name. */
 export const timeZone = z

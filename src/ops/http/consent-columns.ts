@@ -1,13 +1,13 @@
 import type { ConsentEvidence } from '../../domain/policy-rule.ts';
-import { evidenceBits } from '../../domain/rules/consent.ts';
+import { type CONSENT_EVIDENCE, evidenceBits } from '../../domain/rules/consent.ts';
 
 /** What is told of a consent beside its number. */
 export interface ConsentEntry {
   readonly class?: string | undefined;
   readonly textVersion?: string | undefined;
   readonly source?: string | undefined;
-  /** ISO 8601 */
-  readonly at?: string | undefined;
+  /** Unix ms */
+  readonly at?: number | undefined;
   readonly evidence?: string | undefined;
 }
 
@@ -39,7 +39,7 @@ export class ConsentColumns {
   add(consent: ConsentEntry, nowMs: number, sealed: Buffer | undefined): void {
     const nth = this.#originOf.length;
     this.#originOf.push(this.#origin(consent));
-    this.#atsMs.push(consent.at === undefined ? nowMs : Date.parse(consent.at));
+    this.#atsMs.push(consent.at ?? nowMs);
     if (sealed !== undefined) this.#sealed.set(nth, sealed);
   }
 
@@ -63,9 +63,19 @@ export class ConsentColumns {
     return this.#sealed.get(nth);
   }
 
+  /** Mostly the same as of the consent before. */
   #origin(consent: ConsentEntry): number {
     const { class: trafficClass = '', textVersion = '', source = '' } = consent;
-    const has = evidenceBits((field) => (consent[field] ?? '') !== '');
+    const has = evidenceBits((field) => isTold(consent, field));
+    const last = this.#originOf.at(-1) ?? -1;
+    const before = this.#origins[last];
+    if (
+      before?.has === has &&
+      before.source === source &&
+      before.textVersion === textVersion &&
+      before.class === trafficClass
+    )
+      return last;
     const key = JSON.stringify([trafficClass, textVersion, source, has]);
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
@@ -73,4 +83,9 @@ export class ConsentColumns {
     this.#byKey.set(key, index);
     return index;
   }
+}
+
+/** An empty text tells nothing. */
+export function isTold(consent: ConsentEntry, field: (typeof CONSENT_EVIDENCE)[number]): boolean {
+  return (consent[field] ?? '') !== '';
 }

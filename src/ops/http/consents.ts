@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import { z } from 'zod';
 import type { AccountId } from '../../domain/ids.ts';
 import { CONSENT_EVIDENCE, evidenceBits } from '../../domain/rules/consent.ts';
-import { instant } from '../../domain/schema-parts.ts';
+import { instantMs } from '../../domain/schema-parts.ts';
 import { RECIPIENTS_MAX } from '../../gateway/recipient-set.ts';
 import { writeAudit } from '../../store/audit.ts';
 import {
@@ -26,7 +26,7 @@ import {
   entriesOf,
   msisdnOf,
 } from './bulk.ts';
-import { ConsentColumns } from './consent-columns.ts';
+import { ConsentColumns, isTold } from './consent-columns.ts';
 import {
   type HashedNumber,
   type HashedPart,
@@ -199,7 +199,7 @@ const entrySchema = z.strictObject({
   class: z.string().min(1).max(64).optional(),
   textVersion: z.string().max(100).optional().describe('of what was agreed to'),
   source: z.string().max(100).optional().describe('where: a form, a shop, an import'),
-  at: instant.optional().describe('when; by default now'),
+  at: instantMs.optional().describe('when; by default now'),
   evidence: z.string().max(2_000).optional().describe('kept sealed, with the number'),
 });
 
@@ -233,7 +233,7 @@ function consentOf(
   if (parsed.data.account !== undefined && parsed.data.account !== account)
     return { wrong: 'is of another account than the first' };
   const { data } = parsed;
-  const lacks = needed.filter((field) => (data[field] ?? '') === '');
+  const lacks = needed.filter((field) => !isTold(data, field));
   if (lacks.length > 0) return { wrong: `needs ${lacks.join(', ')} by the policy of ${account}` };
   const msisdn = msisdnOf(parsed.data.number);
   return msisdn === undefined
