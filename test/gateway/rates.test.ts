@@ -1,5 +1,4 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Catalog, CatalogAccount, CatalogBind } from '../../src/domain/catalog.ts';
 import { accountId, bindId } from '../../src/domain/ids.ts';
@@ -7,11 +6,7 @@ import { createLimits, type Limits, type LimitsOptions } from '../../src/gateway
 import { redisUrl } from '../support/redis.ts';
 
 const started: Limits[] = [];
-/** On the Redis of `startTwo`. */
-let redis: Redis | undefined;
 afterEach(async () => {
-  await redis?.quit();
-  redis = undefined;
   for (const limits of started.splice(0)) await limits.close();
 });
 
@@ -120,28 +115,26 @@ describe('takeSegments on one node', () => {
 
 describe('takeSegments on two nodes that share Redis', () => {
   it('passes the limit over both together, and no more than its bound above it', async () => {
-    const clock = { ms: 5_000_000 };
-    const [a, b] = await startTwo(clock);
+    const [a, b] = await startTwo(undefined);
     const bind = bindOf(1, accountOf(1, 1_000), { segmentsPerSecond: 2_000, burst: 2_000 });
-    const total = await floodFor(1_000, clock, bind, a, b);
-    // The account is the tighter one: 1,000 at once and 1,000 a second; 125 held by each. A late answer of
-    // Redis may let one more burst through in this first second.
-    expect(total).toBeLessThanOrEqual(1_000 + 1_000 + 2 * 125 + 1_000);
-    expect(total).toBeGreaterThan(0.9 * (1_000 + 1_000));
+    const total = await floodFor(1_000, bind, a, b);
+    // The account is the tighter one: 1,000 at once and 1,000 a second; 125 held by each. A busy
+    // machine makes answers late, which may let one more burst through in this first second.
+    expect(total.passed).toBeLessThanOrEqual(1_000 + total.ms + 2 * 125 + 1_000);
+    expect(total.passed).toBeGreaterThan(0.9 * (1_000 + 1_000));
     // The first second is paid for: then it is the rate, what was held, and half a burst at most for late answers.
-    const next = await floodFor(500, clock, bind, a, b);
-    expect(next).toBeLessThanOrEqual(500 + 2 * 125 + 500);
-    expect(total + next).toBeGreaterThan(0.9 * (1_000 + 1_500));
+    const next = await floodFor(500, bind, a, b);
+    expect(next.passed).toBeLessThanOrEqual(next.ms + 2 * 125 + 500);
+    expect(total.passed + next.passed).toBeGreaterThan(0.9 * (1_000 + 1_500));
   });
 
   it('leaves the whole rate to one node when the other is idle', async () => {
-    const clock = { ms: 5_000_000 };
-    const [a] = await startTwo(clock);
+    const [a] = await startTwo(undefined);
     const bind = bindOf(2, accountOf(1), { segmentsPerSecond: 2_000, burst: 200 });
-    const passed = await floodFor(1_000, clock, bind, a);
-    // Its share would be 1,100.
+    const { passed, ms } = await floodFor(1_000, bind, a);
+    // Its share would be 1,100; a fifth is for a machine that stutters.
     expect(passed).toBeGreaterThan(0.8 * 2_000);
-    expect(passed).toBeLessThanOrEqual(200 + 2_000 + 200 + 200);
+    expect(passed).toBeLessThanOrEqual(200 + 2 * ms + 200 + 200);
   });
 
   it('gives each its share of the burst in one turn, and no more than one burst too many after it', async () => {
@@ -198,31 +191,31 @@ async function start(options: Partial<LimitsOptions> = {}): Promise<Limits> {
   return limits;
 }
 
-/** Two nodes on one Redis, by a clock that the test moves. */
-async function startTwo(clock: { readonly ms: number }): Promise<[Limits, Limits]> {
-  const now = () => clock.ms;
-  const url = redisUrl();
-  redis = new Redis(url);
-  const both = { redisUrl: url, liveNodes: () => 2, now, scriptTimeMs: now };
+/** Two nodes on one Redis; without a clock, by real time. */
+async function startTwo(clock: { readonly ms: number } | undefined): Promise<[Limits, Limits]> {
+  const now = clock === undefined ? Date.now : () => clock.ms;
+  const both = {
+    redisUrl: redisUrl(),
+    liveNodes: () => 2,
+    now,
+    scriptTimeMs: clock === undefined ? undefined : now,
+  };
   return [await start({ ...both, nodeKey: 'a' }), await start({ ...both, nodeKey: 'b' })];
 }
 
-/** Far more than any limit, on all nodes in turn, for so long by the clock: it goes on when Redis has answered. */
+/** Far more than any limit, on all nodes in turn, by real time. */
 async function floodFor(
-  ms: number,
-  clock: { ms: number },
+  leastMs: number,
   bind: CatalogBind,
   ...nodes: readonly Limits[]
-): Promise<number> {
-  const until = clock.ms + ms;
+): Promise<{ passed: number; ms: number }> {
+  const from = Date.now();
   let total = 0;
-  for (; clock.ms < until; clock.ms += 5) {
-    for (const { rates } of nodes) total += passed(rates, bind, 20, clock.ms);
-    // What came before the second of these is answered before it.
-    for (let asked = 0; asked < 3; asked++) await redis?.ping();
+  while (Date.now() - from < leastMs) {
+    for (const { rates } of nodes) total += passed(rates, bind, 20, Date.now());
     await turn();
   }
-  return total;
+  return { passed: total, ms: Date.now() - from };
 }
 
 /** How many of `messages` of one segment pass. */

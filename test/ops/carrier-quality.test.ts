@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Catalog, CatalogCarrier } from '../../src/domain/catalog.ts';
 import { QualityBook } from '../../src/gateway/quality.ts';
-import { runCli } from '../../src/ops/cli/program.ts';
 import { LiveCounts } from '../../src/ops/live-counts.ts';
 import { createLog } from '../../src/ops/logs.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { carrierOf, catalogOf } from '../gateway/messages.ts';
 import { ADMIN_TOKEN, type OpsBench, startOps } from './ops-bench.ts';
+import { runCommand } from './run-cli.ts';
 
 const START = Date.UTC(2026, 0, 1);
 const MINUTE = 60_000;
@@ -55,23 +55,12 @@ const CARRIER = {
   sessions: [],
 };
 
-async function cli(line: string): Promise<{ code: number; out: string }> {
-  const ran = { out: '' };
-  const code = await runCli(line.split(' '), {
-    io: {
-      out: (text) => {
-        ran.out += text;
-      },
-      err: (text) => {
-        ran.out += text;
-      },
-    },
-    env: { SMPPGATE_URL: ops.url, ADMIN_TOKEN },
-    serve: async () => {},
-    addSimulateCommands: async () => {},
-    addBenchCommand: async () => {},
-  });
-  return { code, out: ran.out };
+async function cli(line: string) {
+  const { code, out, err } = await runCommand(
+    { SMPPGATE_URL: ops.url, ADMIN_TOKEN },
+    line.split(' '),
+  );
+  return { code, out: out + err };
 }
 
 describe('GET /v1/carriers/{name}/quality', () => {

@@ -33,6 +33,7 @@ describe('setAccountStatus', () => {
     expect(await setAccountStatus(traffic.pool, { ...change, status: 'suspended' })).toEqual({
       ok: true,
       changed: true,
+      forfeited: 0n,
     });
     expect(await traffic.accept({ account: 'acme' })).toEqual([]);
     expect(await readConfigVersion(traffic.pool)).toBe(before + 1);
@@ -47,6 +48,7 @@ describe('setAccountStatus', () => {
     expect(await setAccountStatus(traffic.pool, { ...change, status: 'suspended' })).toEqual({
       ok: true,
       changed: false,
+      forfeited: 0n,
     });
     expect(await readConfigVersion(traffic.pool)).toBe(before);
   });

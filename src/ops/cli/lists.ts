@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { csvLine } from '../../domain/csv.ts';
 import { queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { formatTable } from './io.ts';
@@ -85,7 +86,14 @@ function addList(
     .description('list all of an account')
     .argument('<account>')
     .option('--json', 'print JSON')
-    .action(async (account: string, options: JsonOption) => {
+    .option('--csv', 'print CSV, as `add` takes it')
+    .action(async (account: string, options: JsonOption & { csv?: boolean }) => {
+      if (options.csv === true) {
+        context.io.out(csvLine(columns));
+        for await (const page of pagesOf(context, name, account))
+          context.io.out(rowsOf(page, columns).map(lineOf).join(''));
+        return;
+      }
       const found = await listAll(context, name, account);
       print(context, options, { [name]: found }, () =>
         formatTable(columns, rowsOf(found, columns)),
@@ -129,18 +137,31 @@ export function liveText({ live }: { live?: false | undefined }): string {
 
 async function listAll(context: CliContext, name: string, account: string): Promise<Entry[]> {
   const found: Entry[] = [];
+  for await (const page of pagesOf(context, name, account)) found.push(...page);
+  return found;
+}
+
+async function* pagesOf(
+  context: CliContext,
+  name: string,
+  account: string,
+): AsyncGenerator<Entry[]> {
   for (let after: string | undefined; ; ) {
     const path = `/v1/${name}${queryOf({ account, after, limit: String(PAGE) })}`;
     const page = await apiClient(context).get(pageSchema, path);
-    const entries = entriesSchema.parse(page[name]);
-    found.push(...entries);
-    if (page.next === undefined) return found;
+    yield entriesSchema.parse(page[name]);
+    if (page.next === undefined) return;
     after = String(page.next);
   }
 }
 
 function rowsOf(entries: readonly Entry[], columns: readonly string[]): string[][] {
   return entries.map((entry) => columns.map((column) => String(entry[column] ?? '')));
+}
+
+/** `add` takes an entry a line. */
+function lineOf(cells: readonly string[]): string {
+  return csvLine(cells.map((cell) => cell.replaceAll(/\s*[\r\n]+\s*/g, ' ')));
 }
 
 const entriesSchema = z.array(z.record(z.string(), z.unknown()));

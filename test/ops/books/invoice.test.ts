@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../../../src/ops/cli/program.ts';
 import { ADMIN_TOKEN } from '../ops-bench.ts';
+import { runCommand } from '../run-cli.ts';
 import { BooksStand } from './books-stand.ts';
 
 let stand: BooksStand;
@@ -32,24 +32,7 @@ afterAll(async () => {
   await stand.close();
 });
 
-async function run(...words: string[]): Promise<{ code: number; out: string; err: string }> {
-  const ran = { code: 0, out: '', err: '' };
-  ran.code = await runCli(words, {
-    io: {
-      out: (text) => {
-        ran.out += text;
-      },
-      err: (text) => {
-        ran.err += text;
-      },
-    },
-    env: { SMPPGATE_URL: stand.ops.url, ADMIN_TOKEN },
-    serve: async () => {},
-    addSimulateCommands: async () => {},
-    addBenchCommand: async () => {},
-  });
-  return ran;
-}
+const run = (...words: string[]) => runCommand({ SMPPGATE_URL: stand.ops.url, ADMIN_TOKEN }, words);
 
 const reconcile = async (csv: string, ...more: string[]) => {
   const file = join(folder, 'invoice.csv');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../../../src/ops/cli/program.ts';
 import { ADMIN_TOKEN, type OpsBench, startOps } from '../ops-bench.ts';
+import { runCommand } from '../run-cli.ts';
 
 let ops: OpsBench;
 beforeAll(async () => {
@@ -15,25 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => ops.stop());
 
-async function run(...words: string[]) {
-  const ran = { out: '', err: '' };
-  const io = {
-    out: (text: string) => {
-      ran.out += text;
-    },
-    err: (text: string) => {
-      ran.err += text;
-    },
-  };
-  const code = await runCli(words, {
-    io,
-    env: { SMPPGATE_URL: ops.url, ADMIN_TOKEN },
-    serve: async () => {},
-    addSimulateCommands: async () => {},
-    addBenchCommand: async () => {},
-  });
-  return { code, ...ran };
-}
+const run = (...words: string[]) => runCommand({ SMPPGATE_URL: ops.url, ADMIN_TOKEN }, words);
 
 describe('smppgate bans', () => {
   it('lists bans, and prints nothing that steers a terminal', async () => {

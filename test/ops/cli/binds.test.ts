@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../../../src/ops/cli/program.ts';
 import { pduText } from '../../../src/ops/cli/trace-text.ts';
 import { ADMIN_TOKEN, type OpsBench, startOps } from '../ops-bench.ts';
+import { runCommand } from '../run-cli.ts';
 
 let ops: OpsBench;
 beforeAll(async () => {
@@ -9,22 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => ops.stop());
 
-async function run(...line: string[]): Promise<{ code: number; out: string; err: string }> {
-  const ran = { out: '', err: '' };
-  const io = {
-    out: (text: string) => {
-      ran.out += text;
-    },
-    err: (text: string) => {
-      ran.err += text;
-    },
-  };
-  const none = async (): Promise<void> => {};
-  const parts = { serve: none, addSimulateCommands: none, addBenchCommand: none };
-  const env = { SMPPGATE_URL: ops.url, ADMIN_TOKEN };
-  const code = await runCli(line, { io, env, ...parts });
-  return { code, ...ran };
-}
+const run = (...line: string[]) => runCommand({ SMPPGATE_URL: ops.url, ADMIN_TOKEN }, line);
 
 describe('binds', () => {
   it('lists live sessions', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../../../src/ops/cli/program.ts';
+import { runCommand } from '../run-cli.ts';
 
 const ACCOUNT = `
 tariffs: {standard: {"*": "0.1"}}
@@ -36,25 +36,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function run(argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  const ran = { out: '', err: '' };
-  const nothing = async () => {};
-  const code = await runCli(argv, {
-    io: {
-      out: (text: string) => {
-        ran.out += text;
-      },
-      err: (text: string) => {
-        ran.err += text;
-      },
-    },
-    env: {},
-    serve: nothing,
-    addSimulateCommands: nothing,
-    addBenchCommand: nothing,
-  });
-  return { code, ...ran };
-}
+const run = (argv: string[]) => runCommand({}, argv);
 const judged = async (text: string, ...more: string[]) =>
   JSON.parse((await run(['policy', 'test', file, '--text', text, '--json', ...more])).out);
 

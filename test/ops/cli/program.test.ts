@@ -514,15 +514,15 @@ describe('consents, senders and suspensions', () => {
       'number,class,source\n966500000002,promotional,shop\n966500000003,,web\n',
     );
     expect((await run(`consents add acme ${consents}`)).out).toBe('acme: 2 changed\n');
-    const many = Array.from({ length: 25_000 }, (_, i) => `${966_520_000_000 + i},shop`);
+    const many = Array.from({ length: 101_000 }, (_, i) => `${966_520_000_000 + i},shop`);
     const long = join(folder, 'many-consents.csv');
     // In two requests: the columns are named in each, and lines are the file's.
-    writeFileSync(long, `number,source\n${many.with(21_003, 'letters,shop').join('\n')}\n`);
+    writeFileSync(long, `number,source\n${many.with(100_503, 'letters,shop').join('\n')}\n`);
     const refused = await run(`consents add acme ${long}`);
-    expect(refused.err).toContain('line 21005: has no international number');
-    expect(refused.err).toContain('lines before line 20001 may be taken');
+    expect(refused.err).toContain('line 100505: has no international number');
+    expect(refused.err).toContain('lines before line 100001 may be taken');
     writeFileSync(long, `number,source\n${many.join('\n')}`);
-    expect((await run(`consents remove acme ${long}`)).out).toBe('acme: 19999 changed\n');
+    expect((await run(`consents remove acme ${long}`)).out).toBe('acme: 99999 changed\n');
     expect((await run('consents list acme')).out).toMatch(/966500000002\s+promotional\s+shop/);
     expect((await run(`consents remove acme ${consents}`)).out).toBe('acme: 2 changed\n');
     const senders = join(folder, 'senders.ndjson');

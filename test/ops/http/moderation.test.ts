@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../../../src/ops/cli/program.ts';
 import { type Accepted, LedgerTraffic } from '../../store/ledger-traffic.ts';
 import { ADMIN_TOKEN, type OpsBench, startOps } from '../ops-bench.ts';
+import { runCommand } from '../run-cli.ts';
 
 let traffic: LedgerTraffic;
 let ops: OpsBench;
@@ -40,22 +40,8 @@ const INSPECTOR = 'the-inspector-token';
 const as = (token: string) => ({ authorization: `Bearer ${token}` });
 
 async function run(...words: string[]) {
-  let out = '';
-  const add = (text: string): void => {
-    out += text;
-  };
-  const io = {
-    out: add,
-    err: add,
-  };
-  const code = await runCli(words, {
-    io,
-    env: { SMPPGATE_URL: ops.url, ADMIN_TOKEN },
-    serve: async () => {},
-    addSimulateCommands: async () => {},
-    addBenchCommand: async () => {},
-  });
-  return { code, out };
+  const { code, out, err } = await runCommand({ SMPPGATE_URL: ops.url, ADMIN_TOKEN }, words);
+  return { code, out: out + err };
 }
 
 describe('GET /v1/moderation', () => {

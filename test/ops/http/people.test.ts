@@ -1,6 +1,10 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RESOURCES } from '../../store/ledger-traffic.ts';
-import { type OpsBench, startOps } from '../ops-bench.ts';
+import { ADMIN_TOKEN, type OpsBench, startOps } from '../ops-bench.ts';
+import { runCommand } from '../run-cli.ts';
 
 let ops: OpsBench;
 let account: string;
@@ -14,6 +18,8 @@ afterAll(() => ops.stop());
 
 const CSV = { 'content-type': 'text/csv' };
 const NDJSON = { 'content-type': 'application/x-ndjson' };
+
+const cli = (...words: string[]) => runCommand({ SMPPGATE_URL: ops.url, ADMIN_TOKEN }, words);
 
 async function audited(action: string): Promise<unknown[]> {
   const { rows } = await ops.pool.query(
@@ -220,6 +226,32 @@ describe('/v1/consents', () => {
     await set('PUT', '2');
     await set('DELETE', '2');
     expect(totals).toEqual([2, 2, 0, 2, 0]);
+  });
+});
+
+describe('smppgate consents and senders, listed as CSV', () => {
+  it.each([
+    [
+      'consents',
+      'number,class,textVersion,source,at,evidence',
+      `966500000201,,7,"shop; ""Riyadh"", 2",2026-01-02T00:00:00.000Z,form 17`,
+    ],
+    [
+      'senders',
+      'sender,status,class,country,operator,from,until,note',
+      'MyShop,approved,,SA,,,,"a; b"',
+    ],
+  ])('are what add takes: %s', async (name, heading, line) => {
+    const file = join(mkdtempSync(join(tmpdir(), 'smppgate-lists-')), 'list.csv');
+    writeFileSync(file, `${heading}\n${line}\n`);
+    expect((await cli(name, 'add', account, file)).out).toBe(`${account}: 1 changed\n`);
+    const { out } = await cli(name, 'list', account, '--csv');
+    const [first, ...lines] = out.split('\r\n');
+    expect(first).toBe(heading);
+    expect(lines).toContain(line);
+    writeFileSync(file, out);
+    expect((await cli(name, 'add', account, file)).out).toBe(`${account}: 0 changed\n`);
+    expect((await cli(name, 'remove', account, file)).code).toBe(0);
   });
 });
 

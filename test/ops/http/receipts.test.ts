@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { carrierId } from '../../../src/domain/ids.ts';
 import type { Arrival } from '../../../src/gateway/arrival.ts';
-import { runCli } from '../../../src/ops/cli/program.ts';
 import { type OpsBench, startOps } from '../ops-bench.ts';
+import { runCommand } from '../run-cli.ts';
 
 const TOKENS = { operator: 'token-operator', inspector: 'token-inspector', viewer: 'token-viewer' };
 type Who = keyof typeof TOKENS;
@@ -42,20 +42,10 @@ function as(who: Who, method: string, path: string, body?: unknown) {
   return ops.request(method, path, body, { authorization: `Bearer ${TOKENS[who]}` });
 }
 
-async function run(...line: string[]): Promise<{ code: number; out: string }> {
-  let out = '';
-  const io = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      out += text;
-    },
-  };
-  const none = async (): Promise<void> => {};
+async function run(...line: string[]) {
   const env = { SMPPGATE_URL: ops.url, ADMIN_TOKEN: TOKENS.viewer };
-  const parts = { serve: none, addSimulateCommands: none, addBenchCommand: none };
-  return { code: await runCli(line, { io, env, ...parts }), out };
+  const { code, out, err } = await runCommand(env, line);
+  return { code, out: out + err };
 }
 
 describe('POST /v1/receipts/explain', () => {
