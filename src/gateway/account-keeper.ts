@@ -4,7 +4,7 @@ import type { AccountId } from '../domain/ids.ts';
 import { isDue } from '../domain/is-due.ts';
 import { accountsToClose, accountsWithReturns, closeAccount } from '../store/account-closing.ts';
 import { type DormancyRule, dormantAmong, stepDormancy } from '../store/dormancy.ts';
-import { forfeitReturned } from '../store/postings.ts';
+import { forfeitReturned } from '../store/forfeits.ts';
 import type { GatewayObserver } from './observer.ts';
 
 /** Accounts are terminated by hand: some seconds more do not matter. */

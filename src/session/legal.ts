@@ -1,4 +1,10 @@
-import { COMMANDS, type RequestName, type RequestPdu } from '../smpp/pdu.ts';
+import {
+  COMMANDS,
+  RESPONSE_BIT,
+  type RequestName,
+  type RequestPdu,
+  type ResponsePdu,
+} from '../smpp/pdu.ts';
 import { ESME_RINVBNDSTS, ESME_RINVCMDID } from '../smpp/status.ts';
 import type { BoundAs, SessionSide } from './session-types.ts';
 
@@ -92,4 +98,9 @@ export function takesTlvs(ours: number, carrierVersion: number | undefined): boo
 export function negotiatedVersion(interfaceVersion: number): number {
   if (interfaceVersion >= 0x50) return 0x50;
   return interfaceVersion >= 0x34 ? 0x34 : 0x33;
+}
+
+/** Whether `pdu` can be the answer to a request of this command_id: its response, or generic_nack. */
+export function answers(pdu: ResponsePdu, commandId: number): boolean {
+  return pdu.command_id === commandId + RESPONSE_BIT || pdu.command_id === COMMANDS.generic_nack.id;
 }

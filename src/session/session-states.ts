@@ -14,7 +14,7 @@ import {
 } from '../smpp/pdu.ts';
 import { ESME_RINVBNDSTS, ESME_RINVCMDID, ESME_ROK } from '../smpp/status.ts';
 import { intTlv, makeIntTlv } from '../smpp/tlv.ts';
-import { boundAsOf, illegalStatus, maySend, negotiatedVersion } from './legal.ts';
+import { answers, boundAsOf, illegalStatus, maySend, negotiatedVersion } from './legal.ts';
 import { PduConnection, type PeerAddress } from './pdu-connection.ts';
 import type {
   BindAcceptance,
@@ -398,9 +398,4 @@ export abstract class SessionStates extends PduConnection {
     this.timers.enquired(nowMs);
     this.send(newPdu('enquire_link', this.#enquireSequence));
   }
-}
-
-/** Whether `pdu` can be the answer to a request of this command_id: its response, or generic_nack. */
-export function answers(pdu: ResponsePdu, commandId: number): boolean {
-  return pdu.command_id === commandId + RESPONSE_BIT || pdu.command_id === COMMANDS.generic_nack.id;
 }

@@ -16,9 +16,9 @@ import {
   ESME_RUNKNOWNERR,
 } from '../smpp/status.ts';
 import type { DoorFacts } from './arrivals.ts';
-import { illegalStatus, isBind } from './legal.ts';
+import { answers, illegalStatus, isBind } from './legal.ts';
 import type { PeerAddress } from './pdu-connection.ts';
-import { answers, SessionStates } from './session-states.ts';
+import { SessionStates } from './session-states.ts';
 import type {
   BindAcceptance,
   BoundLimits,

@@ -4,8 +4,8 @@ import { type AccountId, accountId } from '../domain/ids.ts';
 import { type Credits, credits, ZERO } from '../domain/money.ts';
 import { writeAudit } from './audit.ts';
 import { configChanged } from './config-version.ts';
+import { forfeitWithin } from './forfeits.ts';
 import { inTransaction } from './pool.ts';
-import { forfeitWithin } from './postings.ts';
 import type { Queryable } from './snapshot.ts';
 
 /** An account as operators see it; its settings are in the resources. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { formatCredits } from '../../domain/money.ts';
+import { forfeitBalance } from '../../store/forfeits.ts';
 import { readExpiring } from '../../store/lots.ts';
-import { forfeitBalance } from '../../store/postings.ts';
 import { type PurchaseRefundRefusal, refundPurchase } from '../../store/purchase-refunds.ts';
 import { type Api, type ApiDeps, actorOf, nameParams } from './api.ts';
 import { accepted, answerPosting, postedSchema, reason, reference } from './posting.ts';
