@@ -289,7 +289,6 @@ class Daemon {
       metrics: this.#metrics,
       log: this.#log,
       secrets: this.#keys.secrets,
-      hashDestination: (msisdn) => this.#keys.sealing.numberHashes(msisdn),
       sealing: this.#keys.sealing,
       now: Date.now,
       tls:

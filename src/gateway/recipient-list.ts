@@ -1,9 +1,10 @@
 import type { Pool } from 'pg';
-import { type AccountId, accountId } from '../domain/ids.ts';
+import type { AccountId } from '../domain/ids.ts';
 import { ALL_ACCOUNTS } from '../store/opt-outs.ts';
 import {
   ALL_MESSAGES,
   PAGE_ENTRY_OCTETS,
+  type RecipientPagePart,
   readRecipients,
   readScopes,
 } from '../store/recipient-scopes.ts';
@@ -32,9 +33,9 @@ export class RecipientList {
   readonly #scopes = new Map<string, number>();
   #lastScope = 0;
   #change = 0n;
-  /** Entries of all accounts, and of scopes beside the usual one: what nobody has is not looked for. */
-  #ofAll = 0;
-  #scoped = 0;
+  /** Whether there were ever entries of all accounts, of scopes beside the usual one: else they are not looked for. */
+  #hasOfAll = false;
+  #hasScoped = false;
 
   /** Reads all of it, then follows its changes. @throws DependencyError */
   static async open(
@@ -75,7 +76,7 @@ export class RecipientList {
   ): boolean {
     for (const hash of hashes) {
       if (this.#hasIn(account, hash, sender, trafficClass, traits)) return true;
-      if (this.#ofAll > 0 && this.#hasIn(ALL_ACCOUNTS, hash, sender, trafficClass, traits))
+      if (this.#hasOfAll && this.#hasIn(ALL_ACCOUNTS, hash, sender, trafficClass, traits))
         return true;
     }
     return false;
@@ -89,7 +90,7 @@ export class RecipientList {
     traits: number,
   ): boolean {
     if (this.#set.has(account, ALL_MESSAGES, hash, traits)) return true;
-    if (this.#scoped === 0) return false;
+    if (!this.#hasScoped) return false;
     if (this.#hasScope(account, hash, '', trafficClass, traits)) return true;
     if (sender === '') return false;
     const folded = sender.toLowerCase();
@@ -117,8 +118,7 @@ export class RecipientList {
       // After the page: each of its scopes is among them.
       await this.#readScopes();
       let left = 0;
-      for (let i = 0; i < page.length; i++)
-        if (!this.#put(page.entries, i * PAGE_ENTRY_OCTETS)) left++;
+      for (const part of page.parts) left += this.#put(part);
       if (left > 0) observer.note('error', `${this.#list}OverLimit`, { left });
       this.#change = page.lastChange;
       if (page.length < PAGE) return;
@@ -135,25 +135,22 @@ export class RecipientList {
     }
   }
 
-  #put(entries: Buffer, at: number): boolean {
-    const account = accountId(entries.readUInt32BE(at));
-    const scope = entries.readUInt32BE(at + SCOPE_AT);
-    const hashAt = at + HASH_AT;
-    const state = entries[at + IN_AT] ?? 0;
-    if (state === 0) {
-      this.#set.delete(account, scope, entries, hashAt);
-      return true;
+  /** @returns those for which there is no room */
+  #put({ account, scope, entries }: RecipientPagePart): number {
+    let left = 0;
+    for (let at = 0; at < entries.length; at += PAGE_ENTRY_OCTETS) {
+      const state = entries[at + STATE_AT] ?? 0;
+      if (state === 0) this.#set.delete(account, scope, entries, at);
+      else if (!this.#set.add(account, scope, entries, at, state >> 1)) left++;
     }
-    if (account === ALL_ACCOUNTS) this.#ofAll++;
-    if (scope !== ALL_MESSAGES) this.#scoped++;
-    return this.#set.add(account, scope, entries, hashAt, state >> 1);
+    if (account === ALL_ACCOUNTS) this.#hasOfAll = true;
+    if (scope !== ALL_MESSAGES) this.#hasScoped = true;
+    return left;
   }
 }
 
-/** Where the parts of an entry stand (store/recipient-scopes.ts). */
-const SCOPE_AT = 4;
-const HASH_AT = 8;
-const IN_AT = 24;
+/** Behind the keyed hash (store/recipient-scopes.ts). */
+const STATE_AT = 16;
 
 function scopeKey(sender: string, trafficClass: string): string {
   return `${trafficClass} ${sender}`;

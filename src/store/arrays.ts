@@ -122,9 +122,9 @@ abstract class VariableColumn {
   protected hasNull = 0;
   readonly #oid: number;
 
-  constructor(oid: number) {
+  constructor(oid: number, octets: number) {
     this.#oid = oid;
-    this.buffer = Buffer.alloc(HEADER_OCTETS + FIRST_ROWS * FIRST_OCTETS);
+    this.buffer = Buffer.alloc(HEADER_OCTETS + octets);
     this.view = viewOf(this.buffer);
     beginArray(this.buffer, oid);
   }
@@ -153,14 +153,23 @@ abstract class VariableColumn {
 
 /** bytea[] */
 export class ByteaColumn extends VariableColumn {
-  constructor() {
-    super(OID_BYTEA);
+  /** @param octets of all elements with four for each: what it has room for before it grows */
+  constructor(octets: number = FIRST_ROWS * FIRST_OCTETS) {
+    super(OID_BYTEA, octets);
   }
   push(value: Uint8Array): void {
     this.room(4 + value.length);
     this.view.setInt32(this.at, value.length);
     this.buffer.set(value, this.at + 4);
     this.at += 4 + value.length;
+    this.count++;
+  }
+  /** A short part of `octets`, without an object for it. */
+  pushPart(octets: Uint8Array, from: number, length: number): void {
+    this.room(4 + length);
+    this.view.setInt32(this.at, length);
+    for (let i = 0; i < length; i++) this.buffer[this.at + 4 + i] = octets[from + i] ?? 0;
+    this.at += 4 + length;
     this.count++;
   }
 }
@@ -171,7 +180,7 @@ const SHORT_TEXT = 40;
 /** text[] in UTF-8. A NUL inside is refused by PostgreSQL. */
 export class TextColumn extends VariableColumn {
   constructor() {
-    super(OID_TEXT);
+    super(OID_TEXT, FIRST_ROWS * FIRST_OCTETS);
   }
   push(value: string | null): void {
     this.count++;

@@ -1,59 +1,55 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountId } from '../domain/ids.ts';
 import type { ConsentEvidence } from '../domain/policy-rule.ts';
-import { ByteaColumn, Int2Column, Int4Column, TextColumn, TimestampColumn } from './arrays.ts';
-import type { ListedRecipient, RecipientQuery } from './recipient-scopes.ts';
+import { changedBy, type ListedRecipient, type RecipientQuery } from './recipient-scopes.ts';
 
 /** The channel on which every node hears that numbers gave or withdrew their consent. */
 export const CONSENT_CHANNEL = 'smppgate_consents';
 
-/** A consent that is given or withdrawn. */
-export interface ConsentSetting {
+/** What many consents have in common. */
+export interface ConsentOrigin {
   /** Of the account's messages those of this scope (a class). */
   readonly scope: number;
-  readonly hash: Buffer;
-  /** The number and the evidence. */
-  readonly sealed: Buffer;
   readonly textVersion: string;
   readonly source: string;
-  /** Unix ms. */
-  readonly atMs: number;
   readonly evidence: ConsentEvidence;
 }
 
+/** Consents that one statement gives or withdraws, none twice: arrays in binary (store/arrays.ts). */
+export interface ConsentSettings {
+  /** Of the numbers: bytea[] */
+  readonly hashes: Buffer;
+  /** Of each the number and the evidence: bytea[] */
+  readonly sealed: Buffer;
+  /** When: timestamptz[] */
+  readonly ats: Buffer;
+  /** Places in `origins`, from 1: int4[] */
+  readonly originOf: Buffer;
+  readonly origins: readonly ConsentOrigin[];
+}
+
 /**
- * Gives consents of an account or withdraws them, inside the caller's transaction; returns how many changed. Of several
- * for one number and scope the last counts. Every node hears of it at the commit.
+ * Gives consents of an account or withdraws them, inside the caller's transaction; returns how many changed. Every
+ * node hears of it at the commit.
  */
 export async function setConsents(
   client: ClientBase,
   what: { readonly account: AccountId; readonly given: boolean },
-  consents: readonly ConsentSetting[],
+  parts: Iterable<ConsentSettings>,
 ): Promise<number> {
-  const { rows } = await client.query<{ changed: number }>(
-    'select set_consents_of($1, $2, $3, $4, $5, $6, $7, $8, $9) as changed',
-    [what.account, what.given, ...columnsOf(consents)],
-  );
-  return rows[0]?.changed ?? 0;
-}
-
-/** In the order of set_consents_of; in binary, which costs half of what arrays in text do. */
-function columnsOf(consents: readonly ConsentSetting[]): Buffer[] {
-  const [scopes, evidences, ats] = [new Int4Column(), new Int2Column(), new TimestampColumn()];
-  const [hashes, sealeds] = [new ByteaColumn(), new ByteaColumn()];
-  const [versions, sources] = [new TextColumn(), new TextColumn()];
-  for (const column of [scopes, hashes, sealeds, versions, sources, ats, evidences])
-    column.begin(consents.length);
-  for (const consent of consents) {
-    scopes.push(consent.scope);
-    hashes.push(consent.hash);
-    sealeds.push(consent.sealed);
-    versions.push(consent.textVersion);
-    sources.push(consent.source);
-    ats.push(consent.atMs);
-    evidences.push(consent.evidence);
-  }
-  return [scopes, hashes, sealeds, versions, sources, ats, evidences].map((column) => column.end());
+  return changedBy(parts, async ({ hashes, sealed, ats, originOf, origins }) => {
+    const { rows } = await client.query<{ changed: number }>(
+      'select set_consents_of($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as changed',
+      [
+        ...[what.account, what.given, hashes, sealed, ats, originOf],
+        origins.map(({ scope }) => scope),
+        origins.map(({ textVersion }) => textVersion),
+        origins.map(({ source }) => source),
+        origins.map(({ evidence }) => evidence),
+      ],
+    );
+    return rows[0]?.changed ?? 0;
+  });
 }
 
 /** A listed consent. */

@@ -23,8 +23,8 @@ function ours(): Record<string, string> {
     // Four lanes and a pool of readers a worker, plus an operator's psql.
     max_connections: '60',
     // The hot set is the index of the newest one or two partitions, about 100 MB each at two
-    // million rows; a small machine gives it a quarter of that.
-    shared_buffers: totalmem() >= 2 * 2 ** 30 ? '256MB' : '64MB',
+    // million rows, and while a list of five million is loaded all of it: 900 MB.
+    shared_buffers: `${sharedMegabytes(totalmem())}MB`,
     // At 20,000 lifecycles/s some 20-30 MB of WAL a second: 4 GB and 15 minutes keep checkpoints,
     // and the full page images after each of them, minutes apart.
     max_wal_size: '4GB',
@@ -66,4 +66,9 @@ function ours(): Record<string, string> {
 
 function quote(value: string): string {
   return value.replaceAll("'", "''");
+}
+
+/** An eighth of the machine, from 64 MB to 1 GB. */
+function sharedMegabytes(machineOctets: number): number {
+  return Math.min(1_024, Math.max(64, Math.floor(machineOctets / 8 / 2 ** 20)));
 }

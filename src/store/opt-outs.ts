@@ -1,16 +1,15 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountId } from '../domain/ids.ts';
-import { byteaArray } from './byte-arrays.ts';
-import type { ListedRecipient, RecipientQuery } from './recipient-scopes.ts';
+import { changedBy, type ListedRecipient, type RecipientQuery } from './recipient-scopes.ts';
 
 /** The channel on which every node hears that numbers opted out or in. */
 export const OPT_OUT_CHANNEL = 'smppgate_opt_outs';
 /** In place of an account: all of them. */
 export const ALL_ACCOUNTS = 0 as AccountId;
 
-/** A number that an operator sets out or in. */
-export interface OptOutSetting {
-  readonly hash: Buffer;
+/** Numbers that one statement sets out or in, as bytea[]. */
+export interface OptOutSettings {
+  readonly hashes: Buffer;
   readonly sealed: Buffer;
 }
 
@@ -20,21 +19,16 @@ export interface OptOutSetting {
  */
 export async function setOptOuts(
   client: ClientBase,
-  what: { readonly account: AccountId; readonly scope: number },
-  numbers: readonly OptOutSetting[],
-  out: boolean,
+  what: { readonly account: AccountId; readonly scope: number; readonly out: boolean },
+  parts: Iterable<OptOutSettings>,
 ): Promise<number> {
-  const { rows } = await client.query<{ changed: number }>(
-    'select set_opt_outs_of($1, $2, $3, $4, $5) as changed',
-    [
-      what.account,
-      what.scope,
-      byteaArray(numbers.map(({ hash }) => hash)),
-      byteaArray(numbers.map(({ sealed }) => sealed)),
-      out,
-    ],
-  );
-  return rows[0]?.changed ?? 0;
+  return changedBy(parts, async ({ hashes, sealed }) => {
+    const { rows } = await client.query<{ changed: number }>(
+      'select set_opt_outs_of($1, $2, $3, $4, $5) as changed',
+      [what.account, what.scope, hashes, sealed, what.out],
+    );
+    return rows[0]?.changed ?? 0;
+  });
 }
 
 /** A listed opt-out. */

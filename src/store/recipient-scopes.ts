@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import type { AccountId } from '../domain/ids.ts';
 import type { Queryable } from './snapshot.ts';
 
 /** What of an account's messages an entry of a list is about; '' is any sender or class. */
@@ -56,6 +57,23 @@ export interface RecipientQuery {
   readonly hashes: readonly Buffer[] | undefined;
 }
 
+/**
+ * How many entries the statements of a transaction change, one after the other: what the next one says is made while
+ * the database has the one before.
+ */
+export async function changedBy<Part>(
+  parts: Iterable<Part>,
+  change: (part: Part) => Promise<number>,
+): Promise<number> {
+  let changed = 0;
+  let underWay = Promise.resolve(0);
+  for (const part of parts) {
+    changed += await underWay;
+    underWay = change(part);
+  }
+  return changed + (await underWay);
+}
+
 /** How many entries of a list count. */
 export async function countRecipients(
   db: Queryable,
@@ -68,36 +86,41 @@ export async function countRecipients(
   return Number(rows[0]?.total ?? 0);
 }
 
-/** Changes of a list in order, packed: a page of objects would cost more than their octets. */
+/** The next changes of a list, packed: a page of objects would cost more than their octets. */
 export interface RecipientPage {
   readonly length: number;
-  /**
-   * Of each: account (4 octets), scope (4), keyed hash (16), 0 out of the list or 1 in it (1); a consent adds twice its
-   * evidence.
-   */
-  readonly entries: Buffer;
+  readonly parts: readonly RecipientPagePart[];
   /** Of the last one; rises with each commit. */
   readonly lastChange: bigint;
 }
 
-/** Octets of one entry of a page. */
-export const PAGE_ENTRY_OCTETS = 25;
+/** Entries of an account and a scope, in no order: a page has each number there once, as it is. */
+export interface RecipientPagePart {
+  readonly account: AccountId;
+  readonly scope: number;
+  /** Of each: keyed hash (16 octets), 0 out of the list or 1 in it (1); a consent adds twice its evidence. */
+  readonly entries: Buffer;
+}
 
-/** The next changes of a list over `after`, oldest first. */
+/** Octets of one entry of a page. */
+export const PAGE_ENTRY_OCTETS = 17;
+
+/** The next changes of a list over `after`. */
 export async function readRecipients(
   db: Queryable,
   list: 'optOuts' | 'consents',
   after: bigint,
   limit: number,
 ): Promise<RecipientPage> {
-  const { rows } = await db.query<{ n: number; entries: Buffer | null; last: string }>(
-    PAGES[list],
-    [after, limit],
-  );
-  const row = rows[0];
-  if (row === undefined || row.entries === null)
-    return { length: 0, entries: Buffer.alloc(0), lastChange: after };
-  return { length: row.n, entries: row.entries, lastChange: BigInt(row.last) };
+  const { rows } = await db.query<RecipientPagePart & { n: number; last: string }>(PAGES[list], [
+    after,
+    limit,
+  ]);
+  return {
+    length: rows.reduce((sum, { n }) => sum + n, 0),
+    parts: rows,
+    lastChange: rows.map(({ last }) => BigInt(last)).reduce((a, b) => (a > b ? a : b), after),
+  };
 }
 
 const PAGES = {
@@ -106,8 +129,7 @@ const PAGES = {
 } as const;
 
 function pageOf(table: string, state: string): string {
-  return `select count(*)::int as n, coalesce(max(change), 0)::text as last,
-      string_agg(int4send(account) || int4send(scope) || number_hash || substr(int2send((${state})::int2), 2),
-        '' order by change) as entries
-    from (select * from ${table} where change > $1 order by change limit $2) n`;
+  return `select account, scope, count(*)::int as n, max(change)::text as last,
+      string_agg(number_hash || set_byte('\\x00'::bytea, 0, ${state}), '') as entries
+    from (select * from ${table} where change > $1 order by change limit $2) n group by account, scope`;
 }

@@ -89,17 +89,21 @@ export class Sealing {
    * number gives the same block; its keyed hash stands beside it and tells as much. Millions at once cost a tenth of
    * records with an IV each.
    * @param msisdns digits, 15 at the most (E.164)
+   * @returns them one behind the other
    */
-  sealNumbers(msisdns: readonly string[]): Buffer[] {
+  sealNumbers(msisdns: readonly string[]): Buffer {
     const cipher = createCipheriv('aes-256-ecb', this.#current.listed, null).setAutoPadding(false);
     const blocks = cipher.update(blocksOf(msisdns));
     const name = Buffer.from(this.#current.name, 'hex');
-    return msisdns.map((_, i) => {
-      const sealed = Buffer.allocUnsafe(SEALED_NUMBER_OCTETS);
-      name.copy(sealed);
-      blocks.copy(sealed, NAME_OCTETS, i * BLOCK_OF_NUMBER, (i + 1) * BLOCK_OF_NUMBER);
-      return sealed;
-    });
+    const sealed = Buffer.alloc(msisdns.length * SEALED_NUMBER_OCTETS);
+    for (let i = 0; i < msisdns.length; i++) {
+      sealed.set(name, i * SEALED_NUMBER_OCTETS);
+      const block = i * BLOCK_OF_NUMBER;
+      const at = i * SEALED_NUMBER_OCTETS + NAME_OCTETS;
+      for (let octet = 0; octet < BLOCK_OF_NUMBER; octet++)
+        sealed[at + octet] = blocks[block + octet] ?? 0;
+    }
+    return sealed;
   }
 
   /** A number that was sealed by itself or with others. @throws SealError */
@@ -124,6 +128,11 @@ export class Sealing {
   /** The keyed hash by which a number is found again, under the current key. */
   numberHash(msisdn: string): Buffer {
     return this.#current.number.of(msisdn);
+  }
+
+  /** The same of many, without an object for each: 16 octets written into `octets` at `at`. */
+  hashNumberInto(msisdn: string, octets: Buffer, at: number): void {
+    this.#current.number.into(msisdn, octets, at);
   }
 
   /** The same of any text: 16 octets that nobody without the key can make of two texts. */
@@ -242,31 +251,41 @@ const MSISDN_OCTETS = 32;
  * and createHmac costs four times as much (3.0 against 0.8 us, Node 24).
  */
 class NumberHash {
-  readonly #inner = Buffer.alloc(BLOCK_OCTETS + MSISDN_OCTETS, IPAD);
+  /** The inner pad with room behind it: by length of what is hashed, over the same octets. */
+  readonly #inners: readonly Buffer[];
   readonly #outer = Buffer.alloc(BLOCK_OCTETS + SHA256_OCTETS, OPAD);
   /** Lists of recipients, ported numbers and the message's row ask for the same one after the other. */
   #last: string | undefined;
   #lastHash = Buffer.alloc(0);
 
   constructor(key: Buffer) {
+    const inner = Buffer.alloc(BLOCK_OCTETS + MSISDN_OCTETS, IPAD);
     for (const [i, octet] of key.entries()) {
-      this.#inner[i] = octet ^ IPAD;
+      inner[i] = octet ^ IPAD;
       this.#outer[i] = octet ^ OPAD;
     }
+    this.#inners = Array.from({ length: MSISDN_OCTETS + 1 }, (_, length) =>
+      inner.subarray(0, BLOCK_OCTETS + length),
+    );
   }
 
   of(msisdn: string): Buffer {
     if (msisdn === this.#last) return this.#lastHash;
-    if (msisdn.length > MSISDN_OCTETS) throw new RangeError('is too long for a number');
-    const octets = this.#inner.write(msisdn, BLOCK_OCTETS, 'latin1');
-    // As Latin-1: a Buffer for a digest costs four times the digest.
-    const inner = hash('sha256', this.#inner.subarray(0, BLOCK_OCTETS + octets), 'binary');
-    this.#outer.write(inner, BLOCK_OCTETS, 'latin1');
     const hashed = Buffer.allocUnsafe(NUMBER_HASH_OCTETS);
-    hashed.write(hash('sha256', this.#outer, 'binary'), 0, NUMBER_HASH_OCTETS, 'latin1');
+    this.into(msisdn, hashed, 0);
     this.#last = msisdn;
     this.#lastHash = hashed;
     return hashed;
+  }
+
+  into(msisdn: string, octets: Buffer, at: number): void {
+    const { length } = msisdn;
+    const inner = this.#inners[length];
+    if (inner === undefined) throw new RangeError('is too long for a number');
+    for (let i = 0; i < length; i++) inner[BLOCK_OCTETS + i] = msisdn.charCodeAt(i);
+    // As Latin-1: a Buffer for a digest costs four times the digest.
+    this.#outer.write(hash('sha256', inner, 'binary'), BLOCK_OCTETS, 'latin1');
+    octets.write(hash('sha256', this.#outer, 'binary'), at, NUMBER_HASH_OCTETS, 'latin1');
   }
 }
 

@@ -10,6 +10,7 @@ import { putSenders } from '../../src/store/senders.ts';
 import { putSuspension, removeSuspension } from '../../src/store/suspensions.ts';
 import { readTimeline } from '../../src/store/timeline.ts';
 import { eventually, sealing, TestGateway } from '../support/gateway.ts';
+import { consentSettings, optOutSettings } from '../support/list-settings.ts';
 import { Esme, Sessions } from './esme.ts';
 import { resources } from './resources.ts';
 import { ScriptedCarrier } from './scripted-carrier.ts';
@@ -102,8 +103,7 @@ async function optOut(
     const { sender = '', trafficClass = '' } = scope;
     const [id = -1] = (await scopeIds(client, [{ sender, trafficClass }])) ?? [];
     const hash = sealing().numberHash(number);
-    const what = { account, scope: id };
-    await setOptOuts(client, what, [{ hash, sealed: Buffer.alloc(1) }], out);
+    await setOptOuts(client, { account, scope: id, out }, [optOutSettings([hash])]);
   });
 }
 
@@ -116,14 +116,14 @@ describe('consent', () => {
       inTransaction(gateway.pool, async (client) => {
         const [scope = -1] = (await scopeIds(client, [{ sender: '', trafficClass }])) ?? [];
         const hash = sealing().numberHash(RECIPIENT);
-        const rest = {
-          sealed: Buffer.alloc(1),
+        const origin = {
+          scope,
           textVersion: '1',
           source: 'shop',
-          atMs: Date.now(),
+          evidence: evidenceBits(() => true),
         };
-        const evidence = evidenceBits(() => true);
-        await setConsents(client, { account, given }, [{ scope, hash, ...rest, evidence }]);
+        const settings = consentSettings([{ ...origin, hash, atMs: Date.now() }]);
+        await setConsents(client, { account, given }, [settings]);
       });
     await set(true, 'promotional');
     await eventually(async () => expect(await statusOf('promo')).toBe(0));
@@ -145,9 +145,10 @@ describe('consent.evidence', () => {
       const hash = sealing().numberHash(number);
       const textVersion = has.includes('textVersion') ? '7' : '';
       const source = has.includes('source') ? 'shop' : '';
-      const rest = { sealed: Buffer.alloc(1), textVersion, source, atMs: Date.now() };
       const evidence = evidenceBits((field) => has.includes(field));
-      await setConsents(client, { account, given: true }, [{ scope, hash, ...rest, evidence }]);
+      const origin = { scope, textVersion, source, evidence };
+      const settings = consentSettings([{ ...origin, hash, atMs: Date.now() }]);
+      await setConsents(client, { account, given: true }, [settings]);
     });
   }
 

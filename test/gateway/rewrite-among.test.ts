@@ -4,6 +4,7 @@ import { OPT_OUT_CHANNEL, setOptOuts } from '../../src/store/opt-outs.ts';
 import { inTransaction } from '../../src/store/pool.ts';
 import { scopeIds } from '../../src/store/recipient-scopes.ts';
 import { sealing, TestGateway } from '../support/gateway.ts';
+import { optOutSettings } from '../support/list-settings.ts';
 import { type Esme, Sessions } from './esme.ts';
 import { cancel, RCANCELFAIL, SHOP } from './manage-stand.ts';
 import { resources } from './resources.ts';
@@ -250,6 +251,6 @@ async function optOut(account: string, number: string, sender: string): Promise<
   await inTransaction(gateway.pool, async (client) => {
     const [scope = -1] = (await scopeIds(client, [{ sender, trafficClass: '' }])) ?? [];
     const hash = sealing().numberHash(number);
-    await setOptOuts(client, { account: id, scope }, [{ hash, sealed: Buffer.alloc(1) }], true);
+    await setOptOuts(client, { account: id, scope, out: true }, [optOutSettings([hash])]);
   });
 }

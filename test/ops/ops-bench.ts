@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -289,7 +289,6 @@ export async function startOps(
     secrets,
     log,
     traces,
-    hashDestination: testHash,
     sealing: testSealing(),
     now: () => bench.now,
     tls: undefined,
@@ -329,7 +328,7 @@ export async function startOps(
 
 /** The destination hash of these tests. */
 export function testHash(msisdn: string): Buffer {
-  return createHmac('sha256', 'test').update(msisdn).digest().subarray(0, 16);
+  return testSealing().numberHash(msisdn);
 }
 
 export async function request(

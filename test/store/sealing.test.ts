@@ -21,12 +21,14 @@ describe('sealNumbers', () => {
 
   it('seals each by itself: any of them opens alone', () => {
     const sealed = sealing.sealNumbers(numbers);
-    expect(sealed.map((one) => one.length)).toEqual(numbers.map(() => SEALED_NUMBER_OCTETS));
-    expect(sealed.map((one) => sealing.openNumber(one))).toEqual(numbers);
+    expect(sealed.length).toBe(numbers.length * SEALED_NUMBER_OCTETS);
+    const at = (nth: number) => sealed.subarray(nth * SEALED_NUMBER_OCTETS);
+    const each = numbers.map((_, nth) => at(nth).subarray(0, SEALED_NUMBER_OCTETS));
+    expect(each.map((one) => sealing.openNumber(one))).toEqual(numbers);
   });
 
   it('opens what an older key sealed, and nothing of a key that is gone', () => {
-    const [sealed = Buffer.alloc(0)] = new Sealing([older], randomBytes).sealNumbers(['49151']);
+    const sealed = new Sealing([older], randomBytes).sealNumbers(['49151']);
     expect(sealing.openNumber(sealed)).toBe('49151');
     expect(() => new Sealing([newer], randomBytes).openNumber(sealed)).toThrow(SealError);
   });
@@ -36,7 +38,7 @@ describe('sealNumbers', () => {
   });
 
   it('refuses a block of which any bit was changed', () => {
-    const [sealed = Buffer.alloc(0)] = sealing.sealNumbers(['4915112345678']);
+    const sealed = sealing.sealNumbers(['4915112345678']);
     for (let bit = 4 * 8; bit < SEALED_NUMBER_OCTETS * 8; bit++) {
       const changed = Buffer.from(sealed);
       changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));

@@ -47,6 +47,8 @@ export async function sendListFile(
   let fault: { readonly error: unknown } | undefined;
   for await (const part of partsOf(file, options)) {
     const numbers = options.lastOfNumberCounts === true ? numbersOf(part) : new Set<string>();
+    // What comes next is read and looked through while these are under way.
+    if (sending.size >= options.underWay) await Promise.race(sending.keys());
     for (const [before, theirs] of [...sending]) if (haveCommon(numbers, theirs)) await before;
     if (fault !== undefined) break;
     const sent = send(part)
@@ -55,8 +57,6 @@ export async function sendListFile(
       })
       .finally(() => sending.delete(sent));
     sending.set(sent, numbers);
-    if (sending.size >= options.underWay) await Promise.race(sending.keys());
-    if (fault !== undefined) break;
   }
   await Promise.all(sending.keys());
   if (fault !== undefined) throw fault.error;
@@ -168,18 +168,27 @@ function numbersOf({ type, text, addedLines, linesBefore }: FilePart): Numbers {
   for (const line of lines) {
     if (line.trim() === '') continue;
     const field = isCsv ? csvField(line, column) : JSON_NUMBER.exec(line)?.[1];
-    const digits = field?.replace(/\D/g, '').replace(/^0+/, '');
+    const digits = field === undefined || DIGITS.test(field) ? field : digitsOf(field);
     if (digits === undefined || digits === '') return undefined;
     numbers.add(digits);
   }
   return numbers;
 }
 
+const DIGITS = /^[1-9]\d*$/;
+
+function digitsOf(field: string): string {
+  return field.replace(/\D/g, '').replace(/^0+/, '');
+}
+
 const JSON_NUMBER = /"number"\s*:\s*"?([^",}]*)/;
+
+const FIRST_FIELD = /^[^,;]*/;
 
 /** undefined: a separator may stand in quotes before it. */
 function csvField(line: string, column: number): string | undefined {
-  return column > 0 && line.includes('"') ? undefined : line.split(/[,;]/, column + 1)[column];
+  if (column === 0) return FIRST_FIELD.exec(line)?.[0];
+  return line.includes('"') ? undefined : line.split(/[,;]/, column + 1)[column];
 }
 
 /** The API counts lines from the part's first one. */

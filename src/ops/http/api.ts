@@ -41,10 +41,11 @@ export interface ApiDeps {
   readonly secrets: SecretKeeper;
   /** Traces of this node's sessions: live, and recorded into files. */
   readonly traces: { readonly hub: TraceHub; readonly recordings: Recordings };
-  /** The keyed hash under which a number (E.164 digits) stands in message.destination_hash; after a rotation one under each key. */
-  readonly hashDestination: (msisdn: string) => Buffer | readonly Buffer[];
-  /** Seals what the lists keep of numbers, and opens it again. */
-  readonly sealing: Pick<Sealing, 'sealNumbers' | 'openNumber' | 'sealRecord' | 'openRecord'>;
+  /** Hashes numbers (E.164 digits) as they are stored, seals what the lists keep of them, and opens it again. */
+  readonly sealing: Pick<
+    Sealing,
+    'hashNumberInto' | 'numberHashes' | 'sealNumbers' | 'openNumber' | 'sealRecord' | 'openRecord'
+  >;
   /** Unix milliseconds. */
   readonly now: () => number;
 }

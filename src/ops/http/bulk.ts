@@ -37,17 +37,28 @@ export interface Given {
   readonly entry: unknown;
 }
 
-/** Routes of a scope that take lists as lines, beside JSON. */
+/**
+ * Routes of a scope that take lists as lines, beside JSON of up to BULK_MAX_OCTETS. A route with a `bodyLimit` of its own
+ * would go by that.
+ * @param linesMaxOctets of a body of lines
+ */
 export function addBulkScope(
   app: Api,
   add: (scope: Api) => void,
-  bodyLimit = BULK_MAX_OCTETS,
+  linesMaxOctets = BULK_MAX_OCTETS,
 ): void {
   app.register(async (scope: Api) => {
     for (const type of LINE_TYPES)
-      scope.addContentTypeParser(type, { parseAs: 'string', bodyLimit }, (_request, body, done) =>
-        done(null, { type, text: String(body) } satisfies Lines),
+      scope.addContentTypeParser(
+        type,
+        { parseAs: 'string', bodyLimit: linesMaxOctets },
+        (_request, body, done) => done(null, { type, text: String(body) } satisfies Lines),
       );
+    scope.addContentTypeParser(
+      'application/json',
+      { parseAs: 'string', bodyLimit: BULK_MAX_OCTETS },
+      scope.getDefaultJsonParser('error', 'error'),
+    );
     add(scope);
   });
 }
@@ -111,8 +122,8 @@ export async function accountNamed(deps: ApiDeps, name: string): Promise<Account
 }
 
 /** The keyed hashes under which a number may stand, the current one first. */
-export function hashesOf(deps: ApiDeps, msisdn: string): Buffer[] {
-  return [deps.hashDestination(msisdn)].flat();
+export function hashesOf({ sealing }: ApiDeps, msisdn: string): Buffer[] {
+  return sealing.numberHashes(msisdn);
 }
 
 function isLines(body: unknown): body is Lines {
@@ -173,13 +184,19 @@ function headingOf(
 
 /** RFC 4180 without line breaks in fields; ";" parts them as well. */
 function csvFields(line: string): string[] {
-  if (!line.includes('"')) {
-    const isOne = !line.includes(',') && !line.includes(';');
-    return isOne ? [line] : line.split(/[,;]/).map((field) => field.trim());
-  }
   const fields: string[] = [];
-  for (const match of line.matchAll(/(?:^|[,;])\s*(?:"((?:[^"]|"")*)"|([^,;]*))/g))
-    fields.push((match[1]?.replaceAll('""', '"') ?? match[2] ?? '').trim());
+  if (line.includes('"'))
+    for (const match of line.matchAll(/(?:^|[,;])\s*(?:"((?:[^"]|"")*)"|([^,;]*))/g))
+      fields.push((match[1]?.replaceAll('""', '"') ?? match[2] ?? '').trim());
+  else {
+    const text = line.includes(';') ? line.replaceAll(';', ',') : line;
+    for (let from = 0; from <= text.length; ) {
+      const found = text.indexOf(',', from);
+      const end = found < 0 ? text.length : found;
+      fields.push(text.slice(from, end).trim());
+      from = end + 1;
+    }
+  }
   return fields;
 }
 

@@ -17,7 +17,7 @@ export interface ConsentOrigin {
   readonly class: string;
   readonly textVersion: string;
   readonly source: string;
-  readonly has: ConsentEvidence;
+  readonly evidence: ConsentEvidence;
 }
 
 /**
@@ -70,16 +70,17 @@ export class ConsentColumns {
     const last = this.#originOf.at(-1) ?? -1;
     const before = this.#origins[last];
     if (
-      before?.has === has &&
+      before?.evidence === has &&
       before.source === source &&
       before.textVersion === textVersion &&
       before.class === trafficClass
     )
       return last;
-    const key = JSON.stringify([trafficClass, textVersion, source, has]);
+    const key = `${has} ${trafficClass.length} ${textVersion.length} ${trafficClass}${textVersion}${source}`;
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
-    const index = this.#origins.push({ class: trafficClass, textVersion, source, has }) - 1;
+    const index =
+      this.#origins.push({ class: trafficClass, textVersion, source, evidence: has }) - 1;
     this.#byKey.set(key, index);
     return index;
   }

@@ -2,13 +2,13 @@ import type { ClientBase } from 'pg';
 import { z } from 'zod';
 import type { AccountId } from '../../domain/ids.ts';
 import { CONSENT_EVIDENCE, evidenceBits } from '../../domain/rules/consent.ts';
-import { instantMs } from '../../domain/schema-parts.ts';
 import { RECIPIENTS_MAX } from '../../gateway/recipient-set.ts';
+import { Int4Column, TimestampColumn } from '../../store/arrays.ts';
 import { writeAudit } from '../../store/audit.ts';
 import {
   CONSENT_CHANNEL,
   type Consent,
-  type ConsentSetting,
+  type ConsentSettings,
   listConsents,
   setConsents,
 } from '../../store/consents.ts';
@@ -17,18 +17,10 @@ import { countRecipients, scopeIds } from '../../store/recipient-scopes.ts';
 import { readPolicyOf } from '../../store/resource-rows.ts';
 import { SEALED_NUMBER_OCTETS } from '../../store/sealing.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
+import { accountNamed, addBulkScope, EVERY_ACCOUNT, eachChecked, entriesOf } from './bulk.ts';
+import { ConsentColumns, type ConsentOrigin } from './consent-columns.ts';
+import { consentOf, type EvidenceField } from './consent-entry.ts';
 import {
-  accountNamed,
-  addBulkScope,
-  BULK_MAX_OCTETS,
-  EVERY_ACCOUNT,
-  eachChecked,
-  entriesOf,
-  msisdnOf,
-} from './bulk.ts';
-import { ConsentColumns, isTold } from './consent-columns.ts';
-import {
-  type HashedNumber,
   type HashedPart,
   HashRun,
   LINES_MAX_OCTETS,
@@ -80,7 +72,6 @@ function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
   app.route({
     method: given ? 'PUT' : 'DELETE',
     url: '/v1/consents',
-    bodyLimit: BULK_MAX_OCTETS,
     schema: {
       summary: given ? 'Note that numbers allowed messages' : 'Note that they no longer do',
       description:
@@ -107,9 +98,10 @@ function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
       const nowMs = deps.now();
       const take = (entry: unknown) => {
         const consent = consentOf(entry, account, needed);
-        if (!('wrong' in consent))
-          columns.add(consent, nowMs, given ? seal(deps, consent) : undefined);
-        return 'wrong' in consent ? consent : consent.msisdn;
+        if ('wrong' in consent) return consent;
+        const { msisdn, told } = consent;
+        columns.add(told, nowMs, given ? seal(deps, msisdn, told.evidence) : undefined);
+        return msisdn;
       };
       const numbers = await eachChecked(entries, take, NUMBERS_MAX);
       const what = { account, id, given };
@@ -133,7 +125,8 @@ async function set(
   columns: ConsentColumns,
 ): Promise<number> {
   // Before the lock is taken: hashing and sealing of one request go on while another one is written.
-  const run = await HashRun.of(deps, numbers, what.given);
+  const classOf = (nth: number) => columns.originOf(nth).class;
+  const run = await HashRun.of(deps, numbers, what.given, classOf);
   let changed = 0;
   for (const part of run.commits()) changed += await store(deps, actor, what, part, columns);
   return changed;
@@ -150,11 +143,8 @@ async function store(
     if (given && (await countRecipients(client, 'consents')) + part.length > RECIPIENTS_MAX)
       throw conflict('too-many-consents', `there may be ${RECIPIENTS_MAX} consents at the most`);
     const scopes = await scopesOf(client, columns.classes());
-    let changed = 0;
-    for (const numbers of part) {
-      const settings = numbers.map((number) => settingOf(number, columns, scopes));
-      changed += await setConsents(client, { account: id, given }, settings);
-    }
+    const settings = settingsOf(part, columns, scopes);
+    const changed = await setConsents(client, { account: id, given }, settings);
     if (changed > 0)
       await writeAudit(client, {
         actor,
@@ -176,37 +166,33 @@ async function scopesOf(
   return new Map(classes.map((name, i) => [name, ids[i] ?? 0]));
 }
 
-function settingOf(
-  { nth, hash, sealed }: HashedNumber,
+function* settingsOf(
+  part: HashedPart,
   columns: ConsentColumns,
   scopes: ReadonlyMap<string, number>,
-): ConsentSetting {
-  const origin = columns.originOf(nth);
-  return {
-    scope: scopes.get(origin.class) ?? 0,
-    hash,
-    sealed: columns.sealed(nth) ?? sealed,
-    textVersion: origin.textVersion,
-    source: origin.source,
-    atMs: columns.atMs(nth),
-    evidence: origin.has,
-  };
-}
-
-const entrySchema = z.strictObject({
-  account: z.string().optional(),
-  number: z.string().min(1).max(20),
-  class: z.string().min(1).max(64).optional(),
-  textVersion: z.string().max(100).optional().describe('of what was agreed to'),
-  source: z.string().max(100).optional().describe('where: a form, a shop, an import'),
-  at: instantMs.optional().describe('when; by default now'),
-  evidence: z.string().max(2_000).optional().describe('kept sealed, with the number'),
-});
-
-type Evidence = (typeof CONSENT_EVIDENCE)[number];
-
-interface Given extends z.output<typeof entrySchema> {
-  readonly msisdn: string;
+): Generator<ConsentSettings> {
+  for (const { nths, hashes, sealed } of part) {
+    const [ats, originOf] = [new TimestampColumn(), new Int4Column()];
+    for (const column of [ats, originOf]) column.begin(nths.length);
+    const places = new Map<ConsentOrigin, number>();
+    for (const nth of nths) {
+      const origin = columns.originOf(nth);
+      const place = places.get(origin) ?? places.size + 1;
+      places.set(origin, place);
+      originOf.push(place);
+      ats.push(columns.atMs(nth));
+    }
+    yield {
+      hashes,
+      sealed: sealed((nth) => columns.sealed(nth)),
+      ats: ats.end(),
+      originOf: originOf.end(),
+      origins: Array.from(places.keys(), (origin) => ({
+        ...origin,
+        scope: scopes.get(origin.class) ?? 0,
+      })),
+    };
+  }
 }
 
 function accountIn(entry: unknown): string | undefined {
@@ -215,36 +201,19 @@ function accountIn(entry: unknown): string | undefined {
 }
 
 /** What the rules of an account's policy ask of a consent. */
-async function evidenceNeeded(deps: ApiDeps, account: string): Promise<readonly Evidence[]> {
+async function evidenceNeeded(deps: ApiDeps, account: string): Promise<readonly EvidenceField[]> {
   const policy = await readPolicyOf(deps.pool, account);
   return [...new Set(policy?.spec.rules.flatMap((rule) => rule.consent?.evidence ?? []))];
 }
 
-function consentOf(
-  entry: unknown,
-  account: string,
-  needed: readonly Evidence[],
-): Given | { readonly wrong: string } {
-  const parsed = entrySchema.safeParse(entry);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return { wrong: `${issue?.path.join('.') || 'it'}: ${issue?.message ?? 'is no consent'}` };
-  }
-  if (parsed.data.account !== undefined && parsed.data.account !== account)
-    return { wrong: 'is of another account than the first' };
-  const { data } = parsed;
-  const lacks = needed.filter((field) => !isTold(data, field));
-  if (lacks.length > 0) return { wrong: `needs ${lacks.join(', ')} by the policy of ${account}` };
-  const msisdn = msisdnOf(parsed.data.number);
-  return msisdn === undefined
-    ? { wrong: 'has no international number' }
-    : { ...parsed.data, msisdn };
-}
-
 /** The number with its evidence, where there is some: a number alone is sealed with the others of the list. */
-function seal({ sealing }: ApiDeps, { msisdn, evidence }: Given): Buffer | undefined {
+function seal(
+  { sealing }: ApiDeps,
+  number: string,
+  evidence: string | undefined,
+): Buffer | undefined {
   if (evidence === undefined) return undefined;
-  return sealing.sealRecord(Buffer.from(JSON.stringify({ number: msisdn, evidence })));
+  return sealing.sealRecord(Buffer.from(JSON.stringify({ number, evidence })));
 }
 
 function unseal({ sealing }: ApiDeps, sealed: Buffer): z.output<typeof sealedSchema> {
@@ -273,7 +242,7 @@ function bodyOf(
   deps: ApiDeps,
   account: string,
   row: Consent,
-  needed: readonly Evidence[],
+  needed: readonly EvidenceField[],
 ): z.output<typeof consentSchema> {
   const lacks = needed.filter(
     (field) => (row.evidence & evidenceBits((one) => one === field)) === 0,

@@ -9,6 +9,7 @@ import { findMessages, listMessages, type MessageHead } from '../../store/messag
 import { reconcile } from '../../store/reconcile.ts';
 import { readTimeline, type TimelineEvent } from '../../store/timeline.ts';
 import type { Api, ApiDeps } from './api.ts';
+import { hashesOf } from './bulk.ts';
 import { badRequest, conflict, notFound } from './problem.ts';
 import { time } from './time.ts';
 
@@ -53,8 +54,7 @@ function addList(app: Api, deps: ApiDeps): void {
       const until = request.query.until ?? new Date(deps.now() + CLOCKS_APART_MS);
       const rows = await listMessages(deps.pool, {
         account,
-        destinationHashes:
-          to === undefined ? undefined : [deps.hashDestination(numberOf(to))].flat(),
+        destinationHashes: to === undefined ? undefined : hashesOf(deps, numberOf(to)),
         from: request.query.from ?? new Date(until.getTime() - LIST_HOURS * HOUR_MS),
         until,
         before: before === undefined ? undefined : messageId(before),

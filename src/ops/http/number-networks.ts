@@ -10,15 +10,7 @@ import {
 } from '../../store/number-networks.ts';
 import { inTransaction } from '../../store/pool.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
-import {
-  addBulkScope,
-  BULK_MAX_OCTETS,
-  ENTRIES_MAX,
-  eachChecked,
-  entriesOf,
-  hashesOf,
-  msisdnOf,
-} from './bulk.ts';
+import { addBulkScope, ENTRIES_MAX, eachChecked, entriesOf, hashesOf, msisdnOf } from './bulk.ts';
 import { inForce, inForceShape } from './in-force.ts';
 import { badRequest, conflict, Problem } from './problem.ts';
 
@@ -68,7 +60,6 @@ function addSetting(app: Api, deps: ApiDeps, method: 'PUT' | 'DELETE'): void {
   app.route({
     method,
     url: '/v1/number-networks',
-    bodyLimit: BULK_MAX_OCTETS,
     schema: {
       summary: isPut ? 'Set the networks of numbers' : 'Remove numbers from the table',
       description:

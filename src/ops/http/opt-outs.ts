@@ -2,18 +2,17 @@ import { z } from 'zod';
 import type { AccountId } from '../../domain/ids.ts';
 import { RECIPIENTS_MAX } from '../../gateway/recipient-set.ts';
 import { writeAudit } from '../../store/audit.ts';
-import { listOptOuts, OPT_OUT_CHANNEL, type OptOut, setOptOuts } from '../../store/opt-outs.ts';
+import {
+  listOptOuts,
+  OPT_OUT_CHANNEL,
+  type OptOut,
+  type OptOutSettings,
+  setOptOuts,
+} from '../../store/opt-outs.ts';
 import { inTransaction } from '../../store/pool.ts';
 import { countRecipients, type RecipientScope, scopeIds } from '../../store/recipient-scopes.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
-import {
-  accountNamed,
-  addBulkScope,
-  BULK_MAX_OCTETS,
-  eachChecked,
-  entriesOf,
-  msisdnOf,
-} from './bulk.ts';
+import { accountNamed, addBulkScope, eachChecked, entriesOf, msisdnOf } from './bulk.ts';
 import {
   type HashedPart,
   HashRun,
@@ -60,7 +59,6 @@ function addSetting(app: Api, deps: ApiDeps, out: boolean): void {
   app.route({
     method: out ? 'PUT' : 'DELETE',
     url: '/v1/opt-outs',
-    bodyLimit: BULK_MAX_OCTETS,
     schema: {
       summary: out ? 'Opt numbers out of an account' : 'Opt numbers in again',
       description:
@@ -124,9 +122,7 @@ async function store(
       throw conflict('too-many-opt-outs', `there may be ${RECIPIENTS_MAX} opt-outs at the most`);
     const [scope] = (await scopeIds(client, [{ sender, trafficClass }])) ?? [];
     if (scope === undefined) throw conflict('too-many-scopes', 'too many senders and classes');
-    let changed = 0;
-    for (const numbers of part)
-      changed += await setOptOuts(client, { account: id, scope }, numbers, out);
+    const changed = await setOptOuts(client, { account: id, scope, out }, settingsOf(part));
     if (changed > 0)
       await writeAudit(client, {
         actor,
@@ -140,6 +136,10 @@ async function store(
       });
     return changed;
   });
+}
+
+function* settingsOf(part: HashedPart): Generator<OptOutSettings> {
+  for (const numbers of part) yield { hashes: numbers.hashes, sealed: numbers.sealed() };
 }
 
 const scopeSchema = z.object({

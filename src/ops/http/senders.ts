@@ -16,14 +16,7 @@ import {
   senderKey,
 } from '../../store/senders.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
-import {
-  accountNamed,
-  addBulkScope,
-  BULK_MAX_OCTETS,
-  ENTRIES_MAX,
-  eachChecked,
-  entriesOf,
-} from './bulk.ts';
+import { accountNamed, addBulkScope, ENTRIES_MAX, eachChecked, entriesOf } from './bulk.ts';
 import { inForce, inForceShape } from './in-force.ts';
 import { badRequest, conflict } from './problem.ts';
 
@@ -72,7 +65,6 @@ function addSetting(app: Api, deps: ApiDeps, isPut: boolean): void {
   app.route({
     method: isPut ? 'PUT' : 'DELETE',
     url: '/v1/senders',
-    bodyLimit: BULK_MAX_OCTETS,
     schema: {
       summary: isPut ? 'Register senders, or change their status' : 'Remove senders',
       description:

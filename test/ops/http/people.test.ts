@@ -279,7 +279,12 @@ describe('/v1/consents of a long list', () => {
     const before = await total();
     const all = Array.from({ length: MANY }, (_, i) => `${numberOf(i)},,7,shop,${AT},`);
     // Lines about numbers that stand in it already: the last one counts, for the class that it names.
-    const doubles = [`${numberOf(3)},,8,web,${AT},form 3`, `${numberOf(4)},otp,7,shop,${AT},`];
+    const doubles = [
+      `${numberOf(3)},,6,kiosk,${AT},`,
+      `${numberOf(3)},,8,web,${AT},form 3`,
+      `${numberOf(4)},otp,6,kiosk,${AT},`,
+      `${numberOf(4)},otp,7,shop,${AT},`,
+    ];
     const first = await put([...all, ...doubles]);
     expect(first).toMatchObject({ status: 200, json: { changed: MANY + 1 } });
     expect((await total()) - before).toBe(MANY + 1);
@@ -306,6 +311,15 @@ describe('/v1/consents of a long list', () => {
     expect((await total()) - before).toBe(MANY + 2);
     expect(await found(5)).toEqual([{ number: numberOf(5), ...common }]);
     expect(await found(7)).toEqual([{ number: numberOf(7), ...common, textVersion: '9' }]);
+  });
+
+  it('may have 16 MiB of lines, 8 of JSON', async () => {
+    const number = '9'.repeat(9 * 2 ** 20);
+    const lines = await put([number]);
+    expect(lines).toMatchObject({ status: 400, json: { errors: [{ at: 'line 2' }] } });
+    const json = await ops.request('PUT', '/v1/consents', { account, number });
+    expect(json.status).toBe(413);
+    expect((await put([number, number])).status).toBe(413);
   });
 
   it('stores nothing of a list in which one line is wrong', async () => {
