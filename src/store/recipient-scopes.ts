@@ -27,14 +27,14 @@ export async function scopeIds(
   return ids.includes(-1) ? undefined : ids;
 }
 
-/** Scopes over `after`, oldest first: none is ever removed. */
+/** Scopes by their numbers, of which none is ever removed. */
 export async function readScopes(
   db: Queryable,
-  after: number,
+  ids: readonly number[],
 ): Promise<(RecipientScope & { readonly id: number })[]> {
   const { rows } = await db.query<{ id: number; sender: string; class: string }>(
-    'select id, sender, class from recipient_scope where id > $1 order by id',
-    [after],
+    'select id, sender, class from recipient_scope where id = any ($1)',
+    [ids],
   );
   return rows.map(({ id, sender, class: trafficClass }) => ({ id, sender, trafficClass }));
 }

@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg';
 import type { PduInput } from 'smpp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AccountId, messageId } from '../../src/domain/ids.ts';
@@ -100,11 +101,18 @@ async function optOut(
   out = true,
 ): Promise<void> {
   await inTransaction(gateway.pool, async (client) => {
-    const { sender = '', trafficClass = '' } = scope;
-    const [id = -1] = (await scopeIds(client, [{ sender, trafficClass }])) ?? [];
+    const id = await scopeId(client, scope);
     const hash = sealing().numberHash(number);
     await setOptOuts(client, { account, scope: id, out }, [optOutSettings([hash])]);
   });
+}
+
+async function scopeId(
+  client: ClientBase,
+  { sender = '', trafficClass = '' }: { sender?: string; trafficClass?: string },
+): Promise<number> {
+  const [id = -1] = (await scopeIds(client, [{ sender, trafficClass }])) ?? [];
+  return id;
 }
 
 describe('consent', () => {
@@ -211,6 +219,21 @@ describe('optOut', () => {
     await optOut(account, other.destination_addr, { sender: 'shop' });
     await eventually(async () => expect(await statusOf('stopper', other)).toBe(0x406));
     expect(await statusOf('stopper', { ...other, source_addr: 'Other' })).toBe(0);
+  });
+
+  it('holds for a sender also where another, made after it, was committed first', async () => {
+    const account = await gateway.accountId('stopper');
+    const [first, second] = ['966500000005', '966500000006'];
+    await inTransaction(gateway.pool, async (client) => {
+      const scope = await scopeId(client, { sender: 'slow' });
+      await optOut(account, second, { sender: 'quick' });
+      const quick = { destination_addr: second, source_addr: 'quick' };
+      await eventually(async () => expect(await statusOf('stopper', quick)).toBe(0x406));
+      const hash = sealing().numberHash(first);
+      await setOptOuts(client, { account, scope, out: true }, [optOutSettings([hash])]);
+    });
+    const slow = { destination_addr: first, source_addr: 'slow' };
+    await eventually(async () => expect(await statusOf('stopper', slow)).toBe(0x406));
   });
 
   it('holds for every account whose policy looks at it, live on every node, until it is lifted', async () => {
