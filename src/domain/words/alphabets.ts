@@ -109,7 +109,7 @@ function rows(from: string, to: string): (readonly [string, string])[] {
 
 /** Digits and signs by shape or by how they are read, as chat and forum users write them. */
 const LATIN_DIGITS = rows('0123456789@$!|+(€£¥¢', 'o li z e a s bg tl b gq a s il il t c e l y c');
-const CYRILLIC_DIGITS = rows('0123456789@$!|+(€', 'о ил з зе ча б б тг в дя а с и и т с ес');
+const CYRILLIC_DIGITS = rows('0123456789@$!|+(€', 'о ил з зеэ ча б б тг в дя а с и и т с ес');
 /** Digits as in Arabizi (2 hamza, 3 ain, 5 kha, 6 ta, 7 ha, 8 qaf, 9 sad), and those that look like a letter. */
 const ARABIC_DIGITS = rows(
   '0123456789@$!|loi٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹',
@@ -118,6 +118,8 @@ const ARABIC_DIGITS = rows(
 
 /** Letters of other scripts that have the shape of an Arabic one. */
 const LETTERS_FOR_ARABIC = rows('jegquоοօıіιӏєεɛзэ', 'ل ع و و ن ه ه ه ا ا ا ا ع ع ع ع ع');
+
+const LATIN_FOR_ARABIC = [...ARABIC_DIGITS, ...LETTERS_FOR_ARABIC];
 
 /** Beside what looks alike in print: small letters whose capital, or whose written form, does. */
 const CYRILLIC_FOR_LATIN = rows(
@@ -141,11 +143,19 @@ const OTHER_CYRILLIC = rows('іїѕјєґҥөһҽѣӏѵѳѡѝ', 'и и с и е�
 const OTHERS_FOR_LATIN = rows('ᴧժ', 'av d');
 const OTHERS_FOR_CYRILLIC = rows('ᴧաɜ', 'л ш э');
 
+/** What looks like a Latin letter and is no Russian one reads as that Latin letter does: the Armenian vo as n, п. */
+const FOREIGN_TO_CYRILLIC = Object.fromEntries(
+  Object.entries(LATIN_LOOKALIKES).map(([letter, chars]) => [
+    letter,
+    chars.replace(/\p{Script=Cyrillic}/gu, ''),
+  ]),
+);
+
 /** Spellings that a reader of either language takes for the same, and letters of sisters that differ by their dots. */
 const ARABIC_DOTS = rows('ٮںڤڡڢڧڨٯ', 'بتثني نب فق فق فق قف قف قف');
 const URDU_FOR_ARABIC = rows('یىےےکگھہةپچژٹڈڑءۀۂ', 'ي ي ي ي ك كق ه ه ه ب ج ز ت د ر ء ه ه');
 const URDU_DOTS = rows('ٮںڤڡڢڧڨٯ', 'بتثنی ن فق فق فق قف قف قف');
-const ARABIC_FOR_URDU = rows('يىكهھةۃۀ', 'ی ی ک ہ ہ ہ ہ ہ');
+const ARABIC_FOR_URDU = rows('يىكهھةۃۀۓن', 'ی ی ک ہ ہ ہ ہ ہ ے ں');
 
 /** Reads foreign letters as any of our letters of their shape; those in `known` are read as it says. */
 function shapes(ours: string, known: readonly (readonly [string, string])[]) {
@@ -205,6 +215,7 @@ export const ALPHABETS: Readonly<Record<AlphabetName, Alphabet>> = {
     ...lookalikes(CYRILLIC_LOOKALIKES, RUSSIAN_OF),
     ...lookalikes(CYRILLIC_SISTERS),
     ...sisters(LATIN_SISTERS, LATIN_FOR_CYRILLIC),
+    ...sisters(FOREIGN_TO_CYRILLIC, LATIN_FOR_CYRILLIC),
     ...OTHERS_FOR_CYRILLIC,
     ...[...SIGN_LETTERS, ...GLYPH_LETTERS].map(([sign, , letters]) => [sign, letters] as const),
     ['ß', 'в'] as const,
@@ -212,15 +223,15 @@ export const ALPHABETS: Readonly<Record<AlphabetName, Alphabet>> = {
   arabic: new Alphabet(ARABIC, ARABIC_LETTERS, () => [
     ...URDU_FOR_ARABIC,
     ...ARABIC_DOTS,
-    ...ARABIC_DIGITS,
-    ...LETTERS_FOR_ARABIC,
+    ...LATIN_FOR_ARABIC,
     ...shapes(ARABIC_LETTERS, URDU_FOR_ARABIC),
     ...lookalikes(ARABIC_LOOKALIKES),
+    ...sisters(LATIN_LOOKALIKES, LATIN_FOR_ARABIC),
   ]),
   urdu: new Alphabet(ARABIC, URDU_LETTERS, () => [
     ...ARABIC_FOR_URDU,
     ...URDU_DOTS,
-    ...[...ARABIC_DIGITS, ...LETTERS_FOR_ARABIC].map(
+    ...[...LATIN_FOR_ARABIC, ...sisters(LATIN_LOOKALIKES, LATIN_FOR_ARABIC)].map(
       ([char, letters]) => [char, letters.replaceAll('ه', 'ہ').replaceAll('ي', 'ی')] as const,
     ),
     ...shapes(URDU_LETTERS, ARABIC_FOR_URDU),

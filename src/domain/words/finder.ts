@@ -30,6 +30,7 @@ import {
   withGap,
   withHidden,
   withLetter,
+  withPair,
   withSame,
   withWidest,
 } from './path.ts';
@@ -171,7 +172,7 @@ export class WordFinder {
       const code = codes[i] ?? 0;
       const next = this.#index.next(node, code);
       if (next === 0) continue;
-      if (run !== 2) this.#led(at + 1, next, read);
+      this.#led(at + 1, next, run === 2 ? withPair(read) : read);
       const twice = run > 1 ? this.#index.next(next, code) : 0;
       if (twice !== 0) this.#led(at + 1, twice, read + LETTER_READ);
       if (run > 1) this.#ledInRow(at + 1, next, code, read);
@@ -253,7 +254,7 @@ export class WordFinder {
     const run = this.#cells.runs[at] ?? 1;
     const gap = this.#cells.gapBefore(at + 1);
     const isRow = gap !== GAP_NONE && isAllApart(path);
-    if (run !== 2 || isRow) this.#walk(at + 1, node, word, path);
+    this.#walk(at + 1, node, word, run === 2 && !isRow ? withPair(path) : path);
     if (run > 1) {
       this.#double(at + 1, node, code, word, path);
       this.#pair(at, node, code, word, path);

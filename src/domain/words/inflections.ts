@@ -231,6 +231,9 @@ function urduStems(word: string): Stem[] {
   const own = stem.endsWith('ی') ? ['اں'] : stem.endsWith('و') ? ['یے'] : [];
   if ((last === 'ا' || last === 'ہ') && word.length > 2)
     return [bare(stem, [last, 'ے', 'وں', 'و', ...own])];
+  // گولیاں: listed in the plural.
+  if (word.endsWith('یاں') && word.length > 4)
+    return [bare(word.slice(0, -3), ['ی', 'یاں', 'یوں', 'یو'])];
   if (last === 'ی' && word.length > 2) return [bare(stem, ['ی', 'یاں', 'یوں', 'یو', 'یز', 'ے'])];
   if (last === 'ے' && word.length > 3) return [bare(stem, ['ے', 'وں', 'ا', 'و'])];
   return [bare(word, word.length < 3 ? ['', 'وں'] : ['', 'وں', 'یں', 'و', 'ز', 'ے', 'یوں'])];

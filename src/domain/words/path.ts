@@ -3,7 +3,8 @@ import { GAP_NONE } from './cells.ts';
 /**
  * How a word was read so far, in one number, since it is handed on at every step of a walk: letters (7 bits), how many
  * of them stand apart from the one before (7), the widest of these gaps (4), whether a letter of the alphabet's own
- * script was among them (1), letters hidden by a sign (2), the particles that led it in (2), and whether it is cut (1).
+ * script was among them (1), letters hidden by a sign (2), the particles that led it in (2), whether it is cut (1), and
+ * how often two of a letter were read as one (2).
  */
 export type Path = number;
 
@@ -16,6 +17,8 @@ export const HIDDEN = 0x80000;
 const PARTICLES = 0x200000;
 const PARTICLES_MASK = 3 * PARTICLES;
 const CUT = 0x800000;
+const PAIR = 0x1000000;
+const PAIRS_MASK = 3 * PAIR;
 const WIDEST_SHIFT = 14;
 const WIDEST_MASK = 15 << WIDEST_SHIFT;
 /** What fits in. */
@@ -91,4 +94,13 @@ export function withCut(path: Path): Path {
 /** Its letters stand together and are what they seem: it may be cut once. */
 export function mayBeCut(path: Path): boolean {
   return lettersOf(path) > 0 && gapsOf(path) === 0 && hiddenOf(path) === 0 && !isCut(path);
+}
+
+/** How often two of a letter were read as one, 3 at the most: "parrlay". */
+export function pairsOf(path: Path): number {
+  return (path & PAIRS_MASK) / PAIR;
+}
+
+export function withPair(path: Path): Path {
+  return (path & PAIRS_MASK) === PAIRS_MASK ? path : path + PAIR;
 }

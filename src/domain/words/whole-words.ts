@@ -11,7 +11,7 @@ import {
 } from './cells.ts';
 import { DIGIT, LATIN, LETTER } from './characters.ts';
 import { isCommonWord, wordOf } from './common-words.ts';
-import { gapsOf, hiddenOf, isAllApart, lettersOf, type Path, widestOf } from './path.ts';
+import { gapsOf, hiddenOf, isAllApart, lettersOf, type Path, pairsOf, widestOf } from './path.ts';
 
 /*
  * Where words may start and what is a whole one: by what stands before, behind and between their letters.
@@ -24,6 +24,10 @@ const LONG_BESIDE_DIGITS = 5;
 const LONG_BROKEN = 5;
 /** Of so many letters: it may be cut by a blank. */
 const LONG_CUT = 4;
+/** Of so many letters: one of them may stand there twice. Shorter ones are other words: Cassino, rapping. */
+const LONG_PAIRED = 7;
+/** Of so many: several may. */
+const LONG_PAIRS = 5;
 /** How far a number is looked through for a letter. */
 const NUMBER_MAX = 64;
 
@@ -108,6 +112,8 @@ function sets(gap: number, path: Path): boolean {
 export function isTelling(cells: Cells, start: number, at: number, path: Path): boolean {
   const letters = lettersOf(path);
   if (hiddenOf(path) > 0 && letters < LONG_WORD) return false;
+  const pairs = pairsOf(path);
+  if (pairs > 0 && letters < (pairs === 1 ? LONG_PAIRED : LONG_PAIRS)) return false;
   const gaps = gapsOf(path);
   if (gaps === 0) return true;
   const widest = widestOf(path);

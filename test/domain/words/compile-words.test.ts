@@ -49,6 +49,8 @@ describe('foundIn', () => {
     ['c a a s i i n n o', 'letters repeated between blanks'],
     ['ca-aas.ino', 'a row of a letter cut by a sign'],
     ['caa4sino', 'a row of a letter in several shapes'],
+    ['ccassiino', 'letters twice'],
+    ['ccaassiinnoossss', 'each of them'],
     ['c*sino', 'a sign that hides a letter'],
     ['c#s✱no', 'two of them'],
     ['(c)(a)(s)(i)(n)(o)', 'letters in brackets'],
@@ -107,6 +109,31 @@ describe('foundIn', () => {
     expect(found('orgy24 is on')).toBe(true);
     expect(found('box ar5e24')).toBe(false);
     expect(found('d d d i i i i l d d o o now')).toBe(true);
+  });
+
+  it('takes one letter that stands there twice for a disguise in long words and phrases alone', async () => {
+    const words = await compiled(list(['casino', 'raping', 'slot machine', 'counterfeit', 'pot']));
+    const found = (text: string) => words.foundIn(text).length > 0;
+    expect(found('Monte Cassino was rapping, a poot')).toBe(false);
+    expect(found('counterrfeit')).toBe(true);
+    expect(found('sloot machines')).toBe(true);
+  });
+
+  it.each([
+    ['بھڑوا', 'بھڑوون', 'ن for ں'],
+    ['نشہ آور گولیاں', 'نشہ آور گولیوں', 'the oblique of a plural'],
+    ['افیون', 'ⵏفیون', 'a letter of Tifinagh'],
+  ])('finds %s in %s: %s', async (word, text) => {
+    const words = await compiled(list([word], 'ur'));
+    expect(words.foundIn(text)).toHaveLength(1);
+  });
+
+  it.each([
+    ['блэкджек', 'бл3кджек', 'a 3 for э'],
+    ['стриптиз', 'стри\u0578тиз', 'a letter of Armenian'],
+  ])('finds %s in %s: %s', async (word, text) => {
+    const words = await compiled(list([word], 'ru'));
+    expect(words.foundIn(text)).toHaveLength(1);
   });
 
   it('says which list and category', async () => {

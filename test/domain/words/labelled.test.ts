@@ -33,6 +33,7 @@ const SETS = [
   ['labelled-2', 15],
   ['labelled-3', 30],
   ['labelled-4', 30],
+  ['labelled-5', 30],
 ] as const;
 const cells = SETS.flatMap(([set, least]) =>
   ['ar', 'en', 'ru', 'ur'].map((language) => [set, language, least] as const),
