@@ -1,6 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import { readSnapshot } from './snapshot.ts';
-import { readLate } from './usage-late.ts';
+import { type LateRow, readLate } from './usage-late.ts';
 
 /** What a usage report is of: days (UTC), from the first to before the last, of one account or of all. */
 export interface UsageQuery {
@@ -206,12 +206,29 @@ export interface DeliveryQuery extends UsageQuery {
   readonly carrierId: number | undefined;
 }
 
+/** What was counted of ends, of one moment. */
+export interface DeliveriesReport {
+  readonly rows: readonly DeliveryRow[];
+  /** Ends are counted up to here: what ended later is not in the rows. */
+  readonly countedUntil: Date;
+}
+
 /** How messages ended. Undefined: more than USAGE_ROWS_MAX rows. */
 export async function readDeliveries(
   pool: Pool,
   query: DeliveryQuery,
+): Promise<DeliveriesReport | undefined> {
+  return readSnapshot(pool, async (client) => {
+    const rows = await deliveriesOf(client, query);
+    return rows && { rows, countedUntil: await countedUntil(client) };
+  });
+}
+
+async function deliveriesOf(
+  client: ClientBase,
+  query: DeliveryQuery,
 ): Promise<readonly DeliveryRow[] | undefined> {
-  const { rows } = await pool.query<DeliveryRow>(
+  const { rows } = await client.query<DeliveryRow>(
     `select to_char(d.day, 'YYYY-MM-DD') as day, coalesce(a.name, '?') as account, g.class, g.sender, g.prefix, g.network,
        c.name as carrier, d.state, d.fault, d.messages, d.segments, d.income, d.timed, d.sum_ms as "sumMs", d.max_ms as "maxMs",
        d.within_1s as "within1s", d.within_10s as "within10s", d.within_60s as "within60s"
@@ -232,12 +249,34 @@ export interface CostRow extends Omit<UsageRow, keyof UsageTotals> {
   readonly cost: bigint;
 }
 
-/** What carriers took of messages that ended. Undefined: more than USAGE_ROWS_MAX rows. */
-export async function readCosts(
+/** What ended messages brought and cost, of one moment. */
+export interface MarginReport {
+  readonly ends: readonly DeliveryRow[];
+  readonly costs: readonly CostRow[];
+  readonly late: readonly LateRow[];
+  /** Ends and costs are counted up to here; what moved money after an end is there at once. */
+  readonly countedUntil: Date;
+}
+
+/** What messages brought and what carriers took for them. Undefined: more than USAGE_ROWS_MAX rows of a kind. */
+export async function readMargin(
   pool: Pool,
   query: DeliveryQuery,
+): Promise<MarginReport | undefined> {
+  return readSnapshot(pool, async (client) => {
+    const ends = await deliveriesOf(client, query);
+    const costs = await costsOf(client, query);
+    if (ends === undefined || costs === undefined) return undefined;
+    const late = await readLate(client, query);
+    return { ends, costs, late, countedUntil: await countedUntil(client) };
+  });
+}
+
+async function costsOf(
+  client: ClientBase,
+  query: DeliveryQuery,
 ): Promise<readonly CostRow[] | undefined> {
-  const { rows } = await pool.query<CostRow>(
+  const { rows } = await client.query<CostRow>(
     `select to_char(d.day, 'YYYY-MM-DD') as day, coalesce(a.name, '?') as account, g.class, g.sender, g.prefix, g.network,
        coalesce(c.name, '?') as carrier, d.segments, d.uncosted, d.cost
      from carrier_day d join traffic_group g on g.id = d.grp left join account a on a.id = g.account

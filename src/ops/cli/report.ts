@@ -101,11 +101,17 @@ async function printRows(context: CliContext, base: string, options: DaysOptions
   const path = `${base}${queryOf({ account, carrier, from, to, by })}`;
   const answer = await apiClient(context).get(rowsSchema, path);
   if (options.csv === true) context.io.out(reportCsv(answer.rows));
-  else print(context, options, answer, ({ rows }) => rowsText(rows));
+  else
+    print(context, options, answer, (report) => `${rowsText(report.rows)}${countedText(report)}`);
 }
 
 const figures = z.record(z.string(), z.union([z.string(), z.number()]));
-const rowsSchema = z.looseObject({ from: z.string(), to: z.string(), rows: z.array(figures) });
+const rowsSchema = z.looseObject({
+  from: z.string(),
+  to: z.string(),
+  countedUntil: z.string(),
+  rows: z.array(figures),
+});
 const usageSchema = z.looseObject({
   ok: z.boolean(),
   countedUntil: z.string(),
@@ -130,7 +136,11 @@ function usageText({ rows, ...report }: z.output<typeof usageSchema>): string {
   ];
   const others = Object.entries(report.otherEntries).map(([kind, amount]) => `${kind} ${amount}`);
   const beside = others.length === 0 ? '' : `beside messages: ${others.join(', ')}\n`;
-  return `${rowsText([...rows, ...sums])}${beside}counted until ${report.countedUntil}\n`;
+  return `${rowsText([...rows, ...sums])}${beside}${countedText(report)}`;
+}
+
+function countedText({ countedUntil }: { readonly countedUntil: string }): string {
+  return `counted until ${countedUntil}\n`;
 }
 
 function rowsText(rows: readonly ReportRow[]): string {

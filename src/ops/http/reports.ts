@@ -5,11 +5,10 @@ import { carrierNamed } from '../../domain/catalog.ts';
 import { compileCatalog, policiesWithoutRules } from '../../domain/compile-catalog.ts';
 import { findAccount } from '../../store/accounts.ts';
 import { loadResources } from '../../store/resource-rows.ts';
-import { readLate } from '../../store/usage-late.ts';
 import {
   type DeliveryQuery,
-  readCosts,
   readDeliveries,
+  readMargin,
   readUsage,
   USAGE_ROWS_MAX,
 } from '../../store/usage-read.ts';
@@ -87,8 +86,9 @@ function addDeliveries(app: Api, deps: ApiDeps): void {
     },
     async (request, reply) => {
       const query = await queryOf(deps, request.query);
-      const rows = foldDeliveries(some(await readDeliveries(deps.pool, query)), request.query.by);
-      return wantsCsv(request) ? sendCsv(reply, rows) : { from: query.from, to: query.to, rows };
+      const { rows: ends, countedUntil } = some(await readDeliveries(deps.pool, query));
+      const rows = foldDeliveries(ends, request.query.by);
+      return wantsCsv(request) ? sendCsv(reply, rows) : rowsBody(query, countedUntil, rows);
     },
   );
 }
@@ -109,11 +109,9 @@ function addMargin(app: Api, deps: ApiDeps): void {
     },
     async (request, reply) => {
       const query = await queryOf(deps, request.query);
-      const ends = some(await readDeliveries(deps.pool, query));
-      const costs = some(await readCosts(deps.pool, query));
-      const late = await readLate(deps.pool, query);
+      const { ends, costs, late, countedUntil } = some(await readMargin(deps.pool, query));
       const rows = foldMargin(ends, costs, late, request.query.by);
-      return wantsCsv(request) ? sendCsv(reply, rows) : { from: query.from, to: query.to, rows };
+      return wantsCsv(request) ? sendCsv(reply, rows) : rowsBody(query, countedUntil, rows);
     },
   );
 }
@@ -178,13 +176,23 @@ function byList<By extends string>(allowed: readonly By[], byDefault: readonly B
 }
 
 const figures = z.record(z.string(), z.union([z.string(), z.number()]));
-const rowsSchema = z.object({ from: day, to: day, rows: z.array(figures) });
+const countedUntilSchema = z.iso
+  .datetime()
+  .describe(
+    'what ended later is not counted yet; some seconds ago, longer where the books were behind',
+  );
+const rowsSchema = z.object({
+  from: day,
+  to: day,
+  countedUntil: countedUntilSchema,
+  rows: z.array(figures),
+});
 const usageSchema = z.object({
   ok: z.boolean(),
   account: z.string().nullable(),
   from: day,
   to: day,
-  countedUntil: z.iso.datetime(),
+  countedUntil: countedUntilSchema,
   rows: z.array(figures),
   total: figures,
   pending: figures,
@@ -223,6 +231,14 @@ async function carrierOf(pool: Pool, name: string): Promise<number> {
   ]);
   if (rows[0] === undefined) throw notFound('carrier', name);
   return rows[0].id;
+}
+
+function rowsBody(
+  { from, to }: DeliveryQuery,
+  countedUntil: Date,
+  rows: ReportRow[],
+): z.input<typeof rowsSchema> {
+  return { from, to, countedUntil: countedUntil.toISOString(), rows };
 }
 
 function some<T>(rows: T | undefined): T {

@@ -174,7 +174,13 @@ describe('GET /v1/reports/deliveries', () => {
 
 describe('GET /v1/reports/margin', () => {
   it('puts the cost of what carriers took beside what was paid and not given back', async () => {
-    const { rows } = (await get('/v1/reports/margin?by=country')).json;
+    const { rows, countedUntil } = (await get('/v1/reports/margin?by=country')).json;
+    // What ends later is not in it.
+    const [job] = await stand.gateway.sql<{ at: Date }>(
+      `select timestamptz 'epoch' + value * interval '1 microsecond' as at from job where name = 'books-ends'`,
+    );
+    expect(countedUntil).toBe(job?.at.toISOString());
+    expect((await get('/v1/reports/deliveries')).json.countedUntil).toBe(countedUntil);
     expect(rows).toEqual([
       {
         country: '49',

@@ -195,6 +195,7 @@ describe('report', () => {
       'country,messages,segments,charged,refunded,reserved,released\r\n7,1,1,0.00645,0.00645,0,0\r\n966,4,5,0.3,0,0,0\r\n',
     );
     expect(JSON.parse((await run('report', 'margin', '--json')).out).rows).toHaveLength(1);
+    expect((await run('report', 'margin')).out).toMatch(/\ncounted until 20\d\d-\S+Z\n$/);
     expect((await run('report', 'deliveries', '--carrier', 'up', '--by', 'carrier')).out).toContain(
       'up',
     );
