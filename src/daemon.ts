@@ -249,7 +249,6 @@ class Daemon {
       counter: new Counter(new Traits({ catalog: current, keys, networkOf }), current),
       files: new CarrierFiles({
         pool: this.#pool,
-        catalog: current,
         log: this.#log,
         folder: join(this.#config.dataDir, 'reports', 'carriers'),
       }),

@@ -10,6 +10,7 @@ import type { ParkedReceipts, ParkedReceiptView } from '../gateway/parked-receip
 import type { ReplayAnswer } from '../gateway/policy-replay.ts';
 import type { ProbeRequest } from '../gateway/probe-plan.ts';
 import type { AskedReceipt, ReceiptExplanation } from '../gateway/receipt-explain.ts';
+import { findKnownCarrier } from '../store/known-carriers.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import type { HeldMessage } from '../store/moderation.ts';
 import { withClient } from '../store/pool.ts';
@@ -206,10 +207,10 @@ export class LiveRuntime implements OpsRuntime {
   async parkedReceipts(
     query: ParkedReceiptsQuery,
   ): Promise<readonly ParkedReceiptView[] | undefined> {
-    const carrier =
-      query.carrier === undefined ? undefined : carrierNamed(this.#catalog, query.carrier);
-    if (query.carrier !== undefined && carrier === undefined) return undefined;
-    return this.#running().parked.list(carrier?.id, query.before, query.limit);
+    const { carrier: name, before, limit } = query;
+    const carrier = name === undefined ? name : await findKnownCarrier(this.#options.pool, name);
+    if (name !== undefined && carrier === undefined) return undefined;
+    return this.#running().parked.list(carrier?.id, before, limit);
   }
 
   async explainParked(id: bigint): ReturnType<ParkedReceipts['explain']> {

@@ -10,7 +10,7 @@ const VERSIONS_MAX = 500;
 /**
  * What carriers took since a time, by each version of their `cost` and of the tariffs that it named: those that were
  * applied since, and the ones before these. Costs some milliseconds a large price list.
- * @param carrier undefined: all that there are now
+ * @param carrier undefined: all that there are and were
  */
 export async function readCostHistories(
   client: ClientBase,

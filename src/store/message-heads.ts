@@ -27,7 +27,7 @@ export interface MessageHead {
   readonly account: string;
   /** Undefined when the bind was removed since. */
   readonly systemId: string | undefined;
-  /** As routed at accept; undefined when the carrier was removed since. */
+  /** As routed at accept; undefined: of none, as what is refused and charged. */
   readonly carrier: string | undefined;
   readonly state: MessageState;
   /** Whose fault its end is, what brought it and who says so; undefined while it is on its way. */

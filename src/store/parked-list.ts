@@ -6,6 +6,7 @@ import { carrierId, messageId } from '../domain/ids.ts';
 export interface ParkedRow {
   readonly parked: bigint;
   readonly carrier: CarrierId;
+  readonly carrierName: string;
   readonly receivedAt: Date;
   /** Sealed. */
   readonly fields: Buffer;
@@ -41,12 +42,13 @@ export async function readParked(client: ClientBase, id: bigint): Promise<Parked
   return rows[0] && parkedRow(rows[0]);
 }
 
-const COLUMNS =
-  'select id, carrier, received_at, fields, reason, tries, next_try_at, matched from parked_receipt';
+const COLUMNS = `select id, carrier, coalesce((select c.name from carrier c where c.id = parked_receipt.carrier), '?') as carrier_name, received_at, fields,
+    reason, tries, next_try_at, matched from parked_receipt`;
 
 interface Columns {
   readonly id: bigint;
   readonly carrier: number;
+  readonly carrier_name: string;
   readonly received_at: Date;
   readonly fields: Buffer;
   readonly reason: string;
@@ -59,6 +61,7 @@ function parkedRow(row: Columns): ParkedRow {
   return {
     parked: row.id,
     carrier: carrierId(row.carrier),
+    carrierName: row.carrier_name,
     receivedAt: row.received_at,
     fields: row.fields,
     reason: row.reason,

@@ -214,7 +214,9 @@ async function readCarriers(client: ClientBase): Promise<StoredCarrier[]> {
     spec: unknown;
     paused: boolean;
     demo: boolean;
-  }>('select id, name, version, spec, paused, demo from carrier order by id');
+  }>(
+    'select id, name, version, spec, paused, demo from carrier where removed_at is null order by id',
+  );
   return rows.map((row) => ({ ...row, spec: readStoredSpec('carriers', row.spec) }));
 }
 
@@ -252,6 +254,7 @@ function microOf(decimal: string): string {
   return parsed.toString();
 }
 
+/** One that comes back under its name is the carrier that it was: same id, as if it were made now. */
 async function storeCarrier(
   client: ClientBase,
   carrier: CarrierSpec,
@@ -260,12 +263,16 @@ async function storeCarrier(
 ): Promise<void> {
   await client.query(
     `insert into carrier (name, version, spec, demo) values ($1, $2, $3, $4)
-     on conflict (name) do update set version = $2, spec = $3`,
+     on conflict (name) do update set version = $2, spec = $3, removed_at = null,
+       paused = carrier.paused and carrier.removed_at is null,
+       demo = case when carrier.removed_at is null then carrier.demo else excluded.demo end`,
     [carrier.name, version, JSON.stringify(carrier), demo],
   );
 }
 
+/** A carrier's row stays, for what it carried: see known-carriers.ts. */
 async function removeRow(client: ClientBase, kind: ResourceKind, name: string): Promise<void> {
-  if (kind === 'carriers') await client.query('delete from carrier where name = $1', [name]);
+  if (kind === 'carriers')
+    await client.query('update carrier set removed_at = now() where name = $1', [name]);
   else await client.query('delete from resource where kind = $1 and name = $2', [kind, name]);
 }

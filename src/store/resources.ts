@@ -104,7 +104,7 @@ export async function setCarrierPaused(
 ): Promise<boolean> {
   return inTransaction(pool, async (client) => {
     const { rows } = await client.query<{ paused: boolean }>(
-      'select paused from carrier where name = $1 for no key update',
+      'select paused from carrier where name = $1 and removed_at is null for no key update',
       [change.name],
     );
     if (rows[0] === undefined) return false;

@@ -90,11 +90,12 @@ export async function readTimeline(pool: Pool, id: MessageId): Promise<Timeline 
   });
 }
 
-/** Open unknown outcomes by carrier name. */
+/** Open unknown outcomes by carrier name, of those in the resources. */
 export async function countUnknownOutcomes(db: Queryable): Promise<ReadonlyMap<string, number>> {
   const { rows } = await db.query<{ name: string; open: number }>(
     `select c.name, count(u.id)::int as open from carrier c
-       left join unknown_outcome u on u.carrier = c.id and u.resolved_at is null group by c.id`,
+       left join unknown_outcome u on u.carrier = c.id and u.resolved_at is null
+     where c.removed_at is null group by c.id`,
   );
   return new Map(rows.map((row) => [row.name, row.open]));
 }

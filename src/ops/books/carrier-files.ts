@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
-import type { Catalog } from '../../domain/catalog.ts';
+import { listKnownCarriers } from '../../store/known-carriers.ts';
 import { withClient } from '../../store/pool.ts';
 import type { OpsLog } from '../logs.ts';
 import { carrierReport, DAY_MS } from './carrier-report.ts';
@@ -15,13 +15,15 @@ const KEPT_DAYS = 396;
 
 export interface CarrierFilesDeps {
   readonly pool: Pool;
-  catalog(): Catalog;
   readonly log: OpsLog;
   /** dataDir/reports/carriers */
   readonly folder: string;
 }
 
-/** The daily file of each carrier: `<folder>/<carrier>/2026-11-21.csv`, readable by the daemon's user alone. */
+/**
+ * The daily file of each carrier, until the day when it left the resources: `<folder>/<carrier>/2026-11-21.csv`, readable by
+ * the daemon's user alone.
+ */
 export class CarrierFiles {
   readonly #deps: CarrierFilesDeps;
   /** Days that are done, not to look again each minute. */
@@ -35,13 +37,14 @@ export class CarrierFiles {
   async work(nowMs: number): Promise<void> {
     const last = dayOf(nowMs - SETTLED_MS - DAY_MS);
     if (last <= this.#doneUntil) return;
-    for (const carrier of this.#deps.catalog().carriers.values()) {
-      const folder = join(this.#deps.folder, folderOf(carrier.name));
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const { id, name, removedAt } of await listKnownCarriers(this.#deps.pool)) {
+      const folder = join(this.#deps.folder, folderOf(name));
+      // One that was removed has nothing to say of the days after.
+      const lastOfIt = removedAt === undefined ? last : dayOf(removedAt.getTime());
       for (let back = DAYS_BACK - 1; back >= 0; back--) {
         const day = dayOf(nowMs - SETTLED_MS - (back + 1) * DAY_MS);
-        if (day > this.#doneUntil && !(await exists(join(folder, `${day}.csv`))))
-          await this.#write(folder, carrier.id, carrier.name, day);
+        if (day > this.#doneUntil && day <= lastOfIt && !(await exists(join(folder, `${day}.csv`))))
+          await this.#write(folder, id, name, day);
       }
       await this.#prune(folder, dayOf(nowMs - KEPT_DAYS * DAY_MS));
     }
@@ -49,6 +52,7 @@ export class CarrierFiles {
   }
 
   async #write(folder: string, carrier: number, name: string, day: string): Promise<void> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     const path = join(folder, `${day}.csv`);
     const temporary = `${path}.part`;
     const file = await open(temporary, 'w', 0o600);
@@ -71,6 +75,7 @@ export class CarrierFiles {
   }
 
   async #prune(folder: string, before: string): Promise<void> {
+    if (!(await exists(folder))) return;
     for (const name of await readdir(folder))
       if (/^\d{4}-\d\d-\d\d\.csv/.test(name) && name.slice(0, 10) < before)
         await rm(join(folder, name), { force: true });

@@ -1,9 +1,8 @@
 import type { ClientBase, Pool } from 'pg';
 import { z } from 'zod';
-import { carrierNamed } from '../../domain/catalog.ts';
-import { compileCatalog, policiesWithoutRules } from '../../domain/compile-catalog.ts';
 import type { CostHistory } from '../../domain/cost-history.ts';
 import { credits, formatCredits } from '../../domain/money.ts';
+import { type CompiledTariff, compileTariffSpec } from '../../domain/tariff.ts';
 import { readCostHistories } from '../../store/cost-versions.ts';
 import {
   addInvoiceLines,
@@ -13,6 +12,7 @@ import {
   type InvoiceComparison,
   type InvoiceCosts,
 } from '../../store/invoice.ts';
+import { findKnownCarrier } from '../../store/known-carriers.ts';
 import { loadResources } from '../../store/resource-rows.ts';
 import { costOfGroup } from '../books/counter.ts';
 import { type Api, type ApiDeps, nameParams } from './api.ts';
@@ -225,17 +225,26 @@ function comparisonBody(
 }
 
 async function carrierOf(pool: Pool, name: string) {
-  const stored = await loadResources(pool);
-  const catalog = compileCatalog(stored, policiesWithoutRules(stored));
-  const carrier = carrierNamed(catalog, name);
+  const carrier = await findKnownCarrier(pool, name);
   if (carrier === undefined) throw notFound('carrier', name);
+  const { longMessages, cost } = carrier.spec;
   return {
     carrierId: carrier.id,
-    isWhole: carrier.longMessages === 'payload',
-    costsNow: async () => costsOf(catalog.costs.get(carrier.id)),
+    isWhole: longMessages === 'payload',
+    costsNow: async () => costsOf(await tariffNamed(pool, cost)),
     costsThen: async (client: ClientBase, since: Date | undefined) =>
       costsOf((await readCostHistories(client, since, carrier.id)).get(carrier.id)),
   };
+}
+
+/** As it stands; undefined: there is none, or no longer. */
+async function tariffNamed(
+  pool: Pool,
+  name: string | undefined,
+): Promise<CompiledTariff | undefined> {
+  const { tariffs } = await loadResources(pool);
+  const stored = tariffs.find((tariff) => tariff.name === name);
+  return stored && compileTariffSpec(stored.name, stored.version, stored.spec);
 }
 
 function costsOf(costs: CostHistory | undefined): InvoiceCosts {

@@ -246,7 +246,7 @@ function parkedBody(
   const { arrival } = parked;
   return {
     id: parked.parked.toString(),
-    carrier: arrival?.carrier.name ?? `removed (${parked.carrier})`,
+    carrier: parked.carrierName,
     receivedAt: parked.receivedAt.toISOString(),
     ageSeconds: Math.max(0, Math.round((nowMs - parked.receivedAt.getTime()) / 1_000)),
     reason: parked.reason,

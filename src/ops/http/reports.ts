@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream';
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { carrierNamed } from '../../domain/catalog.ts';
-import { compileCatalog, policiesWithoutRules } from '../../domain/compile-catalog.ts';
+import type { CarrierId } from '../../domain/ids.ts';
 import { findAccount } from '../../store/accounts.ts';
-import { loadResources } from '../../store/resource-rows.ts';
+import { findKnownCarrier } from '../../store/known-carriers.ts';
 import {
   type DeliveryQuery,
   readDeliveries,
@@ -131,16 +130,12 @@ function addCarrier(app: Api, deps: ApiDeps): void {
       },
     },
     async (request, reply) => {
-      const { name } = request.params;
-      const stored = await loadResources(deps.pool);
-      const catalog = compileCatalog(stored, policiesWithoutRules(stored));
-      const carrier = carrierNamed(catalog, name);
-      if (carrier === undefined) throw notFound('carrier', name);
       const { pool } = deps;
+      const carrier = await carrierOf(pool, request.params.name);
       async function* pieces(): AsyncGenerator<string> {
         const client = await pool.connect();
         try {
-          yield* carrierReport(client, carrier?.id ?? 0, request.query.day);
+          yield* carrierReport(client, carrier, request.query.day);
         } finally {
           client.release();
         }
@@ -225,12 +220,10 @@ async function queryOf(deps: ApiDeps, asked: Asked): Promise<DeliveryQuery> {
   };
 }
 
-async function carrierOf(pool: Pool, name: string): Promise<number> {
-  const { rows } = await pool.query<{ id: number }>('select id from carrier where name = $1', [
-    name,
-  ]);
-  if (rows[0] === undefined) throw notFound('carrier', name);
-  return rows[0].id;
+async function carrierOf(pool: Pool, name: string): Promise<CarrierId> {
+  const carrier = await findKnownCarrier(pool, name);
+  if (carrier === undefined) throw notFound('carrier', name);
+  return carrier.id;
 }
 
 function rowsBody(

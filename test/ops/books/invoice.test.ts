@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../../support/gateway.ts';
 import { ADMIN_TOKEN } from '../ops-bench.ts';
 import { runCommand } from '../run-cli.ts';
 import { BooksStand } from './books-stand.ts';
@@ -32,6 +33,14 @@ afterAll(async () => {
   await stand.close();
 });
 
+const today = () => new Date().toISOString().slice(0, 10);
+const specsOf = async (kind: string) => {
+  const rows = await stand.gateway.sql<{ spec: unknown }>(
+    'select spec from resource where kind = $1 order by id',
+    [kind],
+  );
+  return rows.map(({ spec }) => spec);
+};
 const run = (...words: string[]) => runCommand({ SMPPGATE_URL: stand.ops.url, ADMIN_TOKEN }, words);
 
 const reconcile = async (csv: string, ...more: string[]) => {
@@ -210,6 +219,36 @@ describe('report', () => {
     expect([ran.code, ran.err]).toEqual([
       1,
       expect.stringContaining('refunded: counted 0.006451, ledger 0.00645'),
+    ]);
+  });
+});
+
+describe('a carrier that left the resources', () => {
+  it('is reported, reconciled and invoiced as before, and no longer listed', async () => {
+    const { out } = await run('report', 'carrier', 'up', '--day', today());
+    const margin = async () =>
+      JSON.parse((await run('report', 'margin', '--carrier', 'up', '--json')).out).rows;
+    const [row] = await margin();
+    const live = await stand.gateway.sql<{ id: number; spec: { host: string } }>(
+      `select id, spec from carrier where name = 'up'`,
+    );
+    const kept = { routes: await specsOf('routes'), carriers: live.map(({ spec }) => spec) };
+    const past = { from: '2026-01-01T00:00:00Z', until: '2026-01-02T00:00:00Z' };
+    const down = { ...past, carrier: 'up', reason: 'cable cut' };
+    expect((await stand.ops.request('POST', '/v1/outages', down)).status).toBe(201);
+    await eventually(() => stand.gateway.apply(JSON.stringify({ carriers: [], routes: [] })));
+    expect(await margin()).toEqual([row]);
+    expect((await run('report', 'carrier', 'up', '--day', today())).out).toBe(out);
+    const invoice = HEADING + ids.map((id) => lineOf(id)).join('');
+    for (const costs of [[], ['--current-cost']])
+      expect((await reconcile(invoice, ...costs)).json).toMatchObject({ ok: true, lines: '5' });
+    expect((await run('message', 'list')).out).toMatch(/ up\n/);
+    expect((await stand.ops.request('POST', '/v1/carriers/up/pause', {})).status).toBe(404);
+    expect((await run('export')).out).not.toContain('name: up');
+    // Under its name it is the carrier that it was.
+    await stand.gateway.apply(JSON.stringify(kept));
+    expect(await stand.gateway.sql('select id, removed_at, paused from carrier')).toEqual([
+      { id: live[0]?.id, removed_at: null, paused: false },
     ]);
   });
 });

@@ -29,14 +29,13 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'smppgate-books-'));
   const { gateway } = stand;
   const log = createLog('info', { write: (line) => logged.push(line) });
-  const catalog = () => gateway.catalog;
   const [{ url } = { url: '' }] = [gateway.pool.options.connectionString].map((url) => ({ url }));
   const made = () =>
     new Keeper({
       pool: gateway.pool,
       connect: () => connectStore({ url: url ?? '', applicationName: 'books' }),
       counter: stand.counter,
-      files: new CarrierFiles({ pool: gateway.pool, catalog, log, folder }),
+      files: new CarrierFiles({ pool: gateway.pool, log, folder }),
       log,
       now: () => now,
     });
@@ -127,5 +126,24 @@ describe('Keeper', () => {
     await keeper.turn();
     await eventually(() => expect(existsSync(join(carrier, '2020-01-01.csv'))).toBe(false));
     expect(readFileSync(join(carrier, kept), 'utf8')).toBe('as it was');
+  });
+
+  it('writes the last days of a carrier that left the resources, and none after', async () => {
+    const apart = mkdtempSync(join(tmpdir(), 'smppgate-books-'));
+    const log = createLog('info', { write: () => {} });
+    await stand.gateway.sql('update carrier set removed_at = now()');
+    await new CarrierFiles({ pool: stand.gateway.pool, log, folder: apart }).work(
+      Date.now() + 3 * DAY_MS,
+    );
+    const last = readdirSync(join(apart, 'up')).toSorted().at(-1) ?? '';
+    const rows = readFileSync(join(apart, 'up', last), 'utf8')
+      .trimEnd()
+      .split('\r\n');
+    rmSync(apart, { recursive: true });
+    const [carrier] = await stand.gateway.sql<{ removed_at: Date }>(
+      'select removed_at from carrier',
+    );
+    expect(last).toBe(`${dayOf(carrier?.removed_at.getTime() ?? 0)}.csv`);
+    expect(rows).toHaveLength(3);
   });
 });

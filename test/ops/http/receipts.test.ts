@@ -21,6 +21,7 @@ beforeAll(async () => {
     {
       parked: 5n,
       carrier: carrierId(1),
+      carrierName: 'sim',
       receivedAt: new Date(1_000),
       reason: 'unknownId',
       tries: 3,
