@@ -27,8 +27,10 @@ export interface MessageHead {
   readonly account: string;
   /** Undefined when the bind was removed since. */
   readonly systemId: string | undefined;
-  /** As routed at accept; undefined: of none, as what is refused and charged. */
+  /** The last one that took any of it, else the last one that it was sent to; undefined: it never left. */
   readonly carrier: string | undefined;
+  /** Of what never left: whose queue it is in, or was in when it ended. Undefined: of none, as what is refused and charged. */
+  readonly queuedFor: string | undefined;
   readonly state: MessageState;
   /** Whose fault its end is, what brought it and who says so; undefined while it is on its way. */
   readonly end:
@@ -112,7 +114,9 @@ const LIST_MS = 20_000;
 
 /** Reads heads of messages: to be followed by a condition on `m`. Subqueries, not joins: each is one look-up by key. */
 export const HEADS = `select m.id::text, coalesce(m.customer_id, m.id::text) as customer_id, a.name as account, b.system_id,
-    c.name as carrier, coalesce(v.valid_until, m.valid_until) as valid_until, coalesce(v.segments, m.segments) as segments,
+    c.name as routed, (select x.name from carrier x where x.id = s.carrier) as carrier,
+    case when s.carrier is null then coalesce((select x.name from carrier_move y join carrier x on x.id = y.to_carrier
+      where y.id = m.id order by y.nth desc limit 1), c.name) end as queued_for, coalesce(v.valid_until, m.valid_until) as valid_until, coalesce(v.segments, m.segments) as segments,
     m.segments as first_segments, m.unit_price::text, m.charge_on, m.tariff_version,
     coalesce(v.policy_version, m.policy_version) as policy_version,
     m.terms_version, (select json_build_array(o.state, o.fault, o.cause) from outcome o where o.id = m.id) as ended,
@@ -122,15 +126,20 @@ export const HEADS = `select m.id::text, coalesce(m.customer_id, m.id::text) as 
   from message m join account a on a.id = m.account left join bind b on b.id = m.bind
     left join carrier c on c.id = m.carrier
     left join lateral (select r.segments, r.valid_until, r.policy_version from replacement r where r.id = m.id
-      order by r.version desc limit 1) v on true`;
+      order by r.version desc limit 1) v on true
+    cross join lateral (select coalesce((select d.carrier from dispatch d where d.id = m.id
+        order by d.status = 0 desc, d.at desc, d.attempt desc limit 1),
+      (select u.carrier from unknown_outcome u where u.id = m.id order by u.since desc limit 1)) as carrier) s`;
 
-/** A row of HEADS. `entry`: the ledger entry of its charge or reserve at accept, `first_segments` what that paid. */
+/** A row of HEADS. `routed`: at accept, `entry`: the ledger entry of its charge or reserve at accept, `first_segments` what that paid. */
 export interface HeadRow {
   id: string;
   customer_id: string;
   account: string;
   system_id: string | null;
+  routed: string | null;
   carrier: string | null;
+  queued_for: string | null;
   valid_until: Date;
   segments: number;
   first_segments: number;
@@ -154,6 +163,7 @@ export function headOf(row: HeadRow): MessageHead {
     account: row.account,
     systemId: row.system_id ?? undefined,
     carrier: row.carrier ?? undefined,
+    queuedFor: row.queued_for ?? undefined,
     state: row.ended === null ? stateOnTheWay(row) : (messageStateName(row.ended[0]) ?? 'UNKNOWN'),
     end: row.ended === null ? undefined : endOf(row.ended),
     acceptedAt: new Date(messageIdMs(id)),

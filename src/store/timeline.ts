@@ -52,6 +52,8 @@ export interface TimelineEvent {
   readonly event: TimelineEventKind;
   readonly state: MessageState | undefined;
   readonly carrier: string | undefined;
+  /** Of the accept: as routed then. */
+  readonly queuedFor: string | undefined;
   readonly upstreamId: string | undefined;
   /** command_status: of the carrier's submit_sm_resp, or of the customer's deliver_sm_resp. */
   readonly status: number | undefined;
@@ -106,7 +108,7 @@ function acceptanceOf(message: MessageHead, row: HeadRow): TimelineEvent[] {
     at: message.acceptedAt,
     event: 'accepted',
     state: 'ACCEPTD',
-    carrier: message.carrier,
+    queuedFor: row.routed ?? undefined,
   };
   return [
     accepted,
@@ -123,6 +125,7 @@ function acceptanceOf(message: MessageHead, row: HeadRow): TimelineEvent[] {
 const NOTHING = {
   state: undefined,
   carrier: undefined,
+  queuedFor: undefined,
   upstreamId: undefined,
   status: undefined,
   segment: undefined,
@@ -248,6 +251,7 @@ function eventOf(row: EventRow): TimelineEvent {
     event: row.event,
     state: row.state === null ? undefined : messageStateName(row.state),
     carrier: row.carrier ?? undefined,
+    queuedFor: undefined,
     upstreamId: row.upstream_id ?? undefined,
     status: row.status ?? undefined,
     segment: row.segment ?? undefined,

@@ -118,7 +118,7 @@ describe('a node killed (kill -9) while a requeue takes its queue to another car
     }>('GET', `/v1/messages/${one}`);
     const told = events.filter(({ event }) => ['accepted', 'moved', 'sent'].includes(event));
     expect(told).toMatchObject([
-      { event: 'accepted', carrier: 'first' },
+      { event: 'accepted', queuedFor: 'first' },
       { event: 'moved', carrier: 'second', detail: 'from first, requeue 1' },
       { event: 'sent', carrier: 'second' },
     ]);

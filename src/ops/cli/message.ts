@@ -44,7 +44,7 @@ function addList(message: Command, context: CliContext): void {
       const answer = await apiClient(context).get(listSchema, path);
       print(context, options, answer, ({ messages }) =>
         formatTable(
-          ['id', 'account', 'state', 'accepted', 'segments', 'price', 'carrier'],
+          ['id', 'account', 'state', 'accepted', 'segments', 'price', 'carrier', 'queued for'],
           messages.map((m) => [
             m.id,
             m.account,
@@ -53,6 +53,7 @@ function addList(message: Command, context: CliContext): void {
             String(m.segments),
             m.price,
             m.carrier ?? '',
+            m.queuedFor ?? '',
           ]),
         ),
       );
@@ -67,6 +68,7 @@ const headSchema = z.looseObject({
   segments: z.int(),
   price: z.string(),
   carrier: z.string().optional(),
+  queuedFor: z.string().optional(),
 });
 const listSchema = z.looseObject({ messages: z.array(headSchema) });
 const timelineSchema = headSchema.extend({

@@ -151,7 +151,11 @@ const headSchema = z.object({
   messageId: z.string().describe('what the customer got in submit_sm_resp'),
   account: z.string(),
   systemId: z.string().optional(),
-  carrier: z.string().optional(),
+  carrier: z
+    .string()
+    .optional()
+    .describe('that took it, or was sent it last; absent: it never left'),
+  queuedFor: z.string().optional().describe('of what never left: whose queue it is or was in'),
   state: z.string(),
   fault: z.string().optional().describe('whose fault its end is; absent while it is on its way'),
   cause: z.string().optional(),
@@ -186,6 +190,7 @@ const eventSchema = z.object({
   event: z.string(),
   state: z.string().optional(),
   carrier: z.string().optional(),
+  queuedFor: z.string().optional().describe('of accepted: as routed then'),
   upstreamId: z.string().optional(),
   status: z.string().optional(),
   segment: z.int().optional(),
@@ -227,6 +232,7 @@ function headBody(head: MessageHead): z.output<typeof headSchema> {
     account: head.account,
     ...(head.systemId !== undefined && { systemId: head.systemId }),
     ...(head.carrier !== undefined && { carrier: head.carrier }),
+    ...(head.queuedFor !== undefined && { queuedFor: head.queuedFor }),
     state: head.state,
     ...head.end,
     acceptedAt: head.acceptedAt.toISOString(),

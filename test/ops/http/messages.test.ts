@@ -29,10 +29,12 @@ describe('GET /v1/messages/{id}', () => {
       messageId: 'cafe',
       account: 'acme',
       state: 'DELIVRD',
+      carrier: 'sim',
       price: '0.05',
     });
+    expect(answer.json).not.toHaveProperty('queuedFor');
     expect(answer.json.events).toMatchObject([
-      { event: 'accepted', state: 'ACCEPTD' },
+      { event: 'accepted', state: 'ACCEPTD', queuedFor: 'sim' },
       { event: 'charged', money: '-0.05', entry: expect.stringMatching(/^\d+$/) },
       { event: 'sent', carrier: 'sim', upstreamId: `up-${delivered.id}-1`, status: '0x00000000' },
       { event: 'delivered', state: 'DELIVRD' },
@@ -95,5 +97,16 @@ describe('GET /v1/reconciliation', () => {
       mismatches: [{ account: 'acme', expected: '0.050001', found: '0.05' }],
     });
     expect(await ops.metrics.scrape()).toContain('smppgate_ledger_mismatches 1');
+  });
+});
+
+describe('GET /v1/messages/{id} after an end in the queue', () => {
+  it('names no carrier of what never left, but whose queue it was in', async () => {
+    const [expired] = await traffic.accept({ account: 'acme', destination: '966500000002' });
+    await traffic.settle([expired as Accepted], 'EXPIRED');
+    const { json } = await ops.request('GET', `/v1/messages/${expired?.id}`);
+    expect(json).toMatchObject({ state: 'EXPIRED', queuedFor: 'sim' });
+    expect(json).not.toHaveProperty('carrier');
+    for (const event of json.events) expect(event).not.toHaveProperty('carrier');
   });
 });
