@@ -216,6 +216,10 @@ function costErrors({ routes, carriers }: ResourceSet): DiffError[] {
   });
 }
 
+/** Whoever applies reads what he can do: the option of the commands, the query parameter of HTTP. */
+const LARGE_ALLOWED =
+  'if that is meant, --allow-large-changes (over HTTP ?allowLargeChanges=true) lets it pass';
+
 /** Prices of tariffs and of accounts that change too much at once, unless that is asked for. */
 function priceErrors(
   current: ResourceSet,
@@ -228,7 +232,7 @@ function priceErrors(
     if (before === undefined || after === undefined) return [];
     return largeChanges(before, after, nowMs).map((large): DiffError => {
       const at = [...path, ...(large.index === undefined ? [] : [large.index])];
-      const message = `changes a price by a large factor, ${largeChangeText(large)}: allow large changes if that is meant`;
+      const message = `changes a price by a large factor, ${largeChangeText(large)}: ${LARGE_ALLOWED}`;
       return { path: at, key: keyText(path), message };
     });
   });

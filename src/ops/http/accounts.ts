@@ -108,6 +108,12 @@ function addPatching(app: Api, deps: ApiDeps): void {
           'replaced whole). A file in RESOURCES_FILE that has the account sets it back when it is next applied.',
         tags: ['accounts'],
         params: nameParams,
+        querystring: z.object({
+          allowLargeChanges: z
+            .enum(['true', 'false'])
+            .default('false')
+            .describe('prices may change by ten times and more'),
+        }),
         body: z.looseObject({}),
         response: {
           200: accountSchema.extend({ spec: z.unknown(), generated: z.array(z.unknown()) }),
@@ -121,6 +127,7 @@ function addPatching(app: Api, deps: ApiDeps): void {
       const result = await applyResources(deps.pool, deps.secrets, {
         actor: actorOf(request),
         dryRun: false,
+        allowLargeChanges: request.query.allowLargeChanges === 'true',
         next: (current) => patchedAccount(current, name, request.body),
       });
       if ('errors' in result) {

@@ -278,6 +278,10 @@ describe('apply and export', () => {
       'smppgate: line 2, term: is not a known key',
     ]);
     expect((await run(['apply', join(folder, 'none.yaml')])).code).toBe(1);
+    writeFileSync(file, RESOURCES.replace('"*": "0.05"', '"*": "0.6"'));
+    const large = ['apply', file, '--dry-run'];
+    expect((await run(large)).err).toContain('--allow-large-changes');
+    expect((await run([...large, '--allow-large-changes'])).code).toBe(0);
   });
 });
 

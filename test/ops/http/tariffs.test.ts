@@ -47,6 +47,7 @@ describe('/v1/tariffs/{name}', () => {
     const refused = await put(csv);
     expect(refused.status).toBe(422);
     expect(refused.json.detail).toContain('966: 0.05 -> 0.5');
+    expect(refused.json.detail).toContain('?allowLargeChanges=true');
     expect(refused.json.detail).not.toContain('otp');
     expect((await put(csv, '?dryRun=true')).status).toBe(422);
     const taken = await put(csv, '?allowLargeChanges=true');
@@ -118,6 +119,12 @@ describe('PUT /v1/resources, with prices', () => {
     const text = (price: string) => `accounts:
   - {name: acme, tariff: standard, terms: t, prices: [{prefix: "7", class: otp, price: "${price}"}]}\n`;
     expect((await apply(text('0.2'))).json.detail).toContain('7 class otp: 0.02 -> 0.2');
+    const prices = [{ prefix: '7', class: 'otp', price: '0.2' }];
+    const patched = (query: string) =>
+      ops.request('PATCH', `/v1/accounts/acme${query}`, { prices });
+    expect((await patched('')).json.detail).toContain('?allowLargeChanges=true');
+    expect((await patched('?allowLargeChanges=true')).status).toBe(200);
+    expect((await apply(text('0.02'), '?allowLargeChanges=true')).status).toBe(200);
     expect((await apply(text('0.03'))).json.applied).toBe(true);
   });
 
