@@ -1,7 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountId, MessageId } from '../domain/ids.ts';
 import { messageId } from '../domain/ids.ts';
-import { type Credits, credits, ZERO } from '../domain/money.ts';
+import { type Credits, credits, formatCredits, ZERO } from '../domain/money.ts';
 import type { ClaimFinding } from '../domain/refund-claim.ts';
 import { writeAudit } from './audit.ts';
 import { inTransaction } from './pool.ts';
@@ -182,22 +182,28 @@ export async function findRequest(
   return rows[0] && requestOf(rows[0]);
 }
 
-/** Messages of a request after one of them, by id. */
+/**
+ * Messages of a request after one of them, by id. One that was refundable and got its money back by something else since
+ * (an outage that was declared, a late word) is `alreadyRefunded`, and its evidence says by what; on a request that was
+ * refused it stays as it was decided on.
+ */
 export async function readItems(
   db: Queryable,
   request: bigint,
   page: { readonly after: bigint; readonly limit: number; readonly contested?: boolean },
 ): Promise<RefundItem[]> {
   const { rows } = await db.query<ItemRow>(
-    `select message::text, asked, finding, amount::text, evidence, contested from refund_item
-     where request = $1 and message > $2 and ($4::bool is null or contested = $4) order by message limit $3`,
+    `select i.message::text, i.asked, case when g.message is null then i.finding else 'alreadyRefunded' end as finding,
+       case when g.message is null then i.amount else 0 end::text as amount, i.evidence, i.contested,
+       case when g.message is not null then given_back(g.message) end::text as given,
+       nullif(g.request, i.request)::text as by_request, g.outage as by_outage, g.at as given_at
+     from refund_item i join refund_request r on r.id = i.request
+       left join message_refund g on g.message = i.message and ${GIVEN_OTHERWISE}
+         and i.finding in ('refundable', 'alreadyRefunded') and r.state <> 'refused'
+     where i.request = $1 and i.message > $2 and ($4::bool is null or i.contested = $4) order by i.message limit $3`,
     [request, page.after, page.limit, page.contested ?? null],
   );
-  return rows.map((row) => ({
-    ...row,
-    message: messageId(BigInt(row.message)),
-    amount: credits(BigInt(row.amount)),
-  }));
+  return rows.map(itemOf);
 }
 
 /** Ids that were asked for and are no message of the account, 1,000 at the most. */
@@ -339,11 +345,16 @@ export async function countRequests(db: Queryable): Promise<RequestCounts> {
 /** Advisory lock class; 7301 to 7305 are in use elsewhere. */
 const REQUEST_LOCK_CLASS = 7345;
 
+/** Of a message_refund `g` of the message of an item `i`: it was not this request that gave the money back. */
+const GIVEN_OTHERWISE = '(g.request is distinct from i.request or g.amount = 0)';
+
 const REQUESTS = `select r.id::text, r.account as account_id, a.name as account, r.reference, r.state, r.reason, r.actor, r.at,
     r.decision, r.decided_by, r.decided_at, r.due_at, r.payment_reference, r.paid_by, r.paid_at,
     (select count(*)::int from refund_item i where i.request = r.id) as messages,
     (select count(*)::int from refund_unknown u where u.request = r.id) as unknown,
-    (select coalesce(sum(i.amount), 0)::text from refund_item i where i.request = r.id and i.contested) as amount
+    (select coalesce(sum(i.amount), 0)::text from refund_item i where i.request = r.id and i.contested
+       and (r.state in ('refused', 'paid')
+         or not exists (select from message_refund g where g.message = i.message and ${GIVEN_OTHERWISE}))) as amount
   from refund_request r join account a on a.id = r.account`;
 
 interface RequestRow {
@@ -374,6 +385,29 @@ interface ItemRow {
   readonly amount: string;
   readonly evidence: object;
   readonly contested: boolean;
+  /** All that was given back of it; null: nothing but by this request. */
+  readonly given: string | null;
+  readonly by_request: string | null;
+  readonly by_outage: number | null;
+  readonly given_at: Date | null;
+}
+
+function itemOf(row: ItemRow): RefundItem {
+  const { asked, finding, contested, given, by_request: request, by_outage: outage } = row;
+  const at = row.given_at?.toISOString();
+  const since = given !== null && {
+    givenBack: formatCredits(credits(BigInt(given))),
+    ...(outage !== null && { refunded: { at, outage } }),
+    ...(request !== null && { refunded: { at, request } }),
+  };
+  return {
+    message: messageId(BigInt(row.message)),
+    asked,
+    finding,
+    amount: credits(BigInt(row.amount)),
+    evidence: { ...row.evidence, ...since },
+    contested,
+  };
 }
 
 function requestOf(row: RequestRow): RefundRequest {

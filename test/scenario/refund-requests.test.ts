@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatCredits } from '../../src/domain/money.ts';
 import { askRefund, type ClaimDeps, decideRefund, payRefund } from '../../src/ops/refund-claims.ts';
 import { declareOutage, withdrawOutage } from '../../src/store/outages.ts';
-import { type RefundItem, readItems } from '../../src/store/refund-requests.ts';
+import { findRequest, type RefundItem, readItems } from '../../src/store/refund-requests.ts';
 import { Esme } from '../gateway/esme.ts';
 import { resources } from '../gateway/resources.ts';
 import { ScriptedCarrier } from '../gateway/scripted-carrier.ts';
@@ -16,6 +16,7 @@ const TERMS = {
   carriers: { ...LOTS, refundOnRequest: ['carrier'] },
   nothing: { ...LOTS },
   automatic: { refundAutomatic: ['platform'] },
+  both: { refundAutomatic: ['platform'], refundOnRequest: ['recipient'] },
   worded: { refundAutomatic: ['platform', 'recipient'] },
   restoring: { ...LOTS, refundOnRequest: ['carrier'], refundIntoExpired: 'restore' },
   forfeiting: { ...LOTS, refundOnRequest: ['carrier'], refundIntoExpired: 'forfeit' },
@@ -196,6 +197,34 @@ describe('P5.3 platform faults, after investigation', () => {
     await eventually(async () =>
       expect(await gateway.money('automatic')).toMatchObject({ credits: '9.9' }),
     );
+    await gateway.reconciled();
+  });
+});
+
+describe('a request for what an outage gives back meanwhile', () => {
+  it('says so, whether it is open or approved, and pays nothing', async () => {
+    const [open, approved] = [
+      await ended('both', 'UNDELIV', '361'),
+      await ended('both', 'UNDELIV', '361'),
+    ];
+    const asked = [await ask('both', 'open', [open]), await ask('both', 'approved', [approved])];
+    expect(asked.map(({ items }) => findings(items))).toEqual([['refundable'], ['refundable']]);
+    const [first = 0n, second = 0n] = asked.map(({ request }) => request.id);
+    await decide(second, 'approve');
+    const { id: down } = await outage('361');
+    await eventually(async () =>
+      expect(await gateway.money('both')).toMatchObject({ credits: '10' }),
+    );
+    const told = {
+      finding: 'alreadyRefunded',
+      amount: 0n,
+      evidence: { givenBack: '0.1', refunded: { outage: down } },
+    };
+    expect(await itemsOf(first)).toMatchObject([told]);
+    expect(await findRequest(gateway.pool, second)).toMatchObject({ amount: 0n });
+    expect(await decide(first, 'approve')).toEqual({ refused: 'nothingRefundable' });
+    expect(await pay(second)).toMatchObject({ paid: 0n, request: { state: 'paid', amount: 0n } });
+    for (const id of [first, second]) expect(await itemsOf(id)).toMatchObject([told]);
     await gateway.reconciled();
   });
 });

@@ -243,6 +243,11 @@ const outageSchema = z.looseObject({
 });
 const outagesSchema = z.looseObject({ outages: z.array(outageSchema) });
 
+/** What gave the money of a message back before the request did. */
+const refundedSchema = z.looseObject({
+  refunded: z.looseObject({ outage: z.int().optional() }).optional(),
+});
+
 function requestText(request: z.output<typeof requestSchema>): string {
   const { items, unknownIds, decision, payment, ...rest } = request;
   const fields = {
@@ -258,7 +263,7 @@ function requestText(request: z.output<typeof requestSchema>): string {
       credits,
       String(evidence.state ?? ''),
       String(evidence.fault ?? ''),
-      String(evidence.outage ?? ''),
+      String(evidence.outage ?? refundedSchema.parse(evidence).refunded?.outage ?? ''),
     ]),
   );
   const unknown = unknownIds.map((id) => `${id} is no message of the account\n`).join('');

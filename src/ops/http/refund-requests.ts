@@ -120,7 +120,9 @@ function addShowing(app: Api, deps: ApiDeps): void {
     {
       schema: {
         summary: 'A refund request with its messages and their evidence',
-        description: `${ITEMS_SHOWN} messages at once; next: send it as after for those after them.`,
+        description:
+          `${ITEMS_SHOWN} messages at once; next: send it as after for those after them. finding is alreadyRefunded as ` +
+          'soon as something else gave the money back: evidence.refunded names the outage or the other request.',
         tags: ['refunds'],
         params: idParams,
         querystring: z.object({ after: decimalId.default(0n) }),
