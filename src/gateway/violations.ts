@@ -26,7 +26,7 @@ export interface ViolationsDeps {
 }
 
 /**
- * Counts what rules refuse or hold against accounts:
+ * Counts what rules refuse or hold against accounts, once a message: each destination of a submit_multi is one.
  *
  * ```
  *   a refusal ──> waiting ──> table `violation`, and counted ── terms.onViolation.suspendAfter ──> suspended

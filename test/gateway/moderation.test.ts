@@ -271,7 +271,7 @@ describe('violations', () => {
     expect(response.command_status).toBe(0x0d);
   });
 
-  it('count anew after a resume, and take nothing where the terms do not', async () => {
+  it('count anew after a resume, for each recipient of a submit_multi, and take nothing where the terms do not', async () => {
     const violate = async (esme: Esme, times: number) => {
       for (let n = 0; n < times; n++)
         await esme.submit({ destination_addr: number(), short_message: TEXT });
@@ -282,7 +282,15 @@ describe('violations', () => {
     await eventually(() => expect(first.closed).toBe(true));
     await gateway.setStatus('lenient', 'active');
     const esme = await bind('lenient');
-    await violate(esme, 2);
+    const dest_address = [number(), number()].map((destination_addr) => ({
+      ...{ dest_addr_ton: 1, dest_addr_npi: 1, destination_addr },
+    }));
+    await new Promise((resolve) =>
+      esme.session.submit_multi(
+        { source_addr: 'Shop', dest_address, short_message: TEXT },
+        resolve,
+      ),
+    );
     const { id } = await submit(esme, { short_message: 'hello' });
     expect(await esme.receiptOf(id)).toMatchObject({ state: 'DELIVRD' });
     const count = 'select count(*)::int as n from violation where account = $1';
