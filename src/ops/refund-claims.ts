@@ -17,6 +17,7 @@ import { readClaims, type StoredClaim } from '../store/claim-facts.ts';
 import { findNamed } from '../store/find-message.ts';
 import { readWindows } from '../store/outages.ts';
 import { inTransaction } from '../store/pool.ts';
+import { type RefundItem, readItems, writeItems } from '../store/refund-items.ts';
 import {
   contestedElsewhere,
   decideRequest,
@@ -25,10 +26,7 @@ import {
   insertRequest,
   lockRequests,
   payPage,
-  type RefundItem,
   type RefundRequest,
-  readItems,
-  writeItems,
 } from '../store/refund-requests.ts';
 import { readTermsOf } from '../store/resource-rows.ts';
 

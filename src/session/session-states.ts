@@ -323,8 +323,7 @@ export abstract class SessionStates extends PduConnection {
       this.end('framing', error.message, error.commandStatus);
       return;
     }
-    // A malformed answer is never answered (two peers could nack each other for ever): the request
-    // that it meant stays unanswered.
+    // A malformed answer is never answered (two peers could nack each other for ever): its request stays so.
     if (error.commandId < RESPONSE_BIT) {
       this.sendError(error.commandId, error.sequenceNumber, this.#statusOf(error));
     }

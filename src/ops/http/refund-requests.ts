@@ -1,13 +1,7 @@
 import { z } from 'zod';
 import { formatCredits } from '../../domain/money.ts';
-import {
-  findRequest,
-  listRequests,
-  type RefundItem,
-  type RefundRequest,
-  readItems,
-  readUnknown,
-} from '../../store/refund-requests.ts';
+import { type RefundItem, readItems, readUnknown } from '../../store/refund-items.ts';
+import { findRequest, listRequests, type RefundRequest } from '../../store/refund-requests.ts';
 import {
   askRefund,
   type ClaimDeps,
