@@ -24,7 +24,7 @@ function ours(): Record<string, string> {
     max_connections: '60',
     // The hot set is the index of the newest one or two partitions, about 100 MB each at two
     // million rows, and while a list of five million is loaded all of it: 900 MB.
-    shared_buffers: `${sharedMegabytes(totalmem())}MB`,
+    shared_buffers: `${sharedMegabytes(totalmem(), process.constrainedMemory())}MB`,
     // At 20,000 lifecycles/s some 20-30 MB of WAL a second: 4 GB and 15 minutes keep checkpoints,
     // and the full page images after each of them, minutes apart.
     max_wal_size: '4GB',
@@ -68,7 +68,11 @@ function quote(value: string): string {
   return value.replaceAll("'", "''");
 }
 
-/** An eighth of the machine, from 64 MB to 1 GB. */
-function sharedMegabytes(machineOctets: number): number {
-  return Math.min(1_024, Math.max(64, Math.floor(machineOctets / 8 / 2 ** 20)));
+/**
+ * Megabytes of memory for shared_buffers: an eighth of what there is, from 64 MB to 1 GB.
+ * @param constrained octets that a container may have; 0 or more than there are: all of the machine
+ */
+export function sharedMegabytes(machine: number, constrained: number): number {
+  const octets = constrained > 0 ? Math.min(machine, constrained) : machine;
+  return Math.min(1_024, Math.max(64, Math.floor(octets / 8 / 2 ** 20)));
 }
