@@ -39,10 +39,10 @@ export const ARABIC_PARTICLES: readonly string[] = [
  * @param inPhrase its neighbours tell it: forms that alone are other words count too (игр, выбор)
  */
 export function stemsOf(word: string, language: string, inPhrase: boolean): readonly Stem[] {
-  if (language === 'en') return englishStems(word);
+  if (language === 'en') return englishStems(word, inPhrase);
   if (language === 'ru') return russianStems(word, inPhrase);
   if (language === 'ar') return arabicStems(word);
-  if (language === 'ur') return urduStems(word);
+  if (language === 'ur') return urduStems(word, inPhrase);
   return [exactly(word)];
 }
 
@@ -55,8 +55,11 @@ const AS_IT_IS: readonly string[] = [''];
 
 const VOWELS_EN = 'aeiou';
 
-function englishStems(word: string): Stem[] {
+function englishStems(word: string, inPhrase: boolean): Stem[] {
   const last = word.at(-1) ?? '';
+  // "betting tips", "free spins": listed in the plural.
+  if (inPhrase && word.length > 3 && /[^aiosu]s$/.test(word))
+    return [bare(word.slice(0, -1), ['', 's'])];
   const before = word.at(-2) ?? '';
   if (word.length < 3) return [exactly(word)];
   if (last === 'y' && !VOWELS_EN.includes(before))
@@ -116,7 +119,7 @@ function russianStems(word: string, inPhrase: boolean): Stem[] {
     return VOWELS_RU.includes(last) && last !== 'и' ? [exactly(word)] : shortRussian(word);
   if (word.endsWith('ие') && word.length > 5)
     return [bare(word.slice(0, -2), ADJECTIVE), bare(stem, NEUTER_SOFT)];
-  if (/(ыи|ии|ои|ая|ое|ые)$/.test(word) && word.length > 5)
+  if (/(ыи|ии|ои|ая|ое|ые)$/.test(word) && word.length > (inPhrase ? 4 : 5))
     return [bare(word.slice(0, -2), ADJECTIVE)];
   if (/[аеиоуыя]ть$/.test(word)) return russianVerb(word);
   if (last === 'а') {
@@ -178,7 +181,8 @@ function russianPlural(word: string, stem: string, inPhrase: boolean): Stem[] {
   const last = stem.at(-1) ?? '';
   if (stem.length < (inPhrase ? 3 : 4)) return [exactly(word)];
   if (word.endsWith('ии')) return [bare(stem, ['и', 'я', 'ю', 'еи', 'ям', 'ями', 'ях'])];
-  if (word.endsWith('и') && !'гкхжшчщ'.includes(last)) return [exactly(word)];
+  if (word.endsWith('и') && !'гкхжшчщ'.includes(last))
+    return inPhrase ? [bare(stem, SOFT)] : [exactly(word)];
   const plural = [...PLURAL, 'а', 'у', 'ои', 'е', ...('жшчщ'.includes(last) ? ['еи', 'ем'] : [])];
   return [bare(stem, inPhrase ? ['', ...plural] : plural), ...fleeting(stem)];
 }
@@ -224,9 +228,12 @@ function arabicStems(word: string): Stem[] {
 }
 
 /** ہ stands for ھ and ة too. */
-function urduStems(word: string): Stem[] {
+function urduStems(word: string, inPhrase: boolean): Stem[] {
   const last = word.at(-1) ?? '';
   const stem = word.slice(0, -1);
+  if (inPhrase && word === 'کا') return [bare(stem, ['ا', 'ے', 'ی'])];
+  // کال گرلز: listed in the plural.
+  if (inPhrase && last === 'ز' && word.length > 3) return [bare(stem, ['', 'ز'])];
   // کتیا, کتیاں; جوا, جوئے (ئ is folded to ی).
   const own = stem.endsWith('ی') ? ['اں'] : stem.endsWith('و') ? ['یے'] : [];
   if ((last === 'ا' || last === 'ہ') && word.length > 2)
@@ -234,7 +241,10 @@ function urduStems(word: string): Stem[] {
   // گولیاں: listed in the plural.
   if (word.endsWith('یاں') && word.length > 4)
     return [bare(word.slice(0, -3), ['ی', 'یاں', 'یوں', 'یو'])];
-  if (last === 'ی' && word.length > 2) return [bare(stem, ['ی', 'یاں', 'یوں', 'یو', 'یز', 'ے'])];
+  // قمار بازی: who does it, قمار باز.
+  const doers = inPhrase && word === 'بازی' ? ['', 'وں'] : [];
+  if (last === 'ی' && word.length > 2)
+    return [bare(stem, ['ی', 'یاں', 'یوں', 'یو', 'یز', 'ے', ...doers])];
   if (last === 'ے' && word.length > 3) return [bare(stem, ['ے', 'وں', 'ا', 'و'])];
   return [bare(word, word.length < 3 ? ['', 'وں'] : ['', 'وں', 'یں', 'و', 'ز', 'ے', 'یوں'])];
 }

@@ -165,6 +165,21 @@ describe('foundIn', () => {
     expect(words.foundIn('shark loan')).toEqual([]);
   });
 
+  it.each([
+    ['betting tips', 'a betting tip', 'en'],
+    ['голые фото', 'голых фото', 'ru'],
+    ['курительные смеси', 'курительных смесей', 'ru'],
+    ['کال گرلز', 'کال گرل', 'ur'],
+    ['قمار بازی', 'قمار بازوں', 'ur'],
+    ['جوئے کا اڈا', 'جوئے کے اڈے', 'ur'],
+  ])(
+    'finds a phrase that is listed in another number or case: %s in %s',
+    async (phrase, text, language) => {
+      const words = await compiled(list([phrase], language));
+      expect(words.foundIn(text)).toHaveLength(1);
+    },
+  );
+
   it('finds Russian nouns that drop a vowel', async () => {
     const words = await compiled(list(['ублюдок', 'подлец'], 'ru'));
     for (const form of ['ублюдок', 'ублюдка', 'ублюдки', 'подлец', 'подлеца'])
