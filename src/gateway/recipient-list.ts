@@ -32,6 +32,7 @@ export class RecipientList {
   readonly #set = new RecipientSet();
   /** Scopes by class and sender. */
   readonly #scopes = new Map<string, number>();
+  /** Numbers of those that were met. */
   readonly #known = new Set<number>();
   #change = 0n;
   /** Whether there were ever entries of all accounts, of scopes beside the usual one: else they are not looked for. */

@@ -4,10 +4,11 @@ import { type ConsentEvidence, ruleKind } from '../policy-rule.ts';
 /** What may be told of a consent: the version of what was agreed to, where, when, and how that can be shown. */
 export const CONSENT_EVIDENCE = ['textVersion', 'source', 'at', 'evidence'] as const;
 
+/** One of them. */
+export type EvidenceField = (typeof CONSENT_EVIDENCE)[number];
+
 /** Those that a consent has, one bit each in this order: as they are stored, and as nodes hold them. */
-export function evidenceBits(
-  has: (field: (typeof CONSENT_EVIDENCE)[number]) => boolean,
-): ConsentEvidence {
+export function evidenceBits(has: (field: EvidenceField) => boolean): ConsentEvidence {
   const bits = CONSENT_EVIDENCE.reduce((sum, field, i) => (has(field) ? sum | (1 << i) : sum), 0);
   return bits as ConsentEvidence;
 }

@@ -1,5 +1,5 @@
-import type { ConsentEvidence } from '../../domain/policy-rule.ts';
-import { type CONSENT_EVIDENCE, evidenceBits } from '../../domain/rules/consent.ts';
+import { type EvidenceField, evidenceBits } from '../../domain/rules/consent.ts';
+import type { ConsentOrigin } from '../../store/consents.ts';
 
 /** What is told of a consent beside its number. */
 export interface ConsentEntry {
@@ -11,13 +11,10 @@ export interface ConsentEntry {
   readonly evidence?: string | undefined;
 }
 
-/** What many consents of a list have in common. */
-export interface ConsentOrigin {
+/** What many consents of a list have in common, as it is told: by class, not yet by scope. */
+export interface ToldOrigin extends Omit<ConsentOrigin, 'scope'> {
   /** '' is any. */
   readonly class: string;
-  readonly textVersion: string;
-  readonly source: string;
-  readonly evidence: ConsentEvidence;
 }
 
 /**
@@ -25,7 +22,7 @@ export interface ConsentOrigin {
  * which they were added.
  */
 export class ConsentColumns {
-  readonly #origins: ConsentOrigin[] = [];
+  readonly #origins: ToldOrigin[] = [];
   readonly #byKey = new Map<string, number>();
   readonly #originOf: number[] = [];
   readonly #atsMs: number[] = [];
@@ -48,7 +45,7 @@ export class ConsentColumns {
     return [...new Set(this.#origins.map((origin) => origin.class))];
   }
 
-  originOf(nth: number): ConsentOrigin {
+  originOf(nth: number): ToldOrigin {
     const origin = this.#origins[this.#originOf[nth] ?? -1];
     if (origin === undefined) throw new RangeError(`there is no consent ${nth}`);
     return origin;
@@ -87,6 +84,6 @@ export class ConsentColumns {
 }
 
 /** An empty text tells nothing. */
-export function isTold(consent: ConsentEntry, field: (typeof CONSENT_EVIDENCE)[number]): boolean {
+export function isTold(consent: ConsentEntry, field: EvidenceField): boolean {
   return (consent[field] ?? '') !== '';
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CONSENT_EVIDENCE } from '../../domain/rules/consent.ts';
+import type { EvidenceField } from '../../domain/rules/consent.ts';
 import { instantMs } from '../../domain/schema-parts.ts';
 import { msisdnOf } from './bulk.ts';
 import { type ConsentEntry, isTold } from './consent-columns.ts';
@@ -7,8 +7,6 @@ import { type ConsentEntry, isTold } from './consent-columns.ts';
 /*
  * A consent as a request tells it.
  */
-
-export type EvidenceField = (typeof CONSENT_EVIDENCE)[number];
 
 /** Characters at most. */
 const LENGTHS = { number: 20, class: 64, textVersion: 100, source: 100, evidence: 2_000 } as const;

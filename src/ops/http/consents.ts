@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import { z } from 'zod';
 import type { AccountId } from '../../domain/ids.ts';
-import { CONSENT_EVIDENCE, evidenceBits } from '../../domain/rules/consent.ts';
+import { CONSENT_EVIDENCE, type EvidenceField, evidenceBits } from '../../domain/rules/consent.ts';
 import { RECIPIENTS_MAX } from '../../gateway/recipient-set.ts';
 import { Int4Column, TimestampColumn } from '../../store/arrays.ts';
 import { writeAudit } from '../../store/audit.ts';
@@ -18,8 +18,8 @@ import { readPolicyOf } from '../../store/resource-rows.ts';
 import { SEALED_NUMBER_OCTETS } from '../../store/sealing.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
 import { accountNamed, addBulkScope, EVERY_ACCOUNT, eachChecked, entriesOf } from './bulk.ts';
-import { ConsentColumns, type ConsentOrigin } from './consent-columns.ts';
-import { consentOf, type EvidenceField } from './consent-entry.ts';
+import { ConsentColumns, type ToldOrigin } from './consent-columns.ts';
+import { consentOf } from './consent-entry.ts';
 import {
   type HashedPart,
   HashRun,
@@ -174,7 +174,7 @@ function* settingsOf(
   for (const { nths, hashes, sealed } of part) {
     const [ats, originOf] = [new TimestampColumn(), new Int4Column()];
     for (const column of [ats, originOf]) column.begin(nths.length);
-    const places = new Map<ConsentOrigin, number>();
+    const places = new Map<ToldOrigin, number>();
     for (const nth of nths) {
       const origin = columns.originOf(nth);
       const place = places.get(origin) ?? places.size + 1;
