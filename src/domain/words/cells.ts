@@ -13,6 +13,7 @@ import {
   SYMBOL,
   scriptOf,
 } from './characters.ts';
+import { partedHashtags } from './hashtags.ts';
 import { withoutMarkup } from './markup.ts';
 import {
   APOSTROPHE,
@@ -94,6 +95,10 @@ export class Cells {
     this.#wasFlag = false;
     this.#hasWide = false;
     this.#readPart(withoutMarkup(text));
+    for (const tag of partedHashtags(text)) {
+      this.#gap = GAP_WIDE;
+      this.#readPart(tag);
+    }
     if (this.#hasWide) this.#narrow();
   }
 

@@ -34,14 +34,14 @@ export const ARABIC_PARTICLES: readonly string[] = [
 
 /**
  * The ways in which a word is written by simple inflection: plurals, cases, verbs' regular endings, clitics. Never a
- * derived word: "heroine" is not heroin, زبون not a plural.
+ * derived word but in a phrase ("drug dealing", "drug dealer"): "heroine" is not heroin, زبون not a plural.
  * @param word folded, in the letters of its alphabet
  * @param inPhrase its neighbours tell it: forms that alone are other words count too (игр, выбор)
  */
 export function stemsOf(word: string, language: string, inPhrase: boolean): readonly Stem[] {
   if (language === 'en') return englishStems(word, inPhrase);
   if (language === 'ru') return russianStems(word, inPhrase);
-  if (language === 'ar') return arabicStems(word);
+  if (language === 'ar') return arabicStems(word, inPhrase);
   if (language === 'ur') return urduStems(word, inPhrase);
   return [exactly(word)];
 }
@@ -56,6 +56,19 @@ const AS_IT_IS: readonly string[] = [''];
 const VOWELS_EN = 'aeiou';
 
 function englishStems(word: string, inPhrase: boolean): Stem[] {
+  const doing = /^(.{3,})ing$/.exec(word)?.[1];
+  const doer = /^(.{3,})er$/.exec(word)?.[1];
+  const forms = englishForms(word, inPhrase);
+  if (!inPhrase)
+    return doing === undefined || doing.length < 5 ? forms : [...forms, bare(doing, ['ed'])];
+  // Alone these are words of their own: a killing, an attacker.
+  if (doing !== undefined) return [...forms, bare(doing, ['er', 'ers', 'ed'])];
+  if (doer !== undefined) return [...forms, bare(doer, ['ing'])];
+  if (word.length < 4 || word.endsWith('s')) return forms;
+  return [...forms, bare(word.replace(/e$/, ''), ['er', 'ers'])];
+}
+
+function englishForms(word: string, inPhrase: boolean): Stem[] {
   const last = word.at(-1) ?? '';
   // "betting tips", "free spins": listed in the plural.
   if (inPhrase && word.length > 3 && /[^aiosu]s$/.test(word))
@@ -108,6 +121,8 @@ const LONG_VERB = [...VERB, 'м', 'н', 'на', 'ны'];
 const PRESENT = ['ю', 'ешь', 'ет', 'ем', 'ете', 'ют', 'ется', 'ются', 'и', 'ите'];
 /** грабит, курят. */
 const PRESENT_SOFT = ['ишь', 'ит', 'им', 'ите', 'ят', 'ат', 'ится', 'ятся'];
+/** ебет, врут. */
+const PRESENT_SHORT = ['у', 'ешь', 'ет', 'ем', 'ете', 'ут'];
 const PLURAL = ['и', 'ы', 'ам', 'ами', 'ах', 'ов'];
 const VOWELS_RU = 'аеиоуыэюя';
 
@@ -130,17 +145,44 @@ function russianStems(word: string, inPhrase: boolean): Stem[] {
   if (last === 'о') return [bare(stem, stem.endsWith('ств') ? ['', ...NEUTER] : NEUTER)];
   if (last === 'ь') return [bare(stem, SOFT)];
   if (last === 'ы' || last === 'и') return russianPlural(word, stem, inPhrase);
+  // купить закладку: what is done to it.
+  if (inPhrase && last === 'у' && word.length > 4)
+    return [bare(stem, ['', ...FEMININE]), ...fleeting(stem)];
   if (VOWELS_RU.includes(last)) return [exactly(word)];
   return [bare(word, consonantEndings(last)), ...droppedVowel(word)];
 }
 
 function russianVerb(word: string): Stem[] {
   const stem = word.slice(0, -2);
-  if (word.length <= 5) return [bare(stem, VERB), exactly(word)];
+  const root = stem.slice(0, -1);
+  if (word.length <= 5) {
+    const present = word.endsWith('ать') ? [bare(root, PRESENT_SHORT)] : [];
+    return [bare(stem, VERB), exactly(word), ...present];
+  }
   if (word.endsWith('ить'))
-    return [bare(stem, LONG_VERB), bare(stem.slice(0, -1), PRESENT_SOFT), exactly(word)];
+    return [bare(stem, LONG_VERB), bare(root, PRESENT_SOFT), exactly(word), exactly(iDo(root))];
   return [bare(stem, [...LONG_VERB, ...PRESENT]), exactly(word)];
 }
+
+/** What the first person makes of a root in -ить: куплю, вожу, колочу, ношу, пущу. */
+function iDo(root: string): string {
+  for (const [ends, becomes] of SOFTENED)
+    if (root.endsWith(ends)) return root.slice(0, -ends.length) + becomes;
+  return `${root}${'жшчщ'.includes(root.at(-1) ?? '') ? 'у' : 'ю'}`;
+}
+
+const SOFTENED: readonly (readonly [string, string])[] = [
+  ['п', 'плю'],
+  ['б', 'блю'],
+  ['в', 'влю'],
+  ['м', 'млю'],
+  ['ф', 'флю'],
+  ['ст', 'щу'],
+  ['т', 'чу'],
+  ['д', 'жу'],
+  ['з', 'жу'],
+  ['с', 'шу'],
+];
 
 /** ублюдок, ублюдка; of nouns that keep their vowel (подлец, подлеца) these are no words. */
 function droppedVowel(word: string): Stem[] {
@@ -195,7 +237,15 @@ function consonantEndings(last: string): readonly string[] {
 const PRONOUNS = ['ك', 'كم', 'كن', 'ه', 'ها', 'هم', 'هن', 'ي', 'نا'];
 
 /** ة is folded to ه, ى and ئ to ي, أ to ا. */
-function arabicStems(word: string): Stem[] {
+function arabicStems(word: string, inPhrase: boolean): Stem[] {
+  const broken = brokenPlurals(word, inPhrase).map(
+    (plural): Stem => ({ stem: plural, endings: ['', ...PRONOUNS], prefixes: CLITICS }),
+  );
+  return [...soundForms(word, inPhrase), ...broken];
+}
+
+/** The word, its sound plurals, and what is written in one with them. */
+function soundForms(word: string, inPhrase: boolean): Stem[] {
   const last = word.at(-1) ?? '';
   if (word.length < 3)
     return [{ stem: word, endings: ['', 'ك', 'ها', 'هم', 'كم'], prefixes: ARTICLE }];
@@ -203,8 +253,10 @@ function arabicStems(word: string): Stem[] {
     const ofIt = ['ت', 'ات'].flatMap((end) => PRONOUNS.map((pronoun) => end + pronoun));
     return [{ stem: word.slice(0, -1), endings: ['ه', 'ات', ...ofIt], prefixes: CLITICS }];
   }
-  if (word.length === 3)
-    return [{ stem: word, endings: ['', 'ك', 'كم', 'ها', 'هم'], prefixes: ARTICLE }];
+  if (word.length === 3) {
+    const endings = ['', 'ك', 'كم', 'ها', 'هم', 'ات'];
+    return [{ stem: word, endings, prefixes: inPhrase ? CLITICS : ARTICLE }];
+  }
   const stems: Stem[] = [
     {
       stem: word,
@@ -222,9 +274,29 @@ function arabicStems(word: string): Stem[] {
     },
   ];
   // مراهنات: listed in the plural, one of it with ه.
-  if (word.endsWith('ات') && word.length > 5)
+  if (word.endsWith('ات') && word.length > (inPhrase ? 4 : 5))
     stems.push({ stem: word.slice(0, -2), endings: ['ه'], prefixes: CLITICS });
   return stems;
+}
+
+/** Plurals that change the word, where its letters tell them: of four consonants, and of doers (فاعل). */
+function brokenPlurals(word: string, inPhrase: boolean): string[] {
+  // شرموطه, شراميط; صاروخ, صواريخ
+  const [, first, second, third, fourth] = /^(.)(.)(.)[وي](.)ه?$/.exec(word) ?? [];
+  if (first !== undefined) {
+    const middle = second === 'ا' ? 'وا' : `${second}ا`;
+    return 'اوي'.includes(third ?? '') ? [] : [`${first}${middle}${third}ي${fourth}`];
+  }
+  // قنبله, قنابل
+  const four = /^(.)([^اوي])([^اوي])([^اوي])ه$/.exec(word);
+  if (four !== null) return [`${four[1]}${four[2]}ا${four[3]}${four[4]}`];
+  // داعش, دواعش; in a phrase قاتل, قتله
+  const doer = /^(.)ا([^اوي])([^اوي])ه?$/.exec(word);
+  if (doer !== null) {
+    const [, one, two, three] = doer;
+    return [`${one}وا${two}${three}`, ...(inPhrase ? [`${one}${two}${three}ه`] : [])];
+  }
+  return inPhrase && word === 'ابن' ? ['ابنا', 'ابناء'] : [];
 }
 
 /** ہ stands for ھ and ة too. */
@@ -234,19 +306,30 @@ function urduStems(word: string, inPhrase: boolean): Stem[] {
   if (inPhrase && word === 'کا') return [bare(stem, ['ا', 'ے', 'ی'])];
   // کال گرلز: listed in the plural.
   if (inPhrase && last === 'ز' && word.length > 3) return [bare(stem, ['', 'ز'])];
-  // کتیا, کتیاں; جوا, جوئے (ئ is folded to ی).
-  const own = stem.endsWith('ی') ? ['اں'] : stem.endsWith('و') ? ['یے'] : [];
+  // چودنا: چودتا, چودی.
+  const doing = ['تا', 'تی', 'تے', 'تیں', 'ا', 'ی', 'ے', 'یں', 'و', 'وں'];
+  const verb = word.endsWith('نا') && word.length > 4 ? [bare(stem.slice(0, -1), doing)] : [];
+  // کتیا, کتیاں, کتیاؤں; جوا, جوئے (ئ is folded to ی, ؤ to و).
+  const own = stem.endsWith('ی') ? ['اں', 'اوں'] : stem.endsWith('و') ? ['یے'] : [];
+  const feminine = word.length > 4 ? ['ی'] : [];
   if ((last === 'ا' || last === 'ہ') && word.length > 2)
-    return [bare(stem, [last, 'ے', 'وں', 'و', ...own])];
+    return [bare(stem, [last, 'ے', 'وں', 'و', ...own, ...feminine]), ...verb];
   // گولیاں: listed in the plural.
   if (word.endsWith('یاں') && word.length > 4)
     return [bare(word.slice(0, -3), ['ی', 'یاں', 'یوں', 'یو'])];
-  // قمار بازی: who does it, قمار باز.
-  const doers = inPhrase && word === 'بازی' ? ['', 'وں'] : [];
+  // ننگی تصویریں: the same.
+  if (inPhrase && word.endsWith('یں') && word.length > 4)
+    return [bare(word.slice(0, -2), ['', 'یں', 'وں'])];
+  // قمار بازی: who does it, قمار باز; زانی, زانیہ.
+  const doers = inPhrase && word.length > 3 ? ['', 'وں'] : [];
+  const feminineDoer = word.length > 3 ? ['یہ'] : [];
   if (last === 'ی' && word.length > 2)
-    return [bare(stem, ['ی', 'یاں', 'یوں', 'یو', 'یز', 'ے', ...doers])];
+    return [bare(stem, ['ی', 'یاں', 'یوں', 'یو', 'یز', 'ے', ...doers, ...feminineDoer])];
   if (last === 'ے' && word.length > 3) return [bare(stem, ['ے', 'وں', 'ا', 'و'])];
-  return [bare(word, word.length < 3 ? ['', 'وں'] : ['', 'وں', 'یں', 'و', 'ز', 'ے', 'یوں'])];
+  if (word.length < 3) return [bare(word, ['', 'وں'])];
+  // شراب, شرابی.
+  const ofIt = word.length > (inPhrase ? 2 : 3) ? ['ی'] : [];
+  return [bare(word, ['', 'وں', 'یں', 'و', 'ز', 'ے', 'یوں', ...ofIt])];
 }
 
 function bare(stem: string, endings: readonly string[]): Stem {

@@ -172,6 +172,17 @@ describe('foundIn', () => {
     ['کال گرلز', 'کال گرل', 'ur'],
     ['قمار بازی', 'قمار بازوں', 'ur'],
     ['جوئے کا اڈا', 'جوئے کے اڈے', 'ur'],
+    ['acid attack', 'acid attackers', 'en'],
+    ['drug dealing', 'a drug dealer', 'en'],
+    ['drug dealer', 'drug dealing', 'en'],
+    ['купить закладку', 'куплю закладки', 'ru'],
+    ['ابن الحرام', 'ابناء الحرام', 'ar'],
+    ['عملات مزيفة', 'عملة مزيفة', 'ar'],
+    ['صور عارية', 'بصور عارية', 'ar'],
+    ['قاتل ماجور', 'قتلة ماجورين', 'ar'],
+    ['ننگی تصویریں', 'ننگی تصویر', 'ur'],
+    ['بھتہ خوری', 'بھتہ خوروں', 'ur'],
+    ['دہشت گرد', 'دہشت گردی', 'ur'],
   ])(
     'finds a phrase that is listed in another number or case: %s in %s',
     async (phrase, text, language) => {
@@ -225,6 +236,25 @@ describe('foundIn', () => {
     ['en', 'fuck', 'fvck'],
     ['en', 'loan', 'Ioan'],
     ['en', 'straße', 'STRASSE'],
+    ['en', 'slot machine', '#BestSlotMachine'],
+    ['en', 'bitch', 'the #FREEBitchUK!'],
+    ['ru', 'казино', '#НовоеКазиноТут'],
+    ['en', 'beheading', 'beheaded'],
+    ['ru', 'купить', 'куплю'],
+    ['ru', 'грабить', 'граблю'],
+    ['ru', 'колотить', 'колочу'],
+    ['ru', 'ебать', 'ебут'],
+    ['ar', 'شرموطة', 'شراميط'],
+    ['ar', 'خنزير', 'والخنازير'],
+    ['ar', 'صاروخ', 'صواريخ'],
+    ['ar', 'قنبلة', 'قنابل'],
+    ['ar', 'داعش', 'الدواعش'],
+    ['ar', 'عرص', 'عرصات'],
+    ['ur', 'کتیا', 'کتیاؤں'],
+    ['ur', 'شراب', 'شرابی'],
+    ['ur', 'حرامزادہ', 'حرامزادی'],
+    ['ur', 'زانی', 'زانیہ'],
+    ['ur', 'چودنا', 'چودتا'],
   ])('in %s finds "%s" as "%s"', async (language, word, text) => {
     const words = await compiled(list([word], language));
     expect(words.foundIn(`- ${text} -`)).toHaveLength(1);
@@ -233,6 +263,14 @@ describe('foundIn', () => {
   it('does not take another word for a form: срам, выбор', async () => {
     const words = await compiled(list(['срать', 'выборы'], 'ru'));
     expect(words.foundIn('срам, выбор')).toEqual([]);
+  });
+
+  it('parts words of a hashtag by their capitals alone', async () => {
+    const words = await compiled(list(['rapist', 'porn', 'anal']));
+    for (const text of ['#Therapist', '#therapist', 'TheRapist', '#CanalUK', '#AcornField'])
+      expect([text, words.foundIn(text)]).toEqual([text, []]);
+    for (const text of ['#TheRapist', '#pOrN', '#PORN', '#Porn2026'])
+      expect([text, words.foundIn(text)]).toEqual([text, [expect.anything()]]);
   });
 
   it('asks the language of a text where a short Arabic word is another one in Urdu', async () => {
