@@ -7,7 +7,8 @@
  * then of the dimension length and lower bound; then of each element its length (-1: null) and octets.
  */
 
-const HEADER_OCTETS = 20;
+/** Before the first element. */
+export const ARRAY_HEADER_OCTETS = 20;
 const OID_BYTEA = 17;
 const OID_INT8 = 20;
 const OID_INT2 = 21;
@@ -26,7 +27,7 @@ const FIRST_OCTETS = 64;
 /** A column of elements of one size: their length words are written once, and only values change. */
 abstract class FixedColumn {
   protected view: DataView;
-  protected at = HEADER_OCTETS + 4;
+  protected at = ARRAY_HEADER_OCTETS + 4;
   readonly #oid: number;
   readonly #octets: number;
   #buffer: Buffer;
@@ -47,20 +48,20 @@ abstract class FixedColumn {
       this.#buffer = this.#layOut(this.#rows);
       this.view = viewOf(this.#buffer);
     }
-    this.at = HEADER_OCTETS + 4;
+    this.at = ARRAY_HEADER_OCTETS + 4;
   }
 
   /** The array of what was pushed since `begin`; valid until the next `begin`. */
   end(): Buffer {
-    const count = (this.at - HEADER_OCTETS - 4) / (4 + this.#octets);
+    const count = (this.at - ARRAY_HEADER_OCTETS - 4) / (4 + this.#octets);
     return endArray(this.#buffer, this.view, count, this.at - 4, 0);
   }
 
   #layOut(rows: number): Buffer {
-    const buffer = Buffer.alloc(HEADER_OCTETS + rows * (4 + this.#octets));
+    const buffer = Buffer.alloc(ARRAY_HEADER_OCTETS + rows * (4 + this.#octets));
     beginArray(buffer, this.#oid);
     for (let i = 0; i < rows; i++)
-      buffer.writeInt32BE(this.#octets, HEADER_OCTETS + i * (4 + this.#octets));
+      buffer.writeInt32BE(this.#octets, ARRAY_HEADER_OCTETS + i * (4 + this.#octets));
     return buffer;
   }
 }
@@ -117,21 +118,21 @@ export class TimestampColumn extends FixedColumn {
 abstract class VariableColumn {
   protected buffer: Buffer;
   protected view: DataView;
-  protected at = HEADER_OCTETS;
+  protected at = ARRAY_HEADER_OCTETS;
   protected count = 0;
   protected hasNull = 0;
   readonly #oid: number;
 
   constructor(oid: number, octets: number) {
     this.#oid = oid;
-    this.buffer = Buffer.alloc(HEADER_OCTETS + octets);
+    this.buffer = Buffer.alloc(ARRAY_HEADER_OCTETS + octets);
     this.view = viewOf(this.buffer);
     beginArray(this.buffer, oid);
   }
 
   /** Begins an array; it grows as it needs. */
   begin(): void {
-    this.at = HEADER_OCTETS;
+    this.at = ARRAY_HEADER_OCTETS;
     this.count = 0;
     this.hasNull = 0;
   }

@@ -1,6 +1,9 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountId } from '../domain/ids.ts';
 import type { ConsentEvidence } from '../domain/policy-rule.ts';
+import { Int4Column } from './arrays.ts';
+import { boolean, int2, int4, rowsOf } from './copy-rows.ts';
+import { addNew, type NewEntries } from './list-copy.ts';
 import { changedBy, type ListedRecipient, type RecipientQuery } from './recipient-scopes.ts';
 
 /** The channel on which every node hears that numbers gave or withdrew their consent. */
@@ -15,7 +18,7 @@ export interface ConsentOrigin {
   readonly evidence: ConsentEvidence;
 }
 
-/** Consents that one statement gives or withdraws, none twice: arrays in binary (store/arrays.ts). */
+/** Consents, none twice, that one statement gives or withdraws: columns are arrays in binary (store/arrays.ts). */
 export interface ConsentSettings {
   /** Of the numbers: bytea[] */
   readonly hashes: Buffer;
@@ -23,8 +26,8 @@ export interface ConsentSettings {
   readonly sealed: Buffer;
   /** When: timestamptz[] */
   readonly ats: Buffer;
-  /** Places in `origins`, from 1: int4[] */
-  readonly originOf: Buffer;
+  /** Places in `origins`. */
+  readonly originOf: readonly number[];
   readonly origins: readonly ConsentOrigin[];
 }
 
@@ -41,7 +44,7 @@ export async function setConsents(
     const { rows } = await client.query<{ changed: number }>(
       'select set_consents_of($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as changed',
       [
-        ...[what.account, what.given, hashes, sealed, ats, originOf],
+        ...[what.account, what.given, hashes, sealed, ats, fromOne(originOf)],
         origins.map(({ scope }) => scope),
         origins.map(({ textVersion }) => textVersion),
         origins.map(({ source }) => source),
@@ -50,6 +53,37 @@ export async function setConsents(
     );
     return rows[0]?.changed ?? 0;
   });
+}
+
+/**
+ * Gives consents if they are all of numbers that never had one there, inside the caller's transaction.
+ * @returns how many; undefined: one is there, and nothing was changed
+ */
+export async function giveNewConsents(
+  client: ClientBase,
+  account: AccountId,
+  parts: Iterable<ConsentSettings>,
+): Promise<number | undefined> {
+  return addNew(client, 'consents', account, newEntries(account, parts));
+}
+
+function* newEntries(account: AccountId, parts: Iterable<ConsentSettings>): Generator<NewEntries> {
+  for (const { hashes, sealed, ats, originOf, origins } of parts) {
+    const leading = origins.map(({ scope, textVersion, source, evidence }) => [
+      ...[int4(account), int4(scope), boolean(true)],
+      ...[Buffer.from(textVersion), Buffer.from(source), int2(evidence)],
+    ]);
+    const scopes = [...new Set(origins.map(({ scope }) => scope))];
+    yield { hashes, scopes, rows: rowsOf(leading, originOf, [hashes, sealed, ats]) };
+  }
+}
+
+/** As PostgreSQL counts: int4[] */
+function fromOne(places: readonly number[]): Buffer {
+  const column = new Int4Column();
+  column.begin(places.length);
+  for (const place of places) column.push(place + 1);
+  return column.end();
 }
 
 /** A listed consent. */

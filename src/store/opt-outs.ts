@@ -1,5 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AccountId } from '../domain/ids.ts';
+import { boolean, int4, rowsOf } from './copy-rows.ts';
+import { addNew, type NewEntries } from './list-copy.ts';
 import { changedBy, type ListedRecipient, type RecipientQuery } from './recipient-scopes.ts';
 
 /** The channel on which every node hears that numbers opted out or in. */
@@ -9,6 +11,7 @@ export const ALL_ACCOUNTS = 0 as AccountId;
 
 /** Numbers that one statement sets out or in, as bytea[]. */
 export interface OptOutSettings {
+  readonly length: number;
   readonly hashes: Buffer;
   readonly sealed: Buffer;
 }
@@ -29,6 +32,30 @@ export async function setOptOuts(
     );
     return rows[0]?.changed ?? 0;
   });
+}
+
+/**
+ * Sets numbers out if none of them was ever out of these messages, inside the caller's transaction.
+ * @returns how many; undefined: one was, and nothing was changed
+ */
+export async function addNewOptOuts(
+  client: ClientBase,
+  what: { readonly account: AccountId; readonly scope: number },
+  parts: Iterable<OptOutSettings>,
+): Promise<number | undefined> {
+  return addNew(client, 'optOuts', what.account, newEntries(what.account, what.scope, parts));
+}
+
+function* newEntries(
+  account: AccountId,
+  scope: number,
+  parts: Iterable<OptOutSettings>,
+): Generator<NewEntries> {
+  const leading = [int4(account), int4(scope), boolean(true), Buffer.from('operator')];
+  for (const { length, hashes, sealed } of parts) {
+    const first = Array.from({ length }, () => 0);
+    yield { hashes, scopes: [scope], rows: rowsOf([leading], first, [hashes, sealed]) };
+  }
 }
 
 /** A listed opt-out. */

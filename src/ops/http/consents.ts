@@ -3,12 +3,13 @@ import { z } from 'zod';
 import type { AccountId } from '../../domain/ids.ts';
 import { CONSENT_EVIDENCE, type EvidenceField, evidenceBits } from '../../domain/rules/consent.ts';
 import { RECIPIENTS_MAX } from '../../gateway/recipient-set.ts';
-import { Int4Column, TimestampColumn } from '../../store/arrays.ts';
+import { TimestampColumn } from '../../store/arrays.ts';
 import { writeAudit } from '../../store/audit.ts';
 import {
   CONSENT_CHANNEL,
   type Consent,
   type ConsentSettings,
+  giveNewConsents,
   listConsents,
   setConsents,
 } from '../../store/consents.ts';
@@ -143,8 +144,9 @@ async function store(
     if (given && (await countRecipients(client, 'consents')) + part.length > RECIPIENTS_MAX)
       throw conflict('too-many-consents', `there may be ${RECIPIENTS_MAX} consents at the most`);
     const scopes = await scopesOf(client, columns.classes());
-    const settings = settingsOf(part, columns, scopes);
-    const changed = await setConsents(client, { account: id, given }, settings);
+    const settings = () => settingsOf(part, columns, scopes);
+    const added = given && part.isLong ? await giveNewConsents(client, id, settings()) : undefined;
+    const changed = added ?? (await setConsents(client, { account: id, given }, settings()));
     if (changed > 0)
       await writeAudit(client, {
         actor,
@@ -172,12 +174,13 @@ function* settingsOf(
   scopes: ReadonlyMap<string, number>,
 ): Generator<ConsentSettings> {
   for (const { nths, hashes, sealed } of part) {
-    const [ats, originOf] = [new TimestampColumn(), new Int4Column()];
-    for (const column of [ats, originOf]) column.begin(nths.length);
+    const ats = new TimestampColumn();
+    ats.begin(nths.length);
+    const originOf: number[] = [];
     const places = new Map<ToldOrigin, number>();
     for (const nth of nths) {
       const origin = columns.originOf(nth);
-      const place = places.get(origin) ?? places.size + 1;
+      const place = places.get(origin) ?? places.size;
       places.set(origin, place);
       originOf.push(place);
       ats.push(columns.atMs(nth));
@@ -186,7 +189,7 @@ function* settingsOf(
       hashes,
       sealed: sealed((nth) => columns.sealed(nth)),
       ats: ats.end(),
-      originOf: originOf.end(),
+      originOf,
       origins: Array.from(places.keys(), (origin) => ({
         ...origin,
         scope: scopes.get(origin.class) ?? 0,

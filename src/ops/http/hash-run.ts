@@ -36,6 +36,8 @@ export interface HashedNumbers {
 /** Numbers that one commit sets, in parts for a statement each. */
 export interface HashedPart extends Iterable<HashedNumbers> {
   readonly length: number;
+  /** More than one statement's. */
+  readonly isLong: boolean;
 }
 
 /**
@@ -85,7 +87,11 @@ export class HashRun {
   *commits(): Generator<HashedPart> {
     for (let from = 0; from < this.#order.length; from += STORED_AT_ONCE) {
       const part = this.#order.subarray(from, from + STORED_AT_ONCE);
-      yield { length: part.length, [Symbol.iterator]: () => this.#statements(part) };
+      yield {
+        length: part.length,
+        isLong: part.length > STATEMENT,
+        [Symbol.iterator]: () => this.#statements(part),
+      };
     }
   }
 

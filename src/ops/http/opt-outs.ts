@@ -3,6 +3,7 @@ import type { AccountId } from '../../domain/ids.ts';
 import { RECIPIENTS_MAX } from '../../gateway/recipient-set.ts';
 import { writeAudit } from '../../store/audit.ts';
 import {
+  addNewOptOuts,
   listOptOuts,
   OPT_OUT_CHANNEL,
   type OptOut,
@@ -122,7 +123,10 @@ async function store(
       throw conflict('too-many-opt-outs', `there may be ${RECIPIENTS_MAX} opt-outs at the most`);
     const [scope] = (await scopeIds(client, [{ sender, trafficClass }])) ?? [];
     if (scope === undefined) throw conflict('too-many-scopes', 'too many senders and classes');
-    const changed = await setOptOuts(client, { account: id, scope, out }, settingsOf(part));
+    const what = { account: id, scope, out };
+    const added =
+      out && part.isLong ? await addNewOptOuts(client, what, settingsOf(part)) : undefined;
+    const changed = added ?? (await setOptOuts(client, what, settingsOf(part)));
     if (changed > 0)
       await writeAudit(client, {
         actor,
@@ -139,7 +143,8 @@ async function store(
 }
 
 function* settingsOf(part: HashedPart): Generator<OptOutSettings> {
-  for (const numbers of part) yield { hashes: numbers.hashes, sealed: numbers.sealed() };
+  for (const { nths, hashes, sealed } of part)
+    yield { length: nths.length, hashes, sealed: sealed() };
 }
 
 const scopeSchema = z.object({
