@@ -13,8 +13,8 @@ import {
   SYMBOL,
   scriptOf,
 } from './characters.ts';
-import { partedHashtags } from './hashtags.ts';
-import { withoutMarkup } from './markup.ts';
+import { joinedWords } from './joined-words.ts';
+import { tagsOf, withoutMarkup } from './markup.ts';
 import {
   APOSTROPHE,
   BOX,
@@ -95,9 +95,9 @@ export class Cells {
     this.#wasFlag = false;
     this.#hasWide = false;
     this.#readPart(withoutMarkup(text));
-    for (const tag of partedHashtags(text)) {
+    for (const part of [...joinedWords(text), ...tagsOf(text)]) {
       this.#gap = GAP_WIDE;
-      this.#readPart(tag);
+      this.#readPart(part);
     }
     if (this.#hasWide) this.#narrow();
   }

@@ -14,10 +14,10 @@ import {
 } from './cells.ts';
 import { LETTER } from './characters.ts';
 import {
+  cutsOf,
   HIDDEN_MAX,
   hiddenOf,
   isAllApart,
-  isCut,
   LETTER_READ,
   ledBy,
   lettersOf,
@@ -30,7 +30,7 @@ import {
   withGap,
   withHidden,
   withLetter,
-  withPair,
+  withRun,
   withSame,
   withWidest,
 } from './path.ts';
@@ -65,7 +65,7 @@ const SHARED_WORD = 5;
  *
  * - together: nothing that is a letter or digit before or after;
  * - some apart by signs: from four letters on, and no letter joined by a sign before or after;
- * - cut once by a blank: from four letters on, where neither half is a common word;
+ * - cut by blanks: from four letters on, twice and thrice from six on, where no part is a common word;
  * - all apart, by signs or blanks: the row of single letters is the word.
  */
 export class WordFinder {
@@ -82,8 +82,6 @@ export class WordFinder {
   readonly #here: number[] = [];
   #exempt = false;
   #skipShort = false;
-  /** Where a blank cuts the word that is read. */
-  #cut = 0;
 
   constructor(index: WordIndex) {
     this.#index = index;
@@ -172,7 +170,7 @@ export class WordFinder {
       const code = codes[i] ?? 0;
       const next = this.#index.next(node, code);
       if (next === 0) continue;
-      this.#led(at + 1, next, run === 2 ? withPair(read) : read);
+      this.#led(at + 1, next, withRun(read, run));
       const twice = run > 1 ? this.#index.next(next, code) : 0;
       if (twice !== 0) this.#led(at + 1, twice, read + LETTER_READ);
       if (run > 1) this.#ledInRow(at + 1, next, code, read);
@@ -208,7 +206,8 @@ export class WordFinder {
     if (at >= cells.length) return;
     const isFirst = lettersOf(path) === 0;
     const gap = isFirst ? GAP_NONE : (cells.gaps[at] ?? GAP_WIDE);
-    if (isCutting(gap) && mayBeCut(path)) this.#readOn(at, node, word, path);
+    // As if the blank were none.
+    if (isCutting(gap) && mayBeCut(path)) this.#read(at, GAP_NONE, node, word, withCut(path));
     if (gap >= GAP_STOP && (gap >= GAP_WIDE || !isAllApart(path))) return;
     this.#read(at, gap, node, word, path);
     if (isFirst) return;
@@ -218,14 +217,6 @@ export class WordFinder {
     this.#read(at + 1, GAP_SIGN, node, word, path);
     if (isJoiningSign(cells.points[at] ?? 0) && gap === GAP_NONE)
       this.#masked(at, at + 1, node, word, path);
-  }
-
-  /** Goes on behind a blank as if it were none. */
-  #readOn(at: number, node: number, word: Terminal, path: Path): void {
-    const before = this.#cut;
-    this.#cut = at;
-    this.#read(at, GAP_NONE, node, word, withCut(path));
-    this.#cut = before;
   }
 
   /** Goes on with all that a cell may stand for, once or in a row. */
@@ -254,7 +245,7 @@ export class WordFinder {
     const run = this.#cells.runs[at] ?? 1;
     const gap = this.#cells.gapBefore(at + 1);
     const isRow = gap !== GAP_NONE && isAllApart(path);
-    this.#walk(at + 1, node, word, run === 2 && !isRow ? withPair(path) : path);
+    this.#walk(at + 1, node, word, isRow ? path : withRun(path, run));
     if (run > 1) {
       this.#double(at + 1, node, code, word, path);
       this.#pair(at, node, code, word, path);
@@ -349,7 +340,7 @@ export class WordFinder {
     if (widestOf(path) >= GAP_STOP && !isAllApart(path)) return;
     const cells = this.#cells;
     const isWhole = isClosed(cells, at, path);
-    if (isCut(path) && !(isWhole && isOneWord(cells, this.#start, this.#cut, at, path))) return;
+    if (cutsOf(path) > 0 && !(isWhole && isOneWord(cells, this.#start, at, path))) return;
     if (this.#phrase !== NO_PHRASE) return this.#goOn(at, this.#phrase, word, isWhole);
     if (!isOpened(cells, this.#start, path)) return;
     if (isWhole && isTelling(cells, this.#start, at, path)) {

@@ -75,6 +75,7 @@ function englishForms(word: string, inPhrase: boolean): Stem[] {
     return [bare(word.slice(0, -1), ['', 's'])];
   const before = word.at(-2) ?? '';
   if (word.length < 3) return [exactly(word)];
+  if (word.endsWith('man') && word.length > 4) return [bare(word.slice(0, -2), ['an', 'en'])];
   if (last === 'y' && !VOWELS_EN.includes(before))
     return [bare(word.slice(0, -1), ['y', 'ies', 'ied', 'ying'])];
   if (last === 'e') return [bare(word.slice(0, -1), ['e', 'es', 'ed', 'ing'])];
@@ -251,11 +252,19 @@ function soundForms(word: string, inPhrase: boolean): Stem[] {
     return [{ stem: word, endings: ['', 'ك', 'ها', 'هم', 'كم'], prefixes: ARTICLE }];
   if (last === 'ه' && word.length > 3) {
     const ofIt = ['ت', 'ات'].flatMap((end) => PRONOUNS.map((pronoun) => end + pronoun));
-    return [{ stem: word.slice(0, -1), endings: ['ه', 'ات', ...ofIt], prefixes: CLITICS }];
+    const stem = word.slice(0, -1);
+    const feminine: Stem = { stem, endings: ['ه', 'ات', ...ofIt], prefixes: CLITICS };
+    // اباحيه, اباحي: of another noun.
+    return inPhrase ? [feminine, { stem, endings: [''], prefixes: ARTICLE }] : [feminine];
   }
   if (word.length === 3) {
-    const endings = ['', 'ك', 'كم', 'ها', 'هم', 'ات'];
-    return [{ stem: word, endings, prefixes: inPhrase ? CLITICS : ARTICLE }];
+    const ofThem = ['ك', 'كم', 'ها', 'هم'];
+    const endings = ['', ...ofThem, 'ات'];
+    if (inPhrase) return [{ stem: word, endings, prefixes: CLITICS }];
+    return [
+      { stem: word, endings, prefixes: ARTICLE },
+      { stem: word, endings: ofThem, prefixes: CLITICS },
+    ];
   }
   const stems: Stem[] = [
     {
@@ -274,7 +283,7 @@ function soundForms(word: string, inPhrase: boolean): Stem[] {
     },
   ];
   // مراهنات: listed in the plural, one of it with ه.
-  if (word.endsWith('ات') && word.length > (inPhrase ? 4 : 5))
+  if (word.endsWith('ات') && word.length > (inPhrase ? 3 : 5))
     stems.push({ stem: word.slice(0, -2), endings: ['ه'], prefixes: CLITICS });
   return stems;
 }

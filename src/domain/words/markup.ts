@@ -15,6 +15,16 @@ export function withoutMarkup(text: string): string {
   return plain;
 }
 
+/** What stands in tags, for handsets that show them: "<poker>". */
+export function tagsOf(text: string): readonly string[] {
+  const found: string[] = [];
+  for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', at + 1)) {
+    const end = endOfTag(text, at);
+    if (end > 0) found.push(text.slice(at + 1, end));
+  }
+  return found;
+}
+
 /** Longer ones are text between two signs of comparison. */
 const TAG_CHARS_MAX = 60;
 const REFERENCE_CHARS_MAX = 10;

@@ -3,8 +3,8 @@ import { GAP_NONE } from './cells.ts';
 /**
  * How a word was read so far, in one number, since it is handed on at every step of a walk: letters (7 bits), how many
  * of them stand apart from the one before (7), the widest of these gaps (4), whether a letter of the alphabet's own
- * script was among them (1), letters hidden by a sign (2), the particles that led it in (2), whether it is cut (1), and
- * how often two of a letter were read as one (2).
+ * script was among them (1), letters hidden by a sign (2), the particles that led it in (2), whether one of its letters stood
+ * there three times or more (1), how often two of a letter were read as one (2), and how often a blank cuts it (2).
  */
 export type Path = number;
 
@@ -16,9 +16,11 @@ export const OWN = 0x40000;
 export const HIDDEN = 0x80000;
 const PARTICLES = 0x200000;
 const PARTICLES_MASK = 3 * PARTICLES;
-const CUT = 0x800000;
+const ROW = 0x800000;
 const PAIR = 0x1000000;
 const PAIRS_MASK = 3 * PAIR;
+const CUT = 0x4000000;
+const CUTS_MASK = 3 * CUT;
 const WIDEST_SHIFT = 14;
 const WIDEST_MASK = 15 << WIDEST_SHIFT;
 /** What fits in. */
@@ -81,19 +83,19 @@ export function withHidden(path: Path): Path {
   return path + LETTER_READ + HIDDEN;
 }
 
-/** A blank cuts it in two: "cas ino". */
-export function isCut(path: Path): boolean {
-  return (path & CUT) !== 0;
+/** How often a blank cuts it: "cas ino" once. */
+export function cutsOf(path: Path): number {
+  return (path & CUTS_MASK) / CUT;
 }
 
 /** Cut by the blank that comes now. */
 export function withCut(path: Path): Path {
-  return path | CUT;
+  return path + CUT;
 }
 
-/** Its letters stand together and are what they seem: it may be cut once. */
+/** Its letters stand together and are what they seem: it may be cut, up to three times. */
 export function mayBeCut(path: Path): boolean {
-  return lettersOf(path) > 0 && gapsOf(path) === 0 && hiddenOf(path) === 0 && !isCut(path);
+  return lettersOf(path) > 0 && gapsOf(path) === 0 && hiddenOf(path) === 0 && cutsOf(path) < 3;
 }
 
 /** How often two of a letter were read as one, 3 at the most: "parrlay". */
@@ -101,6 +103,14 @@ export function pairsOf(path: Path): number {
   return (path & PAIRS_MASK) / PAIR;
 }
 
-export function withPair(path: Path): Path {
+/** Whether a letter of it stood there three times or more: "fffuck". */
+export function hasRow(path: Path): boolean {
+  return (path & ROW) !== 0;
+}
+
+/** With a letter read once that stands there so often in a row. */
+export function withRun(path: Path, run: number): Path {
+  if (run === 1) return path;
+  if (run > 2) return path | ROW;
   return (path & PAIRS_MASK) === PAIRS_MASK ? path : path + PAIR;
 }

@@ -11,7 +11,17 @@ import {
 } from './cells.ts';
 import { DIGIT, LATIN, LETTER } from './characters.ts';
 import { isCommonWord, wordOf } from './common-words.ts';
-import { gapsOf, hiddenOf, isAllApart, lettersOf, type Path, pairsOf, widestOf } from './path.ts';
+import {
+  cutsOf,
+  gapsOf,
+  hasRow,
+  hiddenOf,
+  isAllApart,
+  lettersOf,
+  type Path,
+  pairsOf,
+  widestOf,
+} from './path.ts';
 
 /*
  * Where words may start and what is a whole one: by what stands before, behind and between their letters.
@@ -22,8 +32,9 @@ const LONG_WORD = 4;
 const LONG_BESIDE_DIGITS = 5;
 /** Of so many letters: it may be cut where a sentence could end. */
 const LONG_BROKEN = 5;
-/** Of so many letters: it may be cut by a blank. */
+/** Of so many letters: it may be cut by a blank; of so many: by several, in parts of two letters at the least. */
 const LONG_CUT = 4;
+const LONG_CUTS = 6;
 /** Of so many letters: one of them may stand there twice. Shorter ones are other words: Cassino, rapping. */
 const LONG_PAIRED = 7;
 /** Of so many: several may. */
@@ -73,6 +84,7 @@ const JOINING = new Set('@$€£¥¢'.split('').map((sign) => sign.charCodeAt(0)
 /** Nothing that is a letter or a digit stands before the word; nor before its row when its letters stand apart. */
 export function isOpened(cells: Cells, start: number, path: Path): boolean {
   if (gapsOf(path) > 0) {
+    if (start > 0 && isDigitBeside(cells, start - 1, start, path)) return true;
     if (widestOf(path) >= GAP_BROKEN && isAllApart(path)) return isRowStart(cells, start);
     return start === 0 || sets(cells.gapBefore(start), path);
   }
@@ -83,12 +95,22 @@ export function isOpened(cells: Cells, start: number, path: Path): boolean {
 /** The same behind it. */
 export function isClosed(cells: Cells, at: number, path: Path): boolean {
   if (gapsOf(path) > 0) {
+    if (isDigitBeside(cells, at, at, path)) return true;
     if (widestOf(path) >= GAP_BROKEN && isAllApart(path)) return isRowEnd(cells, at);
     return at >= cells.length || sets(cells.gapBefore(at), path);
   }
   if (at >= cells.length || cells.gapBefore(at) !== GAP_NONE) return true;
   if (isSymbol(cells, at)) return !isJoining(cells, at);
   return cells.kinds[at] === DIGIT && isLongBesideDigits(cells, at - lettersOf(path), path);
+}
+
+/** A digit stands in one with a long word whose letters stand apart. @param cell where; `gap`: the cell behind the gap that would be between */
+function isDigitBeside(cells: Cells, cell: number, gap: number, path: Path): boolean {
+  return (
+    lettersOf(path) >= LONG_BESIDE_DIGITS &&
+    cells.kinds[cell] === DIGIT &&
+    cells.gapBefore(gap) === GAP_NONE
+  );
 }
 
 /** Long enough, or no digit read as one of its letters: "A5512" is the number of an order. */
@@ -112,8 +134,7 @@ function sets(gap: number, path: Path): boolean {
 export function isTelling(cells: Cells, start: number, at: number, path: Path): boolean {
   const letters = lettersOf(path);
   if (hiddenOf(path) > 0 && letters < LONG_WORD) return false;
-  const pairs = pairsOf(path);
-  if (pairs > 0 && letters < (pairs === 1 ? LONG_PAIRED : LONG_PAIRS)) return false;
+  if (!isMeantSo(path)) return false;
   const gaps = gapsOf(path);
   if (gaps === 0) return true;
   const widest = widestOf(path);
@@ -124,6 +145,13 @@ export function isTelling(cells: Cells, start: number, at: number, path: Path): 
     return isOneAround(cells, start, at, widest) && letters >= LONG_WORD;
   if (letters >= LONG_WORD) return true;
   return isAllApart(path) && (letters > 2 || widest < GAP_DOT);
+}
+
+/** Letters that stand there twice tell a long word, and any where others stand there more often or nearly all do. */
+function isMeantSo(path: Path): boolean {
+  const pairs = pairsOf(path);
+  if (pairs === 0 || pairs === 3 || hasRow(path)) return true;
+  return lettersOf(path) >= (pairs === 1 ? LONG_PAIRED : LONG_PAIRS);
 }
 
 /** Whether a word with one sign in it is neither a contraction nor two common words around a comma. */
@@ -155,20 +183,20 @@ function cutOf(cells: Cells, start: number, at: number): number {
 }
 
 /**
- * Whether a word that a blank cuts before the cell `cut` is one word: long enough, nothing but letters, and neither half a
- * common word. What is written so by chance mostly has one of those: "lot to do", "hero in", "be headed".
+ * Whether a word that blanks cut is one word: long enough, nothing but letters, and no part a common word. What is written so
+ * by chance mostly has one of those: "lot to do", "hero in", "be headed".
  */
-export function isOneWord(
-  cells: Cells,
-  start: number,
-  cut: number,
-  at: number,
-  path: Path,
-): boolean {
+export function isOneWord(cells: Cells, start: number, at: number, path: Path): boolean {
   if (gapsOf(path) > 0 || hiddenOf(path) > 0) return false;
-  if (lettersOf(path) < LONG_CUT) return false;
-  for (let i = start; i < at; i++) if (cells.kinds[i] !== LETTER) return false;
-  return !isCommonWord(cells, start, cut) && !isCommonWord(cells, cut, at);
+  const isOnce = cutsOf(path) === 1;
+  if (lettersOf(path) < (isOnce ? LONG_CUT : LONG_CUTS)) return false;
+  for (let from = start, to = start; from < at; from = to) {
+    if (cells.kinds[to++] !== LETTER) return false;
+    for (; to < at && cells.gaps[to] === GAP_NONE; to++)
+      if (cells.kinds[to] !== LETTER) return false;
+    if (isCommonWord(cells, from, to) || (!isOnce && to < from + 2)) return false;
+  }
+  return true;
 }
 
 /** "poke. r u there": one letter alone before or behind the end of a sentence. */

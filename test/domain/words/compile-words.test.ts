@@ -24,6 +24,8 @@ describe('foundIn', () => {
     "who're you, he'll come",
     'Sale 🇺🇸 se.x.example.com',
     'I have met. her dad too',
+    'a po ke r in',
+    'who re is it, wh o re',
     'sizes s, m, l: t, i',
   ])('never finds a listed word inside "%s"', async (text) => {
     const words = await compiled(
@@ -180,6 +182,8 @@ describe('foundIn', () => {
     ['عملات مزيفة', 'عملة مزيفة', 'ar'],
     ['صور عارية', 'بصور عارية', 'ar'],
     ['قاتل ماجور', 'قتلة ماجورين', 'ar'],
+    ['لفات مجانية', 'لفة مجانية', 'ar'],
+    ['محتوى إباحي', 'المحتوى الإباحية', 'ar'],
     ['ننگی تصویریں', 'ننگی تصویر', 'ur'],
     ['بھتہ خوری', 'بھتہ خوروں', 'ur'],
     ['دہشت گرد', 'دہشت گردی', 'ur'],
@@ -255,6 +259,19 @@ describe('foundIn', () => {
     ['ur', 'حرامزادہ', 'حرامزادی'],
     ['ur', 'زانی', 'زانیہ'],
     ['ur', 'چودنا', 'چودتا'],
+    ['en', 'hitman', 'hitmen'],
+    ['en', 'hitman', '<hitman>'],
+    ['en', 'free spins', '@FreeSpinsClub'],
+    ['en', 'hashish', 'MegaHashishBonus'],
+    ['en', 'fuck', 'fffuuuccckk'],
+    ['en', 'lsd', 'lllsssdd'],
+    ['ar', 'دجال', 'دددجججاالل'],
+    ['ur', 'بھنگ', 'ببھھننگگ'],
+    ['ar', 'طيز', 'بطيزك'],
+    ['ar', 'اغتصاب', 'ا/غ/ت/ص/ا/ب24'],
+    ['ru', 'казино', '№1к♦а♦з♦и♦н♦о'],
+    ['en', 'molotov', 'mo lo tov'],
+    ['ru', 'дрочить', 'др оч ить'],
   ])('in %s finds "%s" as "%s"', async (language, word, text) => {
     const words = await compiled(list([word], language));
     expect(words.foundIn(`- ${text} -`)).toHaveLength(1);
@@ -265,9 +282,16 @@ describe('foundIn', () => {
     expect(words.foundIn('срам, выбор')).toEqual([]);
   });
 
-  it('parts words of a hashtag by their capitals alone', async () => {
+  it('parts words of hashtags, handles and three or more in one by their capitals alone', async () => {
     const words = await compiled(list(['rapist', 'porn', 'anal']));
-    for (const text of ['#Therapist', '#therapist', 'TheRapist', '#CanalUK', '#AcornField'])
+    for (const text of [
+      '#Therapist',
+      '#therapist',
+      'TheRapist',
+      'VanAnal',
+      '#CanalUK',
+      'bit.ly/aPornXy',
+    ])
       expect([text, words.foundIn(text)]).toEqual([text, []]);
     for (const text of ['#TheRapist', '#pOrN', '#PORN', '#Porn2026'])
       expect([text, words.foundIn(text)]).toEqual([text, [expect.anything()]]);
