@@ -14,7 +14,7 @@ const CLOSE_EVERY_MS = 5_000;
  * (25 s and a turn), and answers of carriers that were under way are stored.
  */
 const ERASE_AFTER_MS = 60_000;
-/** Terminated accounts closed, or looked at for what came back, in one turn. */
+/** Stopped accounts closed, or looked at for what came back, in one turn. */
 const CLOSE_PAGE = 20;
 /** Receipts of what it had on its way come for days; nothing of it can be spent meanwhile. */
 const RETURNS_EVERY_MS = 60_000;
@@ -41,7 +41,7 @@ export interface AccountKeeperDeps {
  *   active ── unused for noticeAfterDays ──> told ── thenAfterDays ──> suspended, or terminated
  *     ^                                        └── used ──> active
  *   terminated ── what is queued ends ── a minute ──> its content is destroyed, where its terms say so
- *         └── forfeited, and something came back since ──> forfeited too
+ *   suspended, terminated ── forfeited with it, and something came back since ──> forfeited too
  * ```
  * All of it is by what the store says: a leader that dies leaves it to the next.
  */

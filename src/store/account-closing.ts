@@ -11,11 +11,11 @@ export interface ClosingAccount {
   readonly name: string;
 }
 
-/** Terminated accounts to which something came back since their credit was forfeited, by name. */
+/** Stopped accounts to which something came back since their credit was forfeited with it, by name. */
 export async function accountsWithReturns(db: Queryable, limit: number): Promise<string[]> {
   const { rows } = await db.query<{ name: string }>(
-    `select a.name from account a where a.status = 'terminated' and available(a.id) > 0
-       and returned_after_end(a.id) > 0 order by a.id limit $1`,
+    `select a.name from account a where a.status <> 'active' and available(a.id) > 0
+       and returned_after_stop(a.id) > 0 order by a.id limit $1`,
     [limit],
   );
   return rows.map(({ name }) => name);

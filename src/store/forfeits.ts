@@ -41,8 +41,8 @@ export async function forfeitWithin(
 }
 
 /**
- * Takes what came back to a terminated account since its credit was forfeited (sql/0071_returned_after_end.sql): an entry of
- * its own, whose reference says behind which entry.
+ * Takes what came back to a stopped account since its credit was forfeited with it (sql/0075_returned_after_stop.sql): an
+ * entry of its own, whose reference says behind which entry.
  * @returns undefined: nothing came back
  */
 export async function forfeitReturned(
@@ -54,18 +54,25 @@ export async function forfeitReturned(
     const account = await lockForPosting(client, name);
     if (account === undefined) return undefined;
     await client.query('select expire_credit($1)', [account.id]);
-    const { rows } = await client.query<{ returned: string | null; version: string }>(
-      `select returned_after_end(account)::text as returned, version::text from balance where account = $1 and side = 0`,
+    const { rows } = await client.query<{
+      cause: string;
+      returned: string | null;
+      version: string;
+    }>(
+      `select case a.status when 'terminated' then 'termination' else 'violation' end as cause,
+         returned_after_stop(a.id)::text as returned, b.version::text
+       from account a join balance b on b.account = a.id and b.side = 0 where a.id = $1`,
       [account.id],
     );
     const [row] = rows;
     const returned = BigInt(row?.returned ?? 0);
     if (row === undefined || returned <= 0n) return undefined;
-    const forfeit = { account: name, reference: `termination:returned:${row.version}`, actor };
-    const reason = 'came back after the end of the account';
+    const { cause, version } = row;
+    const forfeit = { account: name, reference: `${cause}:returned:${version}`, actor };
+    const reason = 'came back after its credit was forfeited';
     const posted = await postEntry(client, {
       ...{ ...forfeit, accountId: account.id, kind: 'forfeit', amount: credits(-returned) },
-      ...{ reason, cause: 'termination' },
+      ...{ reason, cause },
     });
     await auditPosting(client, forfeit, 'account.forfeit', posted.amount, reason);
     return posted;

@@ -27,6 +27,8 @@ beforeAll(async () => {
       },
       ...{ late, lateReserved: { ...late, chargeOn: 'delivered' } },
       lateLots: { ...late, topUpExtendsBalance: false },
+      suspended: { ...late, onViolation: { suspendAfter: 3, forfeitBalance: true } },
+      spared: late,
       unused: { dormancy },
       gone: { dormancy: { ...dormancy, then: 'terminate' } },
     },
@@ -43,6 +45,8 @@ beforeAll(async () => {
       late: { terms: 'late' },
       lateReserved: { terms: 'lateReserved' },
       lateLots: { terms: 'lateLots' },
+      suspended: { terms: 'suspended' },
+      spared: { terms: 'spared' },
     },
   });
   ({ gateway, beside: other } = stand);
@@ -73,6 +77,21 @@ async function terminate(name: string, eraseContent?: boolean): Promise<void> {
     ...{ name, status: 'terminated', reason: 'unused', actor: 'op', forfeit: 'byTerms' },
     eraseContent,
   });
+}
+
+const setStatus = (name: string, status: 'active' | 'suspended') =>
+  setAccountStatus(gateway.pool, {
+    ...{ name, status, reason: 'violations', actor: 'op' },
+    forfeit: status === 'suspended' ? 'byTerms' : undefined,
+  });
+
+/** One turn of the keeper, as if it were so many minutes later. */
+function keep(minutes = 0): Promise<void> {
+  const { pool, observer, catalog } = gateway;
+  const keeper = new AccountKeeper({
+    ...{ pool, observer, catalog: () => catalog, endQueuedOf: async () => {} },
+  });
+  return keeper.work(Date.now() + minutes * 60_000);
 }
 
 describe('a terminated account', () => {
@@ -161,26 +180,44 @@ describe('what comes back after a forfeiture at the end', () => {
         kind: 'adjustment',
         amount: credits(1_000_000n),
       });
-      const keeper = new AccountKeeper({
-        pool: gateway.pool,
-        observer: gateway.observer,
-        catalog: () => gateway.catalog,
-        endQueuedOf: async () => {},
-      });
-      await keeper.work(Date.now());
+      await keep();
       expect(await gateway.money(account)).toEqual({
         credits: account === 'lateReserved' ? '1.06' : '1',
         reserved: account === 'lateReserved' ? '0.06' : '0',
       });
       await stand.carrier.receipt(third, { stat: 'UNDELIV' });
       await eventually(async () => expect((await gateway.end(ids[2] ?? '')).state).toBeDefined());
-      for (let turn = 1; turn < 3; turn++) await keeper.work(Date.now() + turn * 60_000);
+      for (let turn = 1; turn < 3; turn++) await keep(turn);
       expect(await gateway.money(account)).toEqual({ credits: '1', reserved: '0' });
       const forfeited = (await gateway.entries(account)).filter((entry) =>
         entry.startsWith('forf'),
       );
       const left = 'forfeit -9.82';
       expect(forfeited).toEqual([left, 'forfeit -0.06', 'forfeit -0.06']);
+      await gateway.reconciled();
+    },
+  );
+
+  it.each([
+    ['suspended', ['forfeit -9.88', 'forfeit -0.06'], '0.06'],
+    ['spared', [], '10'],
+  ])(
+    'at a suspension is forfeited too until it is resumed (%s)',
+    async (account, forfeits, left) => {
+      const esme = await bind(account);
+      const before = stand.carrier.submits.length;
+      const ids = [await esme.accepted({}), await esme.accepted({})];
+      await eventually(() => expect(stand.carrier.submits.length).toBe(before + 2));
+      await setStatus(account, 'suspended');
+      for (const [i, submit] of stand.carrier.submits.slice(before).entries()) {
+        if (i === 1) await setStatus(account, 'active');
+        await stand.carrier.receipt(submit, { stat: 'UNDELIV' });
+        await eventually(async () => expect((await gateway.end(ids[i] ?? '')).state).toBeDefined());
+        await keep();
+      }
+      expect(await gateway.money(account)).toEqual({ credits: left, reserved: '0' });
+      const entries = await gateway.entries(account);
+      expect(entries.filter((entry) => entry.startsWith('forf'))).toEqual(forfeits);
       await gateway.reconciled();
     },
   );
@@ -201,14 +238,7 @@ describe('dormancy', () => {
     gateway.reports.length = 0;
     other.reports.length = 0;
   };
-  const keeper = () =>
-    new AccountKeeper({
-      pool: gateway.pool,
-      observer: gateway.observer,
-      catalog: () => gateway.catalog,
-      endQueuedOf: async () => {},
-    });
-  const work = () => keeper().work(Date.now());
+  const work = () => keep();
   const status = async (name: string) =>
     (await gateway.sql<{ status: string }>('select status from account where name = $1', [name]))[0]
       ?.status;
