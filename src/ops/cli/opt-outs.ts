@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { csvLine } from '../../domain/csv.ts';
 import { queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { CliError, EXIT, formatTable } from './io.ts';
@@ -22,14 +23,18 @@ export function addOptOuts(program: Command, context: CliContext): void {
     .argument('<account>')
     .option('--number <number>', 'only this one, international')
     .option('--json', 'print JSON')
-    .action(async (account: string, options: JsonOption & { number?: string }) => {
-      const found = await listAll(context, account, options.number);
-      print(context, options, { optOuts: found }, () =>
-        formatTable(
-          ['number', 'sender', 'class', 'source', 'at'],
-          found.map((one) => [one.number, one.sender ?? '', one.class ?? '', one.source, one.at]),
-        ),
-      );
+    .option('--csv', 'print CSV')
+    .action(async (account: string, options: ListOptions) => {
+      const pages = pagesOf(context, account, options.number);
+      if (options.csv === true) {
+        context.io.out(csvLine(COLUMNS));
+        for await (const page of pages)
+          context.io.out(page.map((one) => csvLine(cellsOf(one))).join(''));
+        return;
+      }
+      const found: OptOut[] = [];
+      for await (const page of pages) found.push(...page);
+      print(context, options, { optOuts: found }, () => formatTable(COLUMNS, found.map(cellsOf)));
     });
   addSetting(optOuts, context, 'add', 'opt numbers out');
   addSetting(optOuts, context, 'remove', 'opt numbers in again');
@@ -87,19 +92,29 @@ interface ScopeOptions {
   readonly class?: string;
 }
 
-async function listAll(
+interface ListOptions extends JsonOption {
+  readonly number?: string;
+  readonly csv?: boolean;
+}
+
+async function* pagesOf(
   context: CliContext,
   account: string,
   number: string | undefined,
-): Promise<z.output<typeof listSchema>['optOuts']> {
-  const found: z.output<typeof listSchema>['optOuts'] = [];
+): AsyncGenerator<OptOut[]> {
   for (let after: string | undefined; ; ) {
     const path = `/v1/opt-outs${queryOf({ account, number, after, limit: String(PAGE) })}`;
     const page = await apiClient(context).get(listSchema, path);
-    found.push(...page.optOuts);
+    yield page.optOuts;
     after = page.next;
-    if (after === undefined) return found;
+    if (after === undefined) return;
   }
+}
+
+const COLUMNS = ['number', 'sender', 'class', 'source', 'at'];
+
+function cellsOf({ number, sender = '', class: trafficClass = '', source, at }: OptOut): string[] {
+  return [number, sender, trafficClass, source, at];
 }
 
 const changedSchema = z.looseObject({ changed: z.int(), live: z.literal(false).optional() });
@@ -115,3 +130,4 @@ const listSchema = z.looseObject({
   ),
   next: z.string().optional(),
 });
+type OptOut = z.output<typeof listSchema>['optOuts'][number];

@@ -255,6 +255,21 @@ describe('smppgate consents and senders, listed as CSV', () => {
   });
 });
 
+describe('smppgate opt-outs, listed as CSV', () => {
+  it('has each with its scope', async () => {
+    const number = '966500000301';
+    await cli('opt-outs', 'add', account, number, '--class', 'promotional');
+    await cli('opt-outs', 'add', account, number, '--sender', 'Shop, Riyadh');
+    const [first, ...lines] = (await cli('opt-outs', 'list', account, '--csv')).out.split('\r\n');
+    expect(first).toBe('number,sender,class,source,at');
+    const own = lines.filter((line) => line.startsWith(number));
+    expect(own.map((line) => line.replace(/[^,]*Z$/, 'AT'))).toEqual([
+      `${number},,promotional,operator,AT`,
+      `${number},"shop, riyadh",,operator,AT`,
+    ]);
+  });
+});
+
 describe('/v1/consents of a long list', () => {
   const AT = '2026-01-02T00:00:00Z';
   /** So many that they take two commits. */
