@@ -32,8 +32,9 @@ const LONG_WORD = 4;
 const LONG_BESIDE_DIGITS = 5;
 /** Of so many letters: it may be cut where a sentence could end. */
 const LONG_BROKEN = 5;
-/** Of so many letters: it may be cut by a blank; of so many: by several, in parts of two letters at the least. */
+/** Of so many letters: it may be cut by a blank. */
 const LONG_CUT = 4;
+/** By several, in parts of two letters at the least. */
 const LONG_CUTS = 6;
 /** Of so many letters: one of them may stand there twice. Shorter ones are other words: Cassino, rapping. */
 const LONG_PAIRED = 7;
@@ -104,13 +105,14 @@ export function isClosed(cells: Cells, at: number, path: Path): boolean {
   return cells.kinds[at] === DIGIT && isLongBesideDigits(cells, at - lettersOf(path), path);
 }
 
-/** A digit stands in one with a long word whose letters stand apart. @param cell where; `gap`: the cell behind the gap that would be between */
-function isDigitBeside(cells: Cells, cell: number, gap: number, path: Path): boolean {
-  return (
-    lettersOf(path) >= LONG_BESIDE_DIGITS &&
-    cells.kinds[cell] === DIGIT &&
-    cells.gapBefore(gap) === GAP_NONE
-  );
+/**
+ * A digit stands in one with a long word whose letters stand apart: "c-a-s-i-n-o24".
+ * @param digit the cell beside the word
+ * @param later of the two: this one, or the word's first
+ */
+function isDigitBeside(cells: Cells, digit: number, later: number, path: Path): boolean {
+  if (lettersOf(path) < LONG_BESIDE_DIGITS) return false;
+  return cells.kinds[digit] === DIGIT && cells.gapBefore(later) === GAP_NONE;
 }
 
 /** Long enough, or no digit read as one of its letters: "A5512" is the number of an order. */
