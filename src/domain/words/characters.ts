@@ -81,6 +81,8 @@ const SYMBOLS = new Set(
     '@$!|+(€£¥¢',
   ].join(''),
 );
+/** Of the letters in squares these are on keyboards of emoji: as likely set between letters as for one. */
+const EMOJI_LETTERS = new Set('🅰🅱🅾🅿');
 /** The marks at which a clause ends, in the scripts of our lists, and quotation. */
 const STOPS = new Set(',;:?"،؛؟۔«»“”…{}[]<>=&%');
 
@@ -139,7 +141,8 @@ function classify(point: number): number {
   if (base === '') return NOTHING * KIND_UNIT + point;
   if (base.length > 2 || (base.length === 2 && (base.codePointAt(0) ?? 0) < 0x10000))
     return base === char ? SIGN * KIND_UNIT + point : SEVERAL * KIND_UNIT + point;
-  return kindOf(base) * KIND_UNIT + (base.codePointAt(0) ?? 0);
+  const kind = EMOJI_LETTERS.has(char) ? SYMBOL : kindOf(base);
+  return kind * KIND_UNIT + (base.codePointAt(0) ?? 0);
 }
 
 /** Without style, marks and case. */

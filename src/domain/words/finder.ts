@@ -13,6 +13,7 @@ import {
   isSymbol,
 } from './cells.ts';
 import { LETTER } from './characters.ts';
+import { ARTICLE } from './inflections.ts';
 import {
   cutsOf,
   HIDDEN_MAX,
@@ -184,7 +185,10 @@ export class WordFinder {
   #ledInRow(at: number, node: number, code: number, path: Path): void {
     const kind = this.#index.particlesAt(node);
     const first = kind === 0 ? 0 : this.#index.next(this.#root, code);
-    if (first !== 0) this.#walk(at, first, 0, ledBy(path + LETTER_READ, kind));
+    if (first === 0) return;
+    // "ببغاء": as likely one letter that stands there twice.
+    const read = kind === ARTICLE ? path : withRun(path, 2);
+    this.#walk(at, first, 0, ledBy(read + LETTER_READ, kind));
   }
 
   #led(at: number, node: number, path: Path): void {

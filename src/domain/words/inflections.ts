@@ -94,6 +94,8 @@ const SIBILANT = ['', 'а', 'у', 'ом', 'ем', 'е', 'и', 'ы', 'еи', 'е�
 const SOFT = ['ь', 'и', 'ью', 'еи', 'я', 'ю', 'ем', 'е', 'ям', 'ями', 'ях'];
 const FEMININE = ['а', 'ы', 'и', 'е', 'у', 'ои', 'ою', 'ам', 'ами', 'ах'];
 const FEMININE_SOFT = ['я', 'и', 'е', 'ю', 'еи', 'еу', 'ям', 'ями', 'ях'];
+/** хуй, хентай. */
+const MASCULINE_SOFT = ['и', 'я', 'ю', 'ем', 'е', 'ев', 'ям', 'ями', 'ях'];
 const NEUTER = ['о', 'а', 'у', 'ом', 'е', 'ам', 'ами', 'ах'];
 /** насилие, мошеннические действия. */
 const NEUTER_SOFT = ['е', 'я', 'ю', 'ем', 'и', 'ям', 'ями', 'ях'];
@@ -195,11 +197,7 @@ function droppedVowel(word: string): Stem[] {
 /** хуй, лох: whole nouns of three letters; й folds to и. */
 function shortRussian(word: string): Stem[] {
   const last = word.at(-1) ?? '';
-  if (last === 'и')
-    return [
-      exactly(word),
-      bare(word.slice(0, -1), ['я', 'ю', 'ем', 'е', 'и', 'ев', 'ям', 'ями', 'ях']),
-    ];
+  if (last === 'и') return [bare(word.slice(0, -1), MASCULINE_SOFT)];
   return word.length < 3 ? [exactly(word)] : [bare(word, consonantEndings(last))];
 }
 
@@ -224,6 +222,8 @@ function russianPlural(word: string, stem: string, inPhrase: boolean): Stem[] {
   const last = stem.at(-1) ?? '';
   if (stem.length < (inPhrase ? 3 : 4)) return [exactly(word)];
   if (word.endsWith('ии')) return [bare(stem, ['и', 'я', 'ю', 'еи', 'ям', 'ями', 'ях'])];
+  // хентай: й is folded to и.
+  if (/[аеу]и$/.test(word)) return [bare(stem, MASCULINE_SOFT)];
   if (word.endsWith('и') && !'гкхжшчщ'.includes(last))
     return inPhrase ? [bare(stem, SOFT)] : [exactly(word)];
   const plural = [...PLURAL, 'а', 'у', 'ои', 'е', ...('жшчщ'.includes(last) ? ['еи', 'ем'] : [])];
@@ -235,7 +235,7 @@ function consonantEndings(last: string): readonly string[] {
   return 'жшчщц'.includes(last) ? SIBILANT : HARD;
 }
 
-const PRONOUNS = ['ك', 'كم', 'كن', 'ه', 'ها', 'هم', 'هن', 'ي', 'نا'];
+const PRONOUNS = ['ك', 'كم', 'كن', 'ه', 'ها', 'هم', 'هن', 'نا'];
 
 /** ة is folded to ه, ى and ئ to ي, أ to ا. */
 function arabicStems(word: string, inPhrase: boolean): Stem[] {
@@ -249,7 +249,13 @@ function arabicStems(word: string, inPhrase: boolean): Stem[] {
 function soundForms(word: string, inPhrase: boolean): Stem[] {
   const last = word.at(-1) ?? '';
   if (word.length < 3)
-    return [{ stem: word, endings: ['', 'ك', 'ها', 'هم', 'كم'], prefixes: ARTICLE }];
+    return [
+      {
+        stem: word,
+        endings: ['', 'ك', 'ها', 'هم', 'كم'],
+        prefixes: inPhrase ? CLITICS : ARTICLE,
+      },
+    ];
   if (last === 'ه' && word.length > 3) {
     const ofIt = ['ت', 'ات'].flatMap((end) => PRONOUNS.map((pronoun) => end + pronoun));
     const stem = word.slice(0, -1);
@@ -278,6 +284,8 @@ function soundForms(word: string, inPhrase: boolean): Stem[] {
         'ين',
         'ون',
         ...(last === 'و' ? ['هات'] : []),
+        // انتحاري; but قماري is a dove.
+        ...(word.length > 4 ? ['ي'] : []),
       ],
       prefixes: CLITICS,
     },
@@ -288,7 +296,7 @@ function soundForms(word: string, inPhrase: boolean): Stem[] {
   return stems;
 }
 
-/** Plurals that change the word, where its letters tell them: of four consonants, and of doers (فاعل). */
+/** Plurals that change the word, where its letters tell them: of three or four consonants, and of doers (فاعل). */
 function brokenPlurals(word: string, inPhrase: boolean): string[] {
   // شرموطه, شراميط; صاروخ, صواريخ
   const [, first, second, third, fourth] = /^(.)(.)(.)[وي](.)ه?$/.exec(word) ?? [];
@@ -305,7 +313,10 @@ function brokenPlurals(word: string, inPhrase: boolean): string[] {
     const [, one, two, three] = doer;
     return [`${one}وا${two}${three}`, ...(inPhrase ? [`${one}${two}${three}ه`] : [])];
   }
-  return inPhrase && word === 'ابن' ? ['ابنا', 'ابناء'] : [];
+  if (inPhrase && word === 'ابن') return ['ابنا', 'ابناء'];
+  // طيز, اطياز
+  const three = /^([^اوي])(.)([^اوي])$/.exec(word);
+  return three === null ? [] : [`ا${three[1]}${three[2]}ا${three[3]}`];
 }
 
 /** ہ stands for ھ and ة too. */
@@ -320,7 +331,7 @@ function urduStems(word: string, inPhrase: boolean): Stem[] {
   const verb = word.endsWith('نا') && word.length > 4 ? [bare(stem.slice(0, -1), doing)] : [];
   // کتیا, کتیاں, کتیاؤں; جوا, جوئے (ئ is folded to ی, ؤ to و).
   const own = stem.endsWith('ی') ? ['اں', 'اوں'] : stem.endsWith('و') ? ['یے'] : [];
-  const feminine = word.length > 4 ? ['ی'] : [];
+  const feminine = word.length > 4 ? ['ی', ...(last === 'ہ' ? ['اوں', 'اییں'] : [])] : [];
   if ((last === 'ا' || last === 'ہ') && word.length > 2)
     return [bare(stem, [last, 'ے', 'وں', 'و', ...own, ...feminine]), ...verb];
   // گولیاں: listed in the plural.
@@ -336,8 +347,8 @@ function urduStems(word: string, inPhrase: boolean): Stem[] {
     return [bare(stem, ['ی', 'یاں', 'یوں', 'یو', 'یز', 'ے', ...doers, ...feminineDoer])];
   if (last === 'ے' && word.length > 3) return [bare(stem, ['ے', 'وں', 'ا', 'و'])];
   if (word.length < 3) return [bare(word, ['', 'وں'])];
-  // شراب, شرابی.
-  const ofIt = word.length > (inPhrase ? 2 : 3) ? ['ی'] : [];
+  // شراب, شرابی; جیکٹ, جیکٹس (but نوٹس is no plural of نوٹ).
+  const ofIt = word.length > 3 ? ['ی', 'س'] : inPhrase ? ['ی'] : [];
   return [bare(word, ['', 'وں', 'یں', 'و', 'ز', 'ے', 'یوں', ...ofIt])];
 }
 

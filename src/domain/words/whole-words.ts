@@ -20,6 +20,7 @@ import {
   lettersOf,
   type Path,
   pairsOf,
+  particlesOf,
   widestOf,
 } from './path.ts';
 
@@ -40,6 +41,8 @@ const LONG_CUTS = 6;
 const LONG_PAIRED = 7;
 /** Of so many: several may. */
 const LONG_PAIRS = 5;
+/** Of which so many are its particles', as a rule: "ال". */
+const PARTICLE_LETTERS = 2;
 /** How far a number is looked through for a letter. */
 const NUMBER_MAX = 64;
 
@@ -153,7 +156,8 @@ export function isTelling(cells: Cells, start: number, at: number, path: Path): 
 function isMeantSo(path: Path): boolean {
   const pairs = pairsOf(path);
   if (pairs === 0 || pairs === 3 || hasRow(path)) return true;
-  return lettersOf(path) >= (pairs === 1 ? LONG_PAIRED : LONG_PAIRS);
+  const particle = particlesOf(path) === 0 ? 0 : PARTICLE_LETTERS;
+  return lettersOf(path) - particle >= (pairs === 1 ? LONG_PAIRED : LONG_PAIRS);
 }
 
 /** Whether a word with one sign in it is neither a contraction nor two common words around a comma. */
