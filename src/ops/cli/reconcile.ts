@@ -195,7 +195,7 @@ function lineOf(
   };
   const id = cell('id');
   if (id === undefined) throw new CliError(`line ${line}: has no id`);
-  const [segments, price, at] = [cell('segments'), cell('price'), cell('at')];
+  const [segments, price, at] = [cell('segments'), priceOf(cell('price'), line), cell('at')];
   if (segments !== undefined && !/^[0-9]{1,3}$/.test(segments))
     throw new CliError(`line ${line}: segments ${segments} is no number`);
   if (price !== undefined) {
@@ -210,6 +210,16 @@ function lineOf(
     ...(price !== undefined && { price }),
     ...(at !== undefined && { at: timeOf(at, line) }),
   };
+}
+
+/** "0,05" is 0.05; of 1,250 nobody knows whether it is a thousand. */
+function priceOf(text: string | undefined, line: number): string | undefined {
+  if (text === undefined || !/^[0-9]+,[0-9]+$/.test(text)) return text;
+  if (/^[1-9][0-9]{0,2},[0-9]{3}$/.test(text))
+    throw new CliError(
+      `line ${line}: price ${text} may be a thousand times another; write a point`,
+    );
+  return text.replace(',', '.');
 }
 
 /** The number as submit_sm_resp has it, without zeros before it. */

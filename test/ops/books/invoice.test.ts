@@ -71,6 +71,16 @@ describe('reconcile carrier', () => {
     expect(code).toBe(0);
   });
 
+  it('reads decimal commas, but not where they may part thousands', async () => {
+    const lines = (price: string) => ids.map((id) => `${id};1;${price}\n`).join('');
+    const heading = HEADING.replaceAll(',', ';');
+    expect((await reconcile(heading + lines('0,031'))).json).toMatchObject({ ok: true });
+    const other = await reconcile(heading + lines('0,0311'));
+    expect(other.json.sums).toMatchObject([{ kind: 'price', price: { theirs: '0.1555' } }]);
+    const unclear = await reconcile(heading + lines('1,031'));
+    expect(unclear).toMatchObject({ code: 1, err: expect.stringContaining('line 2: price 1,031') });
+  });
+
   it('names what is missing on either side, billed twice, or of other segments or price', async () => {
     const [first = '', second = '', third = '', fourth = '', fifth = ''] = ids;
     const csv = [
