@@ -34,6 +34,7 @@ const SETS = [
   ['labelled-3', 30],
   ['labelled-4', 30],
   ['labelled-5', 30],
+  ['labelled-6', 40],
 ] as const;
 const cells = SETS.flatMap(([set, least]) =>
   ['ar', 'en', 'ru', 'ur'].map((language) => [set, language, least] as const),
