@@ -1,5 +1,6 @@
 import { type Credits, parseCredits, ZERO } from './money.ts';
 import { saltOf } from './password-hash.ts';
+import { policiesOfChangedLists } from './policy-lists.ts';
 import { referenceErrors } from './resource-references.ts';
 import { keepSecrets, type SecretMatcher } from './resource-secrets.ts';
 import {
@@ -64,7 +65,7 @@ export interface DiffOptions {
 
 /**
  * Compares a file with what is stored. Only the kinds in the file are touched; within them an absent resource is
- * removed, which is an error while something uses it, but an absent account stays.
+ * removed, which is an error while something uses it, but an absent account stays. A policy changes with its word lists.
  * @param matches whether a clear secret is the stored one
  */
 export function diffResources(
@@ -76,6 +77,7 @@ export function diffResources(
   const changes: ResourceChange[] = [];
   const result: { -readonly [K in ResourceKind]: ResourceSet[K] } = { ...current };
   for (const kind of RESOURCE_KINDS) diffKind(kind, current, next, matches, changes, result);
+  changes.push(...policiesOfChangedLists(changes, result));
   const openings = openingsOf(current, next);
   const errors = [
     ...danglingErrors(current, result),

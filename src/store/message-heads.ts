@@ -42,8 +42,13 @@ export interface MessageHead {
   readonly unitPrice: Credits;
   readonly price: Credits;
   readonly chargedOn: 'submit' | 'delivered';
+  /** What it was accepted under, or last replaced: names, and what each said then (resource-versions.ts). */
+  readonly tariff: string | undefined;
   readonly tariffVersion: number;
+  /** Undefined, and version 0: the built-in one. */
+  readonly policy: string | undefined;
   readonly policyVersion: number;
+  readonly terms: string | undefined;
   readonly termsVersion: number;
   readonly node: number;
 }
@@ -118,8 +123,11 @@ export const HEADS = `select m.id::text, coalesce(m.customer_id, m.id::text) as 
     case when s.carrier is null then coalesce((select x.name from carrier_move y join carrier x on x.id = y.to_carrier
       where y.id = m.id order by y.nth desc limit 1), c.name) end as queued_for, coalesce(v.valid_until, m.valid_until) as valid_until, coalesce(v.segments, m.segments) as segments,
     m.segments as first_segments, m.unit_price::text, m.charge_on, m.tariff_version,
-    coalesce(v.policy_version, m.policy_version) as policy_version,
-    m.terms_version, (select json_build_array(o.state, o.fault, o.cause) from outcome o where o.id = m.id) as ended,
+    coalesce(v.policy_version, m.policy_version) as policy_version, m.terms_version,
+    (select x.name from resource_version x where x.version = m.tariff_version) as tariff,
+    (select x.name from resource_version x where x.version = coalesce(v.policy_version, m.policy_version)) as policy,
+    (select x.name from resource_version x where x.version = m.terms_version) as terms,
+    (select json_build_array(o.state, o.fault, o.cause) from outcome o where o.id = m.id) as ended,
     exists (select from dispatch d where d.id = m.id and d.status = 0 and stands(d.id, d.segment, d.attempt)) as sent,
     (select e.id::text from ledger_entry e where e.batch = m.batch and e.account = m.account and e.side = 0
        and e.kind = case m.charge_on when 0 then 'charge' else 'reserve' end) as entry
@@ -145,8 +153,11 @@ export interface HeadRow {
   first_segments: number;
   unit_price: string;
   charge_on: number;
+  tariff: string | null;
   tariff_version: number;
+  policy: string | null;
   policy_version: number;
+  terms: string | null;
   terms_version: number;
   ended: [state: number, fault: number, cause: EndCause] | null;
   sent: boolean;
@@ -172,8 +183,11 @@ export function headOf(row: HeadRow): MessageHead {
     unitPrice: credits(unitPrice),
     price: credits(unitPrice * BigInt(row.segments)),
     chargedOn: row.charge_on === 0 ? 'submit' : 'delivered',
+    tariff: row.tariff ?? undefined,
     tariffVersion: row.tariff_version,
+    policy: row.policy ?? undefined,
     policyVersion: row.policy_version,
+    terms: row.terms ?? undefined,
     termsVersion: row.terms_version,
     node: messageIdNode(id),
   };

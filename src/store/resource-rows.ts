@@ -50,20 +50,6 @@ export async function readAccountSpec(
   return accounts[0]?.spec;
 }
 
-/** A version of one resource as it was: the tariff, terms or policy that a message was accepted under. */
-export async function readResourceVersion<K extends ResourceKind>(
-  db: Queryable,
-  kind: K,
-  version: number,
-): Promise<StoredResource<SpecOf[K]> | undefined> {
-  const { rows } = await db.query<{ name: string; spec: unknown }>(
-    'select name, spec from resource_version where version = $1 and kind = $2 and spec is not null',
-    [version, kind],
-  );
-  const row = rows[0];
-  return row && { id: 0, name: row.name, version, spec: readStoredSpec(kind, row.spec) };
-}
-
 /** The terms that an account has now. */
 export function readTermsOf(
   db: Queryable,
@@ -92,31 +78,6 @@ async function readOf<K extends 'terms' | 'policies'>(
     [account, kind, key],
   );
   return rows[0] && { ...rows[0], spec: readStoredSpec(kind, rows[0].spec) };
-}
-
-/** One line of a resource's history. */
-export interface ResourceVersion {
-  readonly version: number;
-  readonly kind: string;
-  readonly name: string;
-  readonly removed: boolean;
-  readonly actor: string | undefined;
-  readonly at: Date;
-}
-
-/** The newest `limit` versions of one resource, newest first. */
-export async function listResourceVersions(
-  db: Queryable,
-  kind: ResourceKind,
-  name: string,
-  limit: number,
-): Promise<ResourceVersion[]> {
-  const { rows } = await db.query<Omit<ResourceVersion, 'actor'> & { actor: string | null }>(
-    `select version, kind, name, spec is null as removed, actor, at from resource_version
-     where kind = $1 and name = $2 order by version desc limit $3`,
-    [kind, name, limit],
-  );
-  return rows.map((row) => ({ ...row, actor: row.actor ?? undefined }));
 }
 
 /** Writes one change of an apply, its secrets already hashed or sealed, and its version beside it. */

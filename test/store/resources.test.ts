@@ -5,12 +5,8 @@ import { parseResources } from '../../src/domain/resource-file.ts';
 import { CONFIG_CHANNEL, readConfigVersion } from '../../src/store/config-version.ts';
 import { readBalance } from '../../src/store/ledger-read.ts';
 import { createStorePool } from '../../src/store/pool.ts';
-import {
-  listResourceVersions,
-  loadResources,
-  readAccountSpec,
-  readResourceVersion,
-} from '../../src/store/resource-rows.ts';
+import { loadResources, readAccountSpec } from '../../src/store/resource-rows.ts';
+import { listResourceVersions, readResourceVersion } from '../../src/store/resource-versions.ts';
 import { applyResources, setCarrierPaused } from '../../src/store/resources.ts';
 import { testSecrets } from '../ops/ops-bench.ts';
 import { createDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -81,10 +77,14 @@ describe('applyResources', () => {
 
   it('keeps the former version of what it changed', async () => {
     const [now, before] = await listResourceVersions(pool, 'tariffs', 'standard', 10);
-    expect((await readResourceVersion(pool, 'tariffs', before?.version ?? 0))?.spec).toEqual({
+    expect(
+      (await readResourceVersion(pool, 'tariffs', 'standard', before?.version ?? 0))?.spec,
+    ).toEqual({
       '*': '0.05',
     });
-    expect((await readResourceVersion(pool, 'tariffs', now?.version ?? 0))?.spec).toEqual({
+    expect(
+      (await readResourceVersion(pool, 'tariffs', 'standard', now?.version ?? 0))?.spec,
+    ).toEqual({
       '*': '0.06',
     });
     expect(now).toMatchObject({ actor: 'test', removed: false });

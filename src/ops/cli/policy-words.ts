@@ -4,13 +4,14 @@ import { z } from 'zod';
 import { pathOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { CliError, formatTable } from './io.ts';
+import { addVersions } from './resource-versions.ts';
 
 interface ImportOptions extends JsonOption {
   readonly language: string;
   readonly category: string;
 }
 
-/** `policy words list|import|remove`. */
+/** `policy words list|show|versions|import|remove`. */
 export function addPolicyWords(policy: Command, context: CliContext): void {
   const words = policy.command('words').description('word lists of the running daemon');
   words
@@ -39,6 +40,7 @@ export function addPolicyWords(policy: Command, context: CliContext): void {
         ),
       );
     });
+  addVersions(words, context, { path: 'word-lists', what: 'a word list' });
   addImport(words, context);
   words
     .command('remove')

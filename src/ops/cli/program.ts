@@ -53,8 +53,13 @@ const COMMANDS: readonly {
   },
   {
     name: 'tariff',
-    summary: 'price lists as CSV',
+    summary: 'price lists as CSV, and what they said',
     load: async (p, c) => (await import('./tariff.ts')).addTariff(p, c),
+  },
+  {
+    name: 'terms',
+    summary: 'money rules, and what they said',
+    load: async (p, c) => (await import('./terms.ts')).addTerms(p, c),
   },
   {
     name: 'account',
@@ -143,7 +148,7 @@ const COMMANDS: readonly {
   },
   {
     name: 'policy',
-    summary: 'try content rules, measure them, word lists',
+    summary: 'content rules: what they said, try and measure them, word lists',
     load: async (p, c) => (await import('./policy.ts')).addPolicy(p, c),
   },
   {

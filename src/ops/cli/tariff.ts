@@ -4,8 +4,9 @@ import { z } from 'zod';
 import { pathOf, queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { CliError, formatTable } from './io.ts';
+import { addVersions } from './resource-versions.ts';
 
-/** `tariff export NAME`, `tariff import NAME FILE`. */
+/** `tariff export NAME`, `tariff import NAME FILE`, `tariff show|versions NAME`. */
 export function addTariff(program: Command, context: CliContext): void {
   const tariff = program.command('tariff').description('price lists as CSV');
   tariff
@@ -41,6 +42,7 @@ export function addTariff(program: Command, context: CliContext): void {
         importedText(imported, options.dryRun === true),
       );
     });
+  addVersions(tariff, context, { path: 'tariffs', what: 'a tariff' });
 }
 
 interface ImportOptions extends JsonOption {

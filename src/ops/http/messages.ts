@@ -166,9 +166,14 @@ const headSchema = z.object({
   unitPrice: z.string(),
   price: z.string(),
   chargeOn: z.enum(['submit', 'delivered']),
-  tariffVersion: z.int(),
-  policyVersion: z.int(),
-  termsVersion: z.int(),
+  tariff: z.string().optional(),
+  tariffVersion: z
+    .int()
+    .describe('what it said: GET /v1/tariffs/{tariff}/versions/{tariffVersion}'),
+  policy: z.string().optional().describe('absent: the built-in one, version 0 of "open"'),
+  policyVersion: z.int().describe('the same under /v1/policies: by which it was judged'),
+  terms: z.string().optional(),
+  termsVersion: z.int().describe('the same under /v1/terms'),
   node: z.int(),
 });
 
@@ -241,8 +246,11 @@ function headBody(head: MessageHead): z.output<typeof headSchema> {
     unitPrice: formatCredits(head.unitPrice),
     price: formatCredits(head.price),
     chargeOn: head.chargedOn,
+    ...(head.tariff !== undefined && { tariff: head.tariff }),
     tariffVersion: head.tariffVersion,
+    ...(head.policy !== undefined && { policy: head.policy }),
     policyVersion: head.policyVersion,
+    ...(head.terms !== undefined && { terms: head.terms }),
     termsVersion: head.termsVersion,
     node: head.node,
   };

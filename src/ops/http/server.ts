@@ -31,6 +31,7 @@ import { Problem, toProblem } from './problem.ts';
 import { addReceiptRoutes } from './receipts.ts';
 import { addRefundRequestRoutes } from './refund-requests.ts';
 import { addReportRoutes } from './reports.ts';
+import { addResourceVersionRoutes } from './resource-versions.ts';
 import { addResourceRoutes } from './resources.ts';
 import { addRoutingRoutes } from './routing.ts';
 import { addSenderRoutes } from './senders.ts';
@@ -113,6 +114,7 @@ function addRoutes(app: Api, options: HttpServerOptions): void {
   addMessageRoutes(app, options);
   addModerationRoutes(app, options);
   addResourceRoutes(app, options);
+  addResourceVersionRoutes(app, options);
   addTariffRoutes(app, options);
   addCarrierRoutes(app, options);
   addCarrierProfileRoutes(app);

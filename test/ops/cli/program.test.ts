@@ -75,6 +75,7 @@ describe('runCli', () => {
       'apply',
       'export',
       'tariff',
+      'terms',
       'account',
       'message',
       'moderation',

@@ -147,6 +147,8 @@ describe('GET /docs', () => {
       '/v1/outages',
       '/v1/outages/{id}',
       '/v1/policies/replay',
+      '/v1/policies/{name}/versions',
+      '/v1/policies/{name}/versions/{version}',
       '/v1/receipts/explain',
       '/v1/receipts/unmatched',
       '/v1/receipts/unmatched/{id}',
@@ -165,12 +167,18 @@ describe('GET /docs', () => {
       '/v1/senders',
       '/v1/suspensions',
       '/v1/tariffs/{name}',
+      '/v1/tariffs/{name}/versions',
+      '/v1/tariffs/{name}/versions/{version}',
+      '/v1/terms/{name}/versions',
+      '/v1/terms/{name}/versions/{version}',
       '/v1/trace',
       '/v1/traces',
       '/v1/traces/{id}',
       '/v1/traces/{id}/stop',
       '/v1/word-lists',
       '/v1/word-lists/{name}',
+      '/v1/word-lists/{name}/versions',
+      '/v1/word-lists/{name}/versions/{version}',
     ]);
     const post = json.paths['/v1/accounts/{name}/top-ups'].post;
     expect(post.requestBody.content['application/json'].schema.required).toEqual([
