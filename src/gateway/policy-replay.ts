@@ -9,15 +9,16 @@ import { trafficClassOf } from '../domain/traffic-class.ts';
 import { textOf } from '../smpp/message.ts';
 import type { ContentKeys } from '../store/content-keys.ts';
 import { withClient } from '../store/pool.ts';
-import { messagesBetween, rulesThatHeld } from '../store/replay-page.ts';
+import { type JudgedThen, judgedThen, messagesBetween } from '../store/replay-page.ts';
 import { loadMessages, type StoredMessage } from '../store/stored-message.ts';
 import { destinationOf, openSubmit } from './loader.ts';
 import { DEFAULT_ALPHABET } from './message.ts';
 import { takeOwnFields } from './own-fields.ts';
 import type { OpenSet } from './part-texts.ts';
 import { PolicyMemory } from './policy-memory.ts';
-import { PolicyStep, type StepVerdict } from './policy-step.ts';
+import { PolicyStep } from './policy-step.ts';
 import { Ticket } from './quotas.ts';
+import { decidedNow, decidedThen, NOTHING_NOTED } from './replay-decisions.ts';
 import { ReplayQuotas } from './replay-quotas.ts';
 import {
   type Counted,
@@ -27,6 +28,7 @@ import {
   ReplayTally,
 } from './replay-tally.ts';
 import { saidHere } from './said-texts.ts';
+import { validUntil } from './validity.ts';
 
 /** Messages read, opened and judged without a rest: some 10 ms; 6 MiB at the most. */
 const PAGE = 100;
@@ -172,17 +174,17 @@ class Run {
   async #page(ids: readonly MessageId[]): Promise<void> {
     const { pool, keys } = this.#deps;
     const began = performance.now();
-    const [stored, held] = await withClient(pool, async (client) => [
+    const [stored, then] = await withClient(pool, async (client) => [
       await loadMessages(client, ids),
-      await rulesThatHeld(client, ids),
+      await judgedThen(client, ids),
     ]);
     await keys.load([...new Set(stored.map(({ contentKey }) => contentKey))]);
     stored.sort((a, b) => (a.id < b.id ? -1 : 1));
-    for (const message of stored) this.#judge(message, held.get(message.id));
+    for (const message of stored) this.#judge(message, then.get(message.id) ?? NOTHING_NOTED);
     await this.#rest(performance.now() - began);
   }
 
-  #judge(stored: StoredMessage, heldBy: string | undefined): void {
+  #judge(stored: StoredMessage, then: JudgedThen): void {
     const owner = this.#ownerOf(stored.account);
     const submit = owner && openSubmit(this.#deps.keys, stored);
     if (owner === undefined || submit === undefined) {
@@ -211,16 +213,23 @@ class Run {
       price,
     };
     const ticket = this.#quotas.take(owner.id, owner.policy, counted, atMs);
-    const verdict = this.#step.judge(owner, trafficClass, submit, to, text, atMs, ticket);
-    if (verdict.refused !== undefined) ticket.giveBack(verdict.refused.charged);
+    // What it counts it counted at its accept; a replacement was judged at its own time.
+    const judgedMs = then.replacedAtMs ?? atMs;
+    const verdict = this.#step.judge(owner, trafficClass, submit, to, text, judgedMs, ticket);
+    const now = decidedNow(verdict, stored, then, judgedMs, () =>
+      then.replacedAtMs === undefined
+        ? validUntil(submit.validity_period, owner, atMs, verdict.notBeforeMs)
+        : stored.validUntilMs,
+    );
+    if (now.is === 'refused') ticket.giveBack(verdict.refused?.charged ?? false);
     const told: Counted = {
       example: {
         id: stored.id,
         account: owner.name,
-        from: decidedThen(stored, heldBy),
+        from: decidedThen(stored, then),
         ...(this.#question.content && { content: { from: sender, to, text } }),
       },
-      to: decidedNow(verdict, atMs),
+      to: now,
     };
     this.#tally.add(told);
     if (verdict.part !== undefined) this.#together(verdict.part.set, told);
@@ -255,20 +264,4 @@ class Run {
     );
     this.#utilization = performance.eventLoopUtilization();
   }
-}
-
-/** The carrier of what was accepted only to be refused by a receipt. */
-const NO_CARRIER = 0;
-
-function decidedThen({ carrier, end }: StoredMessage, heldBy: string | undefined): Decided {
-  const isByRule = end?.cause === 'policy' || end?.cause === 'refusedCharged';
-  if (Number(carrier) === NO_CARRIER || isByRule) return { is: 'refused', rule: undefined };
-  return heldBy === undefined ? { is: 'accepted', rule: undefined } : { is: 'held', rule: heldBy };
-}
-
-function decidedNow(verdict: StepVerdict, atMs: number): Decided {
-  if (verdict.refused !== undefined) return { is: 'refused', rule: verdict.refused.rule };
-  if (verdict.heldBy !== undefined) return { is: 'held', rule: verdict.heldBy };
-  if (verdict.notBeforeMs <= atMs) return { is: 'accepted', rule: undefined };
-  return { is: 'deferred', rule: verdict.hits.find(({ action }) => action === 'defer')?.rule };
 }

@@ -22,7 +22,7 @@ const REASON_MAX = 500;
 /** What the answer leaves out, in every answer: who reads the counts must not take them for more than they are. */
 const NOTES = [
   'submits that were refused are not stored and cannot be judged again: what would be accepted now and was refused then is not counted',
-  'a message that was deferred counts as accepted then; opt-outs, consents, senders and networks are as they are now',
+  'opt-outs, consents, senders and networks are as they are now',
   'rules that count (caps, duplicates, recipient patterns) begin with nothing at the first message',
 ];
 
