@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { mccOf } from './mobile-country-codes.ts';
 import { PrefixTable } from './prefix-table.ts';
 import type { networkSchema } from './route-schema.ts';
 
@@ -14,13 +15,18 @@ export interface NumberLookup {
   networkOf(msisdn: string): string | undefined;
 }
 
-/** The networks of the resources: whose a number is by its prefix. */
+/** The networks of the resources: whose a number is by its prefix, else the MCC of its country. */
 export interface Networks extends NumberLookup {
+  /** Whether a prefix of the resources says it; else it is only the number's country. */
+  hasPrefixOf(msisdn: string): boolean;
   /** What an operator is called; undefined where the resources do not say. */
   operatorOf(network: string): string | undefined;
 }
 
-/** Compiles networks by MCC and MNC: of the prefixes that fit a number the longest says whose it is. */
+/**
+ * Compiles networks by MCC and MNC: of the prefixes that fit a number the longest says whose it is. Where none fits its
+ * country has an MCC.
+ */
 export function compileNetworks(networks: Iterable<readonly [string, NetworkSpec]>): Networks {
   const operators = new Map<string, string>();
   const prefixes: [string, string][] = [];
@@ -30,7 +36,8 @@ export function compileNetworks(networks: Iterable<readonly [string, NetworkSpec
   }
   const table = new PrefixTable(prefixes);
   return {
-    networkOf: (msisdn) => table.longest(msisdn),
+    networkOf: (msisdn) => table.longest(msisdn) ?? mccOf(msisdn),
+    hasPrefixOf: (msisdn) => table.longest(msisdn) !== undefined,
     operatorOf: (network) => operators.get(network),
   };
 }

@@ -1,7 +1,11 @@
 import { type Credits, parseCredits, ZERO } from './money.ts';
 import { saltOf } from './password-hash.ts';
 import { policiesOfChangedLists } from './policy-lists.ts';
-import { referenceErrors } from './resource-references.ts';
+import {
+  type ReferenceError as DanglingReference,
+  referenceErrors,
+  referenceText,
+} from './resource-references.ts';
 import { keepSecrets, type SecretMatcher } from './resource-secrets.ts';
 import {
   type AccountSpec,
@@ -63,6 +67,9 @@ export interface DiffOptions {
   readonly nowMs?: number;
 }
 
+/** Errors that are told; the rest would only bury them. */
+const ERRORS_MAX = 100;
+
 /**
  * Compares a file with what is stored. Only the kinds in the file are touched; within them an absent resource is
  * removed, which is an error while something uses it, but an absent account stays. A policy changes with its word lists.
@@ -87,7 +94,7 @@ export function diffResources(
     ...priceErrors(current, changes, options),
     ...openingErrors(openings, result),
   ];
-  if (errors.length > 0) return { errors };
+  if (errors.length > 0) return { errors: errors.slice(0, ERRORS_MAX) };
   return {
     ok: {
       changes: inStoringOrder(changes),
@@ -161,11 +168,25 @@ function withoutCredit<Spec extends object>(spec: Spec): Spec {
 }
 
 function danglingErrors(current: ResourceSet, result: ResourceSet): DiffError[] {
-  return referenceErrors(result, true).map(({ path, kind, name }) => {
-    const removed = current[kind].has(name);
-    const message = `refers to ${name}, which ${removed ? 'the file would remove from' : 'is not in'} ${kind}`;
-    return { path, key: keyText(path), message };
-  });
+  const errors = referenceErrors(result, true);
+  // Stored before networks had to be known: it does not stand in the way of other changes.
+  const stood = errors.some(isOfNetwork)
+    ? new Set(referenceErrors(current, true).filter(isOfNetwork).map(referencePlace))
+    : new Set();
+  return errors
+    .filter((error) => !stood.has(referencePlace(error)))
+    .map((error) => {
+      const message = referenceText(error, current[error.kind].has(error.name));
+      return { path: error.path, key: keyText(error.path), message };
+    });
+}
+
+function isOfNetwork({ kind }: DanglingReference): boolean {
+  return kind === 'networks';
+}
+
+function referencePlace({ path, name }: DanglingReference): string {
+  return JSON.stringify([path, name]);
 }
 
 /** A system_id is one account's, also among accounts that are not in the file. */

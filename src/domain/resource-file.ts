@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { type CarrierProfiles, withProfiles } from './carrier-profile.ts';
 import { inboundName, overlaps } from './inbound.ts';
 import { sharedPrefixes } from './networks.ts';
-import { referenceErrors } from './resource-references.ts';
+import { referenceErrors, referenceText } from './resource-references.ts';
 import { fileSchema } from './resource-schema.ts';
 import type { ResourceFile, ResourceSet } from './resources.ts';
 import { routeConflicts, routeName } from './route-name.ts';
@@ -71,10 +71,10 @@ export function parseResources(
   if (duplicates.length > 0) return { errors: duplicates.slice(0, ERRORS_MAX) };
   const ok = fileOf(parsed.data);
   const lineOf = (path: DataPath) => document.lineOf(indexed(path, parsed.data));
-  const dangling = referenceErrors(ok, false).map(({ path, kind, name }) => ({
-    line: lineOf(path),
-    key: keyText(indexed(path, parsed.data)),
-    message: `refers to ${name}, which is not in ${kind}`,
+  const dangling = referenceErrors(ok, false).map((error) => ({
+    line: lineOf(error.path),
+    key: keyText(indexed(error.path, parsed.data)),
+    message: referenceText(error, false),
   }));
   return dangling.length > 0 ? { errors: dangling.slice(0, ERRORS_MAX) } : { ok, lineOf };
 }

@@ -1,3 +1,4 @@
+import { countriesOfMcc, isMccAlone, MCC_DIGITS } from './mobile-country-codes.ts';
 import { classesOf } from './resource-schema.ts';
 import { BUILT_IN_CLASSES, BUILT_IN_POLICIES, type ResourceFile } from './resources.ts';
 import { hasLimit, priceEntries } from './tariff.ts';
@@ -20,7 +21,8 @@ export type ReferredKind =
   | 'wordLists'
   | 'policies'
   | 'accounts'
-  | 'carriers';
+  | 'carriers'
+  | 'networks';
 
 /**
  * Checks the references of what is given to kinds that are given as well: a kind that is absent is not judged. Accounts
@@ -32,6 +34,11 @@ export function referenceErrors(set: ResourceFile, complete: boolean): Reference
     const known = set[kind];
     if (known !== undefined && !known.has(name) && !isBuiltIn(kind, name))
       errors.push({ path, kind, name });
+  };
+  const networks = set.networks && new Set(set.networks.keys());
+  const referNetwork = (code: string | undefined, path: DataPath) => {
+    if (code !== undefined && networks !== undefined && !isKnownNetwork(code, networks))
+      errors.push({ path, kind: 'networks', name: code });
   };
   for (const [name, account] of set.accounts ?? []) {
     refer('tariffs', account.tariff, ['accounts', name, 'tariff']);
@@ -55,13 +62,21 @@ export function referenceErrors(set: ResourceFile, complete: boolean): Reference
     if (complete && route.account !== undefined)
       refer('accounts', route.account, ['routes', name, 'account']);
     if (route.class !== undefined) refer('classes', route.class, ['routes', name, 'class']);
+    referNetwork(route.network, ['routes', name, 'network']);
     for (const [index, carrier] of route.carriers.entries())
       refer('carriers', carrier.name, ['routes', name, 'carriers', index, 'name']);
   }
   for (const [name, { rules }] of set.policies ?? [])
-    for (const [rule, { words }] of rules.entries())
+    for (const [rule, { words, suspendedDestinations }] of rules.entries()) {
+      const path = ['policies', name, 'rules', rule];
       for (const [index, list] of words?.lists.entries() ?? [])
-        refer('wordLists', list, ['policies', name, 'rules', rule, 'words', 'lists', index]);
+        refer('wordLists', list, [...path, 'words', 'lists', index]);
+      for (const [index, one] of suspendedDestinations?.destinations.entries() ?? [])
+        referNetwork(one.network, [
+          ...[...path, 'suspendedDestinations', 'destinations'],
+          ...[index, 'network'],
+        ]);
+    }
   for (const [name, { receiptsWith }] of set.carriers ?? [])
     for (const [index, other] of receiptsWith.entries())
       refer('carriers', other, ['carriers', name, 'receiptsWith', index]);
@@ -70,6 +85,21 @@ export function referenceErrors(set: ResourceFile, complete: boolean): Reference
     if (carrier !== undefined) refer('carriers', carrier, ['inbound', name, 'carrier']);
   }
   return errors;
+}
+
+/** Why a reference holds nothing, and of a network what to do. */
+export function referenceText({ kind, name }: ReferenceError, isRemoved: boolean): string {
+  const text = `refers to ${name}, which ${isRemoved ? 'the file would remove from' : 'is not in'} ${kind}`;
+  if (kind !== 'networks') return text;
+  if (isMccAlone(name)) return `${text}, and is no country's mobile country code`;
+  const mcc = name.slice(0, MCC_DIGITS);
+  return `${text}: give its prefixes there ([] where its numbers stand in the table of numbers), or name the MCC alone, ${mcc}`;
+}
+
+/** Whether numbers may be of a network: it is a country's MCC, or one of these, or the MCC of one. */
+export function isKnownNetwork(code: string, networks: ReadonlySet<string>): boolean {
+  if (!isMccAlone(code)) return networks.has(code);
+  return countriesOfMcc(code).length > 0 || [...networks].some((known) => known.startsWith(code));
 }
 
 /** Where the prices stand in a tariff. */

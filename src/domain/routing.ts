@@ -1,4 +1,5 @@
 import type { AccountId, CarrierId } from './ids.ts';
+import { codesOf } from './mobile-country-codes.ts';
 import { PrefixTable } from './prefix-table.ts';
 import type { RouteHours } from './route-hours.ts';
 import type { CompiledTariff } from './tariff.ts';
@@ -212,12 +213,8 @@ class ByDestination {
   walk(query: RouteQuery, visitor: Visitor): boolean {
     const { network, atMs } = query;
     if (network !== undefined && this.#networks.size > 0) {
-      if (see(this.#networks.get(network), atMs, visitor)) return true;
-      if (
-        network.length > MCC_DIGITS &&
-        see(this.#networks.get(network.slice(0, MCC_DIGITS)), atMs, visitor)
-      )
-        return true;
+      for (const code of codesOf(network))
+        if (see(this.#networks.get(code), atMs, visitor)) return true;
     }
     let leaf = this.#prefixes.longest(query.msisdn);
     while (leaf !== undefined) {
@@ -227,9 +224,6 @@ class ByDestination {
     return false;
   }
 }
-
-/** ITU-T E.212 §4: mobile country codes have three digits. */
-const MCC_DIGITS = 3;
 
 /** The routes of one prefix or network: those with hours first. */
 interface Leaf {

@@ -1,7 +1,11 @@
+import { codesOf, countriesOfMcc } from './mobile-country-codes.ts';
 import { PrefixTable } from './prefix-table.ts';
 import type { Refusal } from './refusal.ts';
 
-/** An order that nothing goes to some destinations: one of prefix, country (ISO 3166-1) and network (E.212). */
+/**
+ * An order that nothing goes to some destinations: one of prefix, country (ISO 3166-1) and network (E.212). An MCC alone
+ * is all countries that it serves.
+ */
 export interface Suspension {
   readonly prefix?: string | undefined;
   readonly country?: string | undefined;
@@ -42,12 +46,12 @@ interface Order extends FoundSuspension {
 /** Compiles orders; those of countries and networks are looked up, prefixes walked digit by digit. */
 export function compileSuspensions(suspensions: readonly Suspension[]): Suspensions {
   const orders = suspensions.map(orderOf);
-  const byPrefix = grouped(orders, ({ prefix }) => prefix);
+  const byPrefix = grouped(orders, ({ prefix }) => prefix ?? []);
   const prefixes = new PrefixTable(
     [...byPrefix].map(([prefix]) => [prefix, byShorter(byPrefix, prefix)] as const),
   );
-  const byCountry = grouped(orders, ({ country }) => country);
-  const byNetwork = grouped(orders, ({ network }) => network);
+  const byCountry = grouped(orders, countriesOf);
+  const byNetwork = grouped(orders, ({ network }) => network ?? []);
   return {
     isEmpty: orders.length === 0,
     find(msisdn, atMs, countryOf, networkOf) {
@@ -59,19 +63,16 @@ export function compileSuspensions(suspensions: readonly Suspension[]): Suspensi
         if (found !== undefined) return found;
       }
       if (byNetwork.size === 0) return undefined;
-      const network = networkOf(msisdn) ?? '';
-      return (
-        inForce(byNetwork.get(network), atMs) ??
-        inForce(byNetwork.get(network.slice(0, MCC_DIGITS)), atMs)
-      );
+      for (const code of codesOf(networkOf(msisdn) ?? '')) {
+        const found = inForce(byNetwork.get(code), atMs);
+        if (found !== undefined) return found;
+      }
+      return undefined;
     },
     beginsBetween: (afterMs, untilMs) =>
       orders.some(({ fromMs }) => fromMs > afterMs && fromMs <= untilMs),
   };
 }
-
-/** ITU-T E.212 §4.2. */
-const MCC_DIGITS = 3;
 
 function orderOf(suspension: Suspension): Order {
   const { reason, order, from, until } = suspension;
@@ -84,15 +85,18 @@ function orderOf(suspension: Suspension): Order {
   };
 }
 
+function countriesOf({ country, network = '' }: Suspension): string | readonly string[] {
+  return country ?? countriesOfMcc(network);
+}
+
 function grouped(
   orders: readonly Order[],
-  keyOf: (suspension: Suspension) => string | undefined,
+  keysOf: (suspension: Suspension) => string | readonly string[],
 ): Map<string, Order[]> {
   const groups = new Map<string, Order[]>();
-  for (const order of orders) {
-    const key = keyOf(order.suspension);
-    if (key !== undefined) groups.set(key, [...(groups.get(key) ?? []), order]);
-  }
+  for (const order of orders)
+    for (const key of [keysOf(order.suspension)].flat())
+      groups.set(key, [...(groups.get(key) ?? []), order]);
   return groups;
 }
 

@@ -1,3 +1,4 @@
+import { codesOf } from './mobile-country-codes.ts';
 import { type Credits, parseCredits } from './money.ts';
 import { PrefixTable } from './prefix-table.ts';
 import type { SenderKind } from './sender-kind.ts';
@@ -159,10 +160,10 @@ class ConditionalTariff implements CompiledTariff {
   priceFor(msisdn: string, traffic: PricedTraffic = ANY_TRAFFIC): Credits | undefined {
     const { network } = traffic;
     if (network !== undefined && this.usesNetworks) {
-      const price =
-        priceAmong(this.#networks.get(network), traffic) ??
-        priceAmong(this.#networks.get(network.slice(0, MCC_DIGITS)), traffic);
-      if (price !== undefined) return price;
+      for (const code of codesOf(network)) {
+        const price = priceAmong(this.#networks.get(code), traffic);
+        if (price !== undefined) return price;
+      }
     }
     for (let leaf = this.#table.longest(msisdn); leaf !== undefined; leaf = leaf.shorter) {
       const price = priceAmong(leaf, traffic);
@@ -172,8 +173,6 @@ class ConditionalTariff implements CompiledTariff {
   }
 }
 
-/** ITU-T E.212: the mobile country code has three digits. */
-const MCC_DIGITS = 3;
 const ANY_TRAFFIC: PricedTraffic = {
   network: undefined,
   trafficClass: '',

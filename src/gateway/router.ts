@@ -36,8 +36,10 @@ export interface RouteQuestion {
 
 /** How a message with these properties is routed, step by step. */
 export interface RouteDecision {
-  /** `number`: it stands in the table of numbers; `prefix`: in the resources' networks. */
-  readonly network: { readonly code: string; readonly from: 'number' | 'prefix' } | undefined;
+  /** `number`: it stands in the table of numbers; `prefix`: in the resources' networks; `country`: its MCC alone. */
+  readonly network:
+    | { readonly code: string; readonly from: 'number' | 'prefix' | 'country' }
+    | undefined;
   /** Every route that fits, most exact first. */
   readonly matches: readonly RouteMatch[];
   /** The first open one of them. */
@@ -142,7 +144,7 @@ export class Router {
     return routes.find(query);
   }
 
-  /** MCC and MNC of a number, or MCC alone: of the table of numbers, else of the networks' prefixes. */
+  /** MCC and MNC of a number, or MCC alone: of the table of numbers, else of the networks' prefixes, else its country's. */
   networkOf(msisdn: string): string | undefined {
     return this.#deps.numbers.networkOf(msisdn) ?? this.#deps.catalog().networks.networkOf(msisdn);
   }
@@ -150,8 +152,9 @@ export class Router {
   #networkOf(msisdn: string): RouteDecision['network'] {
     const code = this.networkOf(msisdn);
     if (code === undefined) return undefined;
-    const from = this.#deps.numbers.networkOf(msisdn) === undefined ? 'prefix' : 'number';
-    return { code, from };
+    if (this.#deps.numbers.networkOf(msisdn) !== undefined) return { code, from: 'number' };
+    const { networks } = this.#deps.catalog();
+    return { code, from: networks.hasPrefixOf(msisdn) ? 'prefix' : 'country' };
   }
 
   #refusal(route: Route): NoRoute {

@@ -189,7 +189,7 @@ export interface RouteExplanation {
   readonly network: {
     readonly code: string;
     readonly operator: string | null;
-    readonly from: 'number' | 'prefix';
+    readonly from: 'number' | 'prefix' | 'country';
   } | null;
   /** Null: no account was named, or it has no price. */
   readonly unitPrice: string | null;

@@ -13,6 +13,7 @@ import { secretPairs } from '../domain/resource-secrets.ts';
 import { type ResourceFile, type ResourceSet, resourceSetOf } from '../domain/resources.ts';
 import { writeAudit } from './audit.ts';
 import { configChanged, lockConfig } from './config-version.ts';
+import { leftWithoutNumbers } from './known-networks.ts';
 import { inTransaction } from './pool.ts';
 import { OPENING_REFERENCE, topUpWithin } from './postings.ts';
 import { readResources, storeChange } from './resource-rows.ts';
@@ -83,7 +84,7 @@ export async function applyResources(
         openings: new Map(),
       };
     }
-    const inUse = await carriersInUse(client, diff);
+    const inUse = [...(await carriersInUse(client, diff)), ...(await networksInUse(client, diff))];
     if (inUse.length > 0) return { errors: inUse };
     const generated = await storeChanges(client, diff, secrets, request);
     const version = await configChanged(client);
@@ -164,6 +165,16 @@ async function carriersInUse(client: ClientBase, diff: ResourceDiff): Promise<Di
     key: `carriers[${name}]`,
     message:
       'cannot be removed while it may still answer for some messages: pause it, and let them end first',
+  }));
+}
+
+/** A network that an order or a sender names keeps its prefixes: without them the order would hold for no number. */
+async function networksInUse(client: ClientBase, diff: ResourceDiff): Promise<DiffError[]> {
+  if (!diff.changes.some(({ kind, action }) => kind === 'networks' && action !== 'add')) return [];
+  return (await leftWithoutNumbers(client, diff.result)).map(({ code, by }) => ({
+    path: ['networks', code],
+    key: `networks[${code}]`,
+    message: `has to keep its prefixes: ${by} names it`,
   }));
 }
 

@@ -7,10 +7,15 @@ describe('compileNetworks', () => {
     ['42001', { operator: 'stc', prefixes: ['96650', '96653'] }],
   ]);
 
-  it('takes the longest prefix of a number', () => {
+  it('takes the longest prefix of a number, else the MCC of its country', () => {
     expect(networks.networkOf('966501234567')).toBe('42001');
     expect(networks.networkOf('966541234567')).toBe('420');
-    expect(networks.networkOf('12025550101')).toBeUndefined();
+    expect(networks.networkOf('923001234567')).toBe('410');
+    expect(networks.networkOf('99912345678')).toBeUndefined();
+    expect(['966541234567', '923001234567'].map((number) => networks.hasPrefixOf(number))).toEqual([
+      true,
+      false,
+    ]);
   });
 
   it('knows what an operator is called where the resources say so', () => {

@@ -90,6 +90,16 @@ describe('priceFor, with conditions', () => {
     expect(price('966512345678', { network: '42003' })).toBe(50_000n);
   });
 
+  it('takes the price of any MCC of a country of which no more is known', () => {
+    const india = compileTariffSpec('india', 1, [
+      { prefix: '*', price: '0.1' },
+      { network: '405', price: '0.2' },
+    ]);
+    expect(india.priceFor('919812345678', traffic({ network: '404' }))).toBe(200_000n);
+    expect(india.priceFor('919812345678', traffic({ network: '40401' }))).toBe(100_000n);
+    expect(india.priceFor('923001234567', traffic({ network: '410' }))).toBe(100_000n);
+  });
+
   it('applies only prices without conditions to a number alone', () => {
     expect(tariff.priceFor('966512345678')).toBe(50_000n);
     expect(tariff.priceFor('971501234567')).toBe(70_000n);

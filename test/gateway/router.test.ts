@@ -43,10 +43,20 @@ async function catalogOf({ routes, prices, costs }: Drawn): Promise<Catalog> {
       password: 'gw',
       ...(cost && { cost: `k${i}` }),
     })),
-    networks: { 420: { prefixes: ['966'] }, 42001: { operator: 'stc', prefixes: ['96650'] } },
+    networks: {
+      ...withoutPrefixes(routes),
+      420: { prefixes: ['966'] },
+      42001: { operator: 'stc', prefixes: ['96650'] },
+    },
     routes,
   };
   return compileCatalog(rowsOf(await applied(parsed(JSON.stringify(file)))));
+}
+
+/** The operators that routes name: their numbers are in the table of numbers alone. */
+function withoutPrefixes(routes: readonly { readonly network?: string }[]): object {
+  const operators = routes.flatMap(({ network = '' }) => (network.length > 3 ? network : []));
+  return Object.fromEntries(operators.map((network) => [network, { prefixes: [] }]));
 }
 
 function routerOf(catalog: Catalog, deps: Partial<RouterDeps> = {}): Router {
@@ -126,6 +136,22 @@ describe('choose', () => {
     expect(chosen('966500000009')).toBe(4);
     expect(chosen('966540000001')).toBe(1);
     expect(chosen('12025550101')).toEqual({ noRoute: 'no route to this number' });
+  });
+
+  it('takes the route of an MCC by the country of a number, whichever of its MCCs it names', async () => {
+    const catalog = await catalogOf({
+      prices: { '*': '0.1' },
+      costs: FOUR,
+      routes: [
+        { prefix: '', carriers: [to('c1')] },
+        { network: '410', carriers: [to('c2')] },
+        { network: '405', carriers: [to('c3')] },
+        { network: '401', carriers: [to('c4')] },
+      ],
+    });
+    const chosen = (number: string) => routerOf(catalog).choose(messageOf(catalog, 'a1', number));
+    const numbers = ['923001234567', '919812345678', '77011234567', '79161234567'];
+    expect(numbers.map(chosen)).toEqual([2, 3, 4, 1]);
   });
 
   it('refuses what every carrier would lose money on, also for next and again', async () => {
@@ -374,6 +400,12 @@ describe('explainRoute', () => {
         { carrier: 'c4', share: 0.25, cost: null, margin: null },
         { carrier: 'c1', share: 0.75 },
       ],
+    });
+  });
+
+  it('knows the country of a number that no table has', async () => {
+    expect(await explained({ destination: '79161234567' })).toMatchObject({
+      network: { code: '250', operator: null, from: 'country' },
     });
   });
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { codesOf } from '../mobile-country-codes.ts';
 import { countryOf } from '../number-country.ts';
 import {
   type Finding,
@@ -85,7 +86,7 @@ function fits(
     (one.trafficClass === '' || one.trafficClass === input.trafficClass) &&
     (one.country === '' || one.country === country) &&
     (one.operator === '' ||
-      facts.networkOf(input.destination)?.startsWith(one.operator) === true) &&
+      codesOf(facts.networkOf(input.destination) ?? '').includes(one.operator)) &&
     one.fromMs <= input.atMs &&
     input.atMs < one.untilMs
   );

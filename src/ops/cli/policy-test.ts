@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { allowsOf } from '../../domain/compile-catalog.ts';
 import { accountId } from '../../domain/ids.ts';
+import { mccOf } from '../../domain/mobile-country-codes.ts';
 import { normaliseDestination } from '../../domain/msisdn.ts';
 import { compilePolicy, PASS, type PolicyVerdict } from '../../domain/policy.ts';
 import type { PolicyFacts, PolicyInput } from '../../domain/policy-rule.ts';
@@ -170,13 +171,16 @@ function classOf(account: AccountSpec | undefined, { from, tlv }: Options): stri
 /** data_coding of a text as short as it can be: UCS-2 where it lacks a character. */
 const GSM7 = 0;
 
-/** What the daemon would look up is not there: nobody has opted out or consented, no sender is registered. */
+/**
+ * What the daemon would look up is not there: nobody has opted out or consented, no sender is registered, and of a number
+ * only the country is known.
+ */
 const NOTHING_KNOWN: PolicyFacts = {
   segmentsOf: textSegments,
   optedOut: () => false,
   hasConsent: () => false,
   registrationsOf: () => [],
-  networkOf: () => undefined,
+  networkOf: mccOf,
   isUnusual: () => false,
   said: () => false,
   remembered: (_rule, _account, make) => make(),

@@ -113,7 +113,7 @@ type Explanation = z.output<typeof explanationSchema>;
 
 function explanationText(answer: Explanation): string {
   const { routes, candidates, network, prefix: _, waits, refused, ...fields } = answer;
-  const origin = network?.from === 'number' ? 'the table of numbers' : 'its prefix';
+  const origin = ORIGINS[network?.from ?? ''] ?? 'its prefix';
   const named = network && [network.code, network.operator].filter((part) => part !== null);
   return [
     formatFields({
@@ -160,6 +160,12 @@ function percent(share: number): string {
 
 const changedSchema = z.looseObject({ numbers: z.int(), changed: z.int() });
 const requeuedSchema = z.looseObject({ moved: z.int(), kept: z.int(), done: z.boolean() });
+/** Where the network of a number is from. */
+const ORIGINS: Readonly<Record<string, string>> = {
+  number: 'the table of numbers',
+  country: 'its country',
+};
+
 const foundSchema = z.looseObject({ number: z.string(), network: z.string() });
 const explanationSchema = z.looseObject({
   destination: z.string(),

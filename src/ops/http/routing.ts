@@ -104,9 +104,9 @@ const explanationSchema = z.object({
   class: z.string().nullable(),
   network: z
     .object({
-      code: z.string().describe('MCC and MNC'),
+      code: z.string().describe('MCC and MNC, or MCC alone'),
       operator: z.string().nullable(),
-      from: z.enum(['number', 'prefix']),
+      from: z.enum(['number', 'prefix', 'country']),
     })
     .nullable(),
   unitPrice: z.string().nullable(),

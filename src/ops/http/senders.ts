@@ -18,6 +18,7 @@ import {
 import { type Api, type ApiDeps, actorOf } from './api.ts';
 import { accountNamed, addBulkScope, ENTRIES_MAX, eachChecked, entriesOf } from './bulk.ts';
 import { inForce, inForceShape } from './in-force.ts';
+import { needKnownNetworks } from './network-known.ts';
 import { badRequest, conflict } from './problem.ts';
 
 const COLUMNS = ['sender', 'status', 'class', 'country', 'operator', 'from', 'until', 'note'];
@@ -70,8 +71,9 @@ function addSetting(app: Api, deps: ApiDeps, isPut: boolean): void {
       description:
         `JSON: one sender, or a list of \`senders\`; application/x-ndjson: one a line; text/csv: ` +
         `\`${COLUMNS.join(',')}\` a line, with the account in the query ("*": all). At most ${ENTRIES_MAX}; all or ` +
-        'nothing. One registration each of account, sender (whatever its case), class, country and operator; what is ' +
-        'absent is any. Status: pending, approved, blocked.',
+        'nothing. One registration each of account, sender (whatever its case), class, country and operator (MCC and ' +
+        'MNC of which numbers are known, else 409, or MCC alone); what is absent is any. Status: pending, approved, ' +
+        'blocked.',
       tags: ['senders'],
       querystring: z.object({ account: z.string().min(1).max(64).optional() }),
       response: { 200: z.object({ changed: z.int(), ...inForceShape }) },
@@ -102,6 +104,11 @@ async function put(
   return inTransaction(deps.pool, async (client) => {
     if (isPut && (await countSenders(client)) + settings.length > SENDERS_MAX)
       throw conflict('too-many-senders', `there may be ${SENDERS_MAX} at the most`);
+    if (isPut)
+      await needKnownNetworks(
+        client,
+        settings.map(({ operator }) => operator),
+      );
     const changed = await putSenders(client, settings);
     const [first] = settings;
     if (changed > 0 && first !== undefined)

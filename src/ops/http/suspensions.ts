@@ -12,6 +12,7 @@ import {
 } from '../../store/suspensions.ts';
 import { type Api, type ApiDeps, actorOf, okSchema } from './api.ts';
 import { inForce, inForceShape } from './in-force.ts';
+import { needKnownNetworks } from './network-known.ts';
 import { conflict, Problem } from './problem.ts';
 
 /** Every country and operator of the world several times; all are compiled anew at each change. */
@@ -42,7 +43,8 @@ export function addSuspensionRoutes(app: Api, deps: ApiDeps): void {
         summary: 'Suspend a destination, or change its order',
         description:
           'Exactly one of prefix, country (ISO 3166-1) and network (MCC, or MCC and MNC). New messages are refused ' +
-          '(destinationSuspended); queued ones end REJECTD within seconds, on every node. What a carrier has goes on.',
+          '(destinationSuspended); queued ones end REJECTD within seconds, on every node. What a carrier has goes on. An ' +
+          'MCC alone is every country that it serves; of MCC and MNC numbers have to be known, else 409.',
         tags: ['suspensions'],
         body: suspensionSchema,
         response: { 200: changedSchema },
@@ -53,6 +55,7 @@ export function addSuspensionRoutes(app: Api, deps: ApiDeps): void {
       await inTransaction(deps.pool, async (client) => {
         if ((await countSuspensions(client)) >= SUSPENSIONS_MAX)
           throw conflict('too-many-suspensions', `there may be ${SUSPENSIONS_MAX} at the most`);
+        await needKnownNetworks(client, [suspension.network]);
         await putSuspension(client, suspension, actorOf(request));
         await writeAudit(client, {
           actor: actorOf(request),

@@ -40,6 +40,19 @@ describe('suspendedDestinations', () => {
     },
   );
 
+  it('finds the countries of an MCC where no network is known, and those of its other codes', () => {
+    const of = (network: string, destination: string) =>
+      refusedBy(ruleOf(rule({ network }))({ destination }));
+    expect(of('410', '923001234567')).toBe('destinationSuspended');
+    expect(of('432', '923001234567')).toBeUndefined();
+    // India has 404 to 406; 425 serves two countries; 250 is Russia, not Kazakhstan.
+    expect(of('405', '919812345678')).toBe('destinationSuspended');
+    expect(of('425', '972501234567')).toBe('destinationSuspended');
+    expect(of('425', '970591234567')).toBe('destinationSuspended');
+    expect(of('250', '77011234567')).toBeUndefined();
+    expect(of('41001', '923001234567')).toBeUndefined();
+  });
+
   it('holds from its beginning to its end', () => {
     const judge = ruleOf(
       rule({ prefix: '92', from: '2026-03-01T00:00:00+05:00', until: '2026-04-01T00:00:00Z' }),

@@ -226,7 +226,7 @@ describe('GET /v1/reports/carriers/{name}', () => {
       ['1', '2'],
     );
     expect(rows.find((row) => row.includes(`,${long},1,`))).toMatch(
-      /,0,alice,966,,Shop,0\.031,DELIVRD,none$/,
+      /,0,alice,966,420,Shop,0\.031,DELIVRD,none$/,
     );
     expect(text).not.toContain('966500000001');
     expect(text).not.toContain('512345678');

@@ -357,7 +357,7 @@ describe('/v1/suspensions', () => {
       from: '2026-01-01T00:00:00Z',
     };
     expect((await ops.request('PUT', '/v1/suspensions', order)).status).toBe(200);
-    const network = { network: '41001', reason: 'other' };
+    const network = { network: '410', reason: 'other' };
     expect((await ops.request('PUT', '/v1/suspensions', network)).status).toBe(200);
     const { json } = await ops.request('GET', '/v1/suspensions');
     expect(json.suspensions).toMatchObject([

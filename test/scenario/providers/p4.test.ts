@@ -97,7 +97,7 @@ it('P4.2 delivery records of a message, reports by account, carrier and country'
   expect(await recordsOf(platform.own('shop', 'shop-api'))).toEqual({
     events: ['accepted', 'charged', 'sent', 'settled', 'returned'],
     entries: ['charge -0.06', 'charge -0.06', 'charge -0.25'],
-    usage: ['7 - 1 0.25', '966 42001 1 0.06', '966 42003 1 0.06'],
+    usage: ['7 250 1 0.25', '966 42001 1 0.06', '966 42003 1 0.06'],
     deliveries: ['7 DELIVRD 1', '966 DELIVRD 1', '966 UNDELIV 1'],
   });
   expect(await recordsOf(personal.own('club'))).toEqual({
@@ -106,7 +106,7 @@ it('P4.2 delivery records of a message, reports by account, carrier and country'
       ...['reserve +5r', 'charge -5 -5r', 'reserve +5r', 'release -5r'],
       ...['reserve +3.2r', 'charge -3.2 -3.2r'],
     ],
-    usage: ['7 - 1 3.2', '966 - 2 5'],
+    usage: ['7 250 1 3.2', '966 420 2 5'],
     deliveries: ['7 DELIVRD 1', '966 DELIVRD 1', '966 UNDELIV 1'],
   });
   for (const provider of [platform, personal]) await provider.reconciled();

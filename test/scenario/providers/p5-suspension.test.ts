@@ -119,6 +119,79 @@ async function inForceAt(node: TestDaemon, account: string): Promise<void> {
   });
 }
 
+it('P5.1 an order names a mobile country code, of which no file has a network', async () => {
+  const [retail, shop] = [
+    await buyer(window, 'retail', { policy: 'open' }),
+    await buyer(platform, 'shop'),
+  ];
+  // 410 is Pakistan (ITU-T E.212); the twin's order is of Iran, 432, and ends nothing of Pakistan's.
+  const queued = await Promise.all([byCode(retail, '410'), byCode(shop, '432')]);
+  expect(queued).toEqual([
+    {
+      networks: 0,
+      codes: { put: 0, none: 1 },
+      refused: [SUSPENDED, SUSPENDED],
+      ends: ['REJECTD', 'REJECTD'],
+    },
+    { networks: 3, codes: { put: 0, none: 1 }, refused: [0, 0], ends: ['DELIVRD', 'DELIVRD'] },
+  ]);
+  for (const provider of [window, platform]) await provider.reconciled();
+});
+
+/** Two messages to Pakistan wait, each on a node where there are two; then the order; then one more on each. */
+async function byCode(customer: Customer, code: string): Promise<object> {
+  const { provider } = customer;
+  const to = (n: number) => ({ destination_addr: `92300123457${n}` });
+  const nodes = provider === window ? [window.daemon, second] : [provider.daemon, provider.daemon];
+  const esmes: Esme[] = [];
+  await provider.http('POST', '/v1/carriers/main/pause', {});
+  for (const node of nodes) {
+    await inForceAt(node, customer.name);
+    esmes.push(await provider.bind(customer.name, 'transceiver', node));
+  }
+  const carrier = provider.carrier();
+  carrier.onSubmit = (submit) => {
+    carrier.accept(submit);
+    void carrier.receipt(submit, {});
+  };
+  const ids: string[] = [];
+  for (const [n, esme] of esmes.entries()) ids.push(await esme.accepted(to(n)));
+  const order = (network: string) =>
+    provider.cli('suspensions', 'add', '--network', network, '--reason', 'PTA order');
+  const put = await order(code);
+  // Nobody knows a number of this operator: the order would stop nothing.
+  const none = await order(`${code}99`);
+  expect(none.out).toContain(`${code}99`);
+  const refused: number[] = [];
+  for (const [n, esme] of esmes.entries())
+    refused.push((await esme.submit(to(n + 2))).command_status);
+  const resume = () => provider.http('POST', '/v1/carriers/main/resume', {});
+  // What an order stops ends while its carrier is still paused.
+  const isStopped = refused.every((status) => status === SUSPENDED);
+  if (!isStopped) await resume();
+  const ends = await Promise.all(
+    ids.map((id) =>
+      eventually(() => {
+        const taken = esmes.flatMap((esme) => esme.receipts).find((one) => one.id === id);
+        if (taken === undefined) throw new Error(`no receipt of ${id}`);
+        return taken.state;
+      }),
+    ),
+  );
+  if (isStopped) await resume();
+  const removed = await provider.cli('suspensions', 'remove', '--network', code, '--reason', 'ok');
+  expect(removed.code).toBe(0);
+  await eventually(async () =>
+    expect((await customer.send({ ...to(5), receipt: null })).status).toBe(0),
+  );
+  return {
+    networks: Object.keys(provider.file.networks ?? {}).length,
+    codes: { put: put.code, none: none.code },
+    refused,
+    ends,
+  };
+}
+
 it('P5.1 an order holds from its beginning until its end', async () => {
   const customer = await buyer(window, 'retail', { policy: 'open' });
   const at = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
