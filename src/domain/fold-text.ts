@@ -8,6 +8,14 @@ export function foldText(text: string): string {
   return text.normalize('NFKC').toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFKC');
 }
 
+/**
+ * A text by which it is known again: folded, without what nobody sees, and each run of blanks and line breaks as one,
+ * none at its ends. The same on every node; what was said stands by it in the store.
+ */
+export function foldWording(text: string): string {
+  return foldText(text).replace(UNSEEN, '').replace(ODD_BLANKS, ' ').trim();
+}
+
 /** Starts or continues a word: letters and digits of any script. */
 export const WORD = 1;
 /** Continues a word but starts none: combining marks. */
@@ -20,6 +28,10 @@ export function isWordChar(text: string, at: number): number {
   return kind === SURROGATE ? kindOfPair(text, at) : kind;
 }
 
+/** Joiners, marks of direction, forms of emoji, the soft hyphen (Unicode, DerivedCoreProperties.txt). */
+const UNSEEN = /\p{Default_Ignorable_Code_Point}+/gu;
+/** All but single spaces: those are nearly all, and stay. */
+const ODD_BLANKS = /[^\S ]\s*| \s+/g;
 const ASCII = /^[\0-\x7f]*$/;
 const WORD_CHAR = /^[\p{L}\p{N}]$/u;
 const MARK_CHAR = /^\p{M}$/u;

@@ -2,6 +2,7 @@ import { countryOf } from './number-country.ts';
 import type { PolicyInput } from './policy-rule.ts';
 import type { WhenSpec } from './policy-schema.ts';
 import { compileHours } from './route-hours.ts';
+import { foldSender } from './sender-id.ts';
 
 /** What conditions look at. */
 export type Conditional = Pick<
@@ -13,10 +14,7 @@ export type Conditional = Pick<
 export function compileWhen(when: WhenSpec): (input: Conditional) => boolean {
   const accounts = when.accounts && new Set(when.accounts);
   const classes = when.classes && new Set(when.classes);
-  const exact = new Set(when.senders?.filter((sender) => !sender.endsWith('*')));
-  const beginnings = when.senders
-    ?.filter((sender) => sender.endsWith('*'))
-    .map((sender) => sender.slice(0, -1));
+  const senders = when.senders && sendersAmong(when.senders);
   const { prefixes } = when;
   const countries = when.countries && new Set(when.countries);
   const hours = when.hours && compileHours(when.hours);
@@ -27,10 +25,18 @@ export function compileWhen(when: WhenSpec): (input: Conditional) => boolean {
     input.atMs < untilMs &&
     (accounts === undefined || accounts.has(input.account)) &&
     (classes === undefined || classes.has(input.trafficClass)) &&
-    (beginnings === undefined ||
-      exact.has(input.sender) ||
-      beginnings.some((beginning) => input.sender.startsWith(beginning))) &&
+    (senders === undefined || senders(foldSender(input.sender))) &&
     (prefixes === undefined || prefixes.some((prefix) => input.destination.startsWith(prefix))) &&
     (countries === undefined || countries.has(countryOf(input.destination) ?? '')) &&
     (hours === undefined || hours.isOpen(input.atMs));
+}
+
+/** Whether a folded sender is one of these: whole, or by the beginning before a "*". */
+function sendersAmong(given: readonly string[]): (folded: string) => boolean {
+  const whole = new Set(given.filter((sender) => !sender.endsWith('*')).map(foldSender));
+  const beginnings = given
+    .filter((sender) => sender.endsWith('*'))
+    .map((sender) => sender.slice(0, -1).toLowerCase());
+  return (folded) =>
+    whole.has(folded) || beginnings.some((beginning) => folded.startsWith(beginning));
 }

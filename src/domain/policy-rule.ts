@@ -29,6 +29,8 @@ export interface PolicyInput {
   readonly accountMadeMs?: number;
   /** Whether a number is of those that the account was allowed; undefined: it was not allowed any. */
   readonly allows?: ((destination: string) => boolean) | undefined;
+  /** `text` is octets, a character each: 8-bit data, or compressed. */
+  readonly isOctets?: boolean;
   /** False: parts of it are still to come, and `text` is what there is of it. */
   readonly isWhole: boolean;
   /** Its text cannot be written anew: it is a part that the customer cut himself, has a header, or is no text. */
@@ -89,7 +91,7 @@ export interface PolicyFacts {
   remembered<T extends RememberedNumbers>(rule: string, account: AccountId, make: () => T): T;
 }
 
-/** Numbers that a rule remembers, and nodes tell each other. */
+/** Numbers that a rule remembers, and nodes tell each other: what is below 0 says something of the number above it. */
 export interface RememberedNumbers {
   /** Those that came here since this was last asked, in order. */
   takeNew(): readonly number[];

@@ -17,7 +17,7 @@ const whenSchema = z
   .strictObject({
     accounts: z.array(name).max(CONDITION_VALUES_MAX).optional(),
     classes: z.array(name).max(CONDITION_VALUES_MAX).optional(),
-    /** Exact, or the beginning with "*" at its end. */
+    /** Whole, or the beginning with "*" at its end; whatever the case. */
     senders: z
       .array(z.string().regex(SENDER, 'must be a sender, or its beginning and "*"'))
       .max(CONDITION_VALUES_MAX)

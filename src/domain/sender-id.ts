@@ -36,6 +36,14 @@ export function checkSender(addr: string, ton: number, npi: number): SenderId {
   return alphanumeric(addr);
 }
 
+/**
+ * A sender by which rules know it again, whatever its case and the blanks around it: handsets show them alike. The
+ * same on every node; what was counted by it stands in the store.
+ */
+export function foldSender(sender: string): string {
+  return sender.trim().toLowerCase();
+}
+
 const NONE: SenderId = { kind: 'none', addr: '', ton: TON_UNKNOWN, npi: NPI_UNKNOWN };
 /** Of ASCII and Latin-1: what the GSM 7-bit default alphabet has (3GPP TS 23.038 §6.2.1), but for control characters. */
 const GSM_BASIC = /^[ !"#$%&'()*+,\-./0-9:;<=>?@A-Z_a-z£¥èéùìòÇØøÅåÆæßÉ¤¡ÄÖÑÜ§¿äöñüà]$/;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { name } from './schema-parts.ts';
+import { foldSender } from './sender-id.ts';
 
 /** Values of a TLV, or senders, of one account: its brands, its kinds of traffic. */
 const NAMED_MAX = 1_000;
@@ -22,7 +23,17 @@ export const classBySchema = z
         values: namesBy(TLV_VALUE, 'must be text, or octets such as 0x01'),
       })
       .optional(),
-    senders: namesBy(SENDER, 'must be a sender, or its beginning and "*"').optional(),
+    senders: namesBy(SENDER, 'must be a sender, or its beginning and "*"')
+      .superRefine((names, ctx) => {
+        const byFolded = new Map<string, string>();
+        for (const [sender, of] of Object.entries(names)) {
+          const folded = foldSender(sender);
+          if ((byFolded.get(folded) ?? of) !== of)
+            ctx.addIssue({ code: 'custom', path: [sender], message: 'is of another class above' });
+          byFolded.set(folded, of);
+        }
+      })
+      .optional(),
   })
   .refine(({ tlv, senders }) => tlv !== undefined || senders !== undefined, {
     error: 'needs tlv or senders',

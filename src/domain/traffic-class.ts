@@ -1,5 +1,6 @@
 import type { Catalog, CatalogAccount } from './catalog.ts';
 import type { BindId } from './ids.ts';
+import { foldSender } from './sender-id.ts';
 import type { ClassBySpec } from './traffic-class-schema.ts';
 
 /** An optional parameter of the customer's PDU. */
@@ -29,7 +30,10 @@ export function trafficClassOf(
   return named ?? bindClasses.get(bind) ?? account.trafficClass;
 }
 
-/** Compiles a `classBy`. A whole sender goes before the beginning of one, a longer beginning before a shorter. */
+/**
+ * Compiles a `classBy`. A whole sender goes before the beginning of one, a longer beginning before a shorter; case makes
+ * no other sender.
+ */
 export function compileClassBy({ tlv, senders }: ClassBySpec): ClassBy {
   const values = new Map(
     Object.entries(tlv?.values ?? {}).map(([text, name]) => [keyOf(text), name]),
@@ -37,8 +41,8 @@ export function compileClassBy({ tlv, senders }: ClassBySpec): ClassBy {
   const whole = new Map<string, string>();
   const beginnings: [beginning: string, name: string][] = [];
   for (const [sender, name] of Object.entries(senders ?? {})) {
-    if (sender.endsWith('*')) beginnings.push([sender.slice(0, -1), name]);
-    else whole.set(sender, name);
+    if (sender.endsWith('*')) beginnings.push([sender.slice(0, -1).toLowerCase(), name]);
+    else whole.set(foldSender(sender), name);
   }
   beginnings.sort(([a], [b]) => b.length - a.length);
   return {
@@ -49,10 +53,10 @@ export function compileClassBy({ tlv, senders }: ClassBySpec): ClassBy {
           if (named !== undefined) return named;
         }
       }
-      const known = whole.get(sender);
+      const folded = foldSender(sender);
+      const known = whole.get(folded);
       if (known !== undefined) return known;
-      for (const [beginning, name] of beginnings) if (sender.startsWith(beginning)) return name;
-      return undefined;
+      return beginnings.find(([beginning]) => folded.startsWith(beginning))?.[1];
     },
   };
 }

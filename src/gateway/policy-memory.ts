@@ -1,7 +1,10 @@
 import type { AccountId } from '../domain/ids.ts';
 import type { RememberedNumbers } from '../domain/policy-rule.ts';
 
-/** What rules remember of accounts: 24 KB each at the most; beyond it what was used longest ago is forgotten. */
+/**
+ * What rules remember of accounts: 24 KB each as rules are by default, 130 at the most; beyond it what was used longest
+ * ago is forgotten.
+ */
 const REMEMBERED_MAX = 2_000;
 
 /** What a rule remembers of an account. */

@@ -225,6 +225,7 @@ export class PolicyStep {
       segments,
       dataCoding: pdu.data_coding,
       isWhole: true,
+      isOctets: isOctets(pdu),
       isFixed: isFixed(pdu),
       over,
       tlvs: pdu.tlvs,
@@ -242,12 +243,17 @@ function sendersOf(
   return { sender, sentSender: sender === source_addr ? undefined : source_addr };
 }
 
+/** See PolicyInput.isOctets. */
+function isOctets({ data_coding }: SubmitSm): boolean {
+  return (
+    alphabetOf(data_coding, DEFAULT_ALPHABET) === 'octets' ||
+    parseDataCoding(data_coding).compressed
+  );
+}
+
 /** See PolicyInput.isFixed. */
 function isFixed(pdu: SubmitSm): boolean {
-  const isText =
-    alphabetOf(pdu.data_coding, DEFAULT_ALPHABET) !== 'octets' &&
-    !parseDataCoding(pdu.data_coding).compressed;
-  return !isText || hasUdh(pdu) || (pdu.tlvs !== undefined && partOf(pdu) !== undefined);
+  return isOctets(pdu) || hasUdh(pdu) || (pdu.tlvs !== undefined && partOf(pdu) !== undefined);
 }
 
 /** A refused message counts once, with the part for which it was refused. */

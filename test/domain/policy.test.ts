@@ -90,6 +90,16 @@ describe('judge', () => {
   });
 
   it.each([
+    [['Acme'], ['ACME', 'acme', 'aCmE ', 'ACMEE', 'BACME'], 3],
+    [['aC*', 'Shop'], ['ACME', 'acme', 'SHOP', 'Shop1', 'BAC'], 3],
+    [['*'], ['ACME', '', '966500000001'], 3],
+  ])('applies a rule by sender, whatever its case: when %j', (senders, sent, first) => {
+    const rule = { ...casino, when: { senders } };
+    const applied = sent.map((sender) => judged([rule], { text: 'casino', sender }).refused?.rule);
+    expect(applied).toEqual(sent.map((_, nth) => (nth < first ? 'gambling' : undefined)));
+  });
+
+  it.each([
     ['account', { accounts: ['acme'] }, { account: 'other' }],
     ['class', { classes: ['promotional'] }, { trafficClass: 'otp' }],
     ['sender', { senders: ['ACME'] }, { sender: 'ACMEE' }],

@@ -60,6 +60,7 @@ beforeAll(async () => {
         stopperCodes: { policy: 'optingOut', trafficClass: 'otp' },
         patient: { policy: 'optingOut' },
         serial: { policy: 'patterned' },
+        serialToMany: { policy: 'patterned' },
         night: { policy: 'refusing' },
         later: { policy: 'deferring', validityDefaultHours: 24 },
         senders: { policy: 'registered' },
@@ -334,6 +335,30 @@ describe('recipientPattern', () => {
       expect((await free.submit({ destination_addr: `9665000001${10 + i}` })).command_status).toBe(
         0,
       );
+  });
+});
+
+describe('recipientPattern of a submit_multi', () => {
+  it('refuses the same ones when it is sent again', async () => {
+    const esme = await bind('serialToMany');
+    const numbers = Array.from({ length: 12 }, (_, i) => `9665000002${10 + i}`);
+    const refused = () =>
+      new Promise<[address: string, status: number][]>((resolve) => {
+        const dest_address = numbers.map((destination_addr) => ({
+          dest_addr_ton: 1,
+          dest_addr_npi: 1,
+          destination_addr,
+        }));
+        const fields = { source_addr_ton: 5, source_addr: 'Shop', short_message: 'to many' };
+        esme.session.submit_multi({ ...fields, dest_address }, ({ unsuccess_sme }) =>
+          resolve(
+            (unsuccess_sme ?? []).map((one) => [one.destination_addr, one.error_status_code]),
+          ),
+        );
+      });
+    const last = numbers.slice(9).map((number) => [number, 0x40a]);
+    expect(await refused()).toEqual(last);
+    expect(await refused()).toEqual(last);
   });
 });
 

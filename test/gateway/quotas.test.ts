@@ -27,11 +27,12 @@ beforeAll(async () => {
       trying: policy({ caps: { per: 'account', messages: 1 }, mode: 'monitor' }),
       stopping: policy({ spend: { per: 'account', credits: '0.1' }, action: 'suspend' }),
       large: policy({ caps: { per: 'account', messages: 600, withinSeconds: HOUR } }),
+      senders: policy({ caps: { per: 'sender', messages: 2, withinSeconds: HOUR } }),
     },
     tariffs: { standard: { '*': '0.1' } },
     accounts: Object.fromEntries(
       ['hundred', 'dollars', 'prefixes', 'countries', 'short', 'several', 'holding', 'trying']
-        .concat('stopping', 'large')
+        .concat('stopping', 'large', 'senders')
         .map((name) => [name, { policy: name, credit: '1000', bind: { bindsMax: 100 } }]),
     ),
   });
@@ -78,6 +79,17 @@ describe('a cap', () => {
       [await gateway.accountId('hundred')],
     );
     expect(row?.count).toBe(sum);
+  });
+
+  it('counts a sender whatever its case, at both nodes', async () => {
+    const [here, there] = [await bind('senders'), await bind('senders', other)];
+    const statusOf = async (esme: Esme, source_addr: string) =>
+      (await esme.submit({ source_addr })).command_status;
+    expect(await statusOf(here, 'Cap')).toBe(0);
+    expect(await statusOf(there, 'CAP')).toBe(0);
+    expect(await statusOf(here, 'cap')).toBe(CAP_REACHED);
+    expect(await statusOf(there, 'cAP ')).toBe(CAP_REACHED);
+    expect(await statusOf(here, 'Cape')).toBe(0);
   });
 
   it('holds in each of its times and opens again after it, whoever hammers at its edge', async () => {

@@ -33,6 +33,7 @@ beforeAll(async () => {
     accounts: {
       once: { policy: 'once' },
       restarted: { policy: 'once' },
+      spelt: { policy: 'once' },
       racing: { policy: 'once', credit: '1000' },
       brief: { policy: 'brief' },
       worded: { policy: 'onceThenWords' },
@@ -94,6 +95,21 @@ function decisions(at: TestGateway, rule: string): unknown[] {
 }
 
 describe('duplicates at two nodes', () => {
+  it('finds what differs in case and blanks only, and not in a word', async () => {
+    const [here, there] = [await bind('spelt'), await bind('spelt', beside)];
+    const fields = { destination_addr: number() };
+    const statuses = [];
+    for (const [esme, text, from] of [
+      [here, 'hello there', 'DUP'],
+      [there, 'hello there ', 'DUP'],
+      [here, 'Hello there', 'DUP'],
+      [there, 'hello there', 'Dup'],
+      [here, 'hello, there', 'DUP'],
+    ] as const)
+      statuses.push(await statusOf(esme, { ...fields, short_message: text, source_addr: from }));
+    expect(statuses).toEqual([0, DUPLICATE, DUPLICATE, DUPLICATE, 0]);
+  });
+
   it('finds what the other node accepted, in either order, and charges it once', async () => {
     const sessions = [await bind('once'), await bind('once', beside)];
     for (const [first, second] of [sessions, [...sessions].reverse()]) {
@@ -401,9 +417,10 @@ describe('8-bit data', () => {
     const esme = await bind('binary');
     const fields = { destination_addr: number(), data_coding: 4 };
     const statuses = [];
-    for (const octets of ['01', '02', '01', '', ''])
+    // "AB", "ab", and "ab" with a blank: not letters here.
+    for (const octets of ['4142', '6162', '616220', '6162', '', ''])
       statuses.push(await statusOf(esme, { ...fields, short_message: Buffer.from(octets, 'hex') }));
-    expect(statuses).toEqual([0, 0, DUPLICATE, 0, 0]);
+    expect(statuses).toEqual([0, 0, 0, DUPLICATE, 0, 0]);
   });
 });
 

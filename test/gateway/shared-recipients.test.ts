@@ -18,6 +18,8 @@ beforeAll(async () => {
     accounts: {
       split: own,
       again: own,
+      refused: own,
+      stays: own,
       open: {},
     },
   });
@@ -53,6 +55,14 @@ async function submitted(esme: Esme, places: readonly number[]): Promise<void> {
     }
 }
 
+/** Submits what makes each run one number longer than it may be. */
+async function refused(esme: Esme, place: number): Promise<void> {
+  for (let from = 0; from < RUNS.length; from += WINDOW) {
+    const numbers = RUNS.slice(from, from + WINDOW).map((begin) => begin + place);
+    expect(await statuses(esme, numbers)).toEqual(numbers.map(() => RECIPIENT_PATTERN));
+  }
+}
+
 /** Submits this place of one run after the other until it completes one: of one that passed it never would. */
 async function found(esme: Esme, place: number): Promise<void> {
   for (const begin of RUNS) {
@@ -82,6 +92,17 @@ describe('recipientPattern over two nodes', () => {
     await found(there, 5);
   });
 
+  it('refuses what the other refused, a few seconds after', async () => {
+    const [here, there] = [await bind('refused'), await bind('refused', beside)];
+    await submitted(here, [0, 1, 2, 3, 4]);
+    await refused(here, 5);
+    await found(there, 5);
+    expect(await statuses(there, [(RUNS[199] ?? 0) + 4, (RUNS[199] ?? 0) + 5])).toEqual([
+      0,
+      RECIPIENT_PATTERN,
+    ]);
+  });
+
   it('keeps no number in clear, and nothing of accounts without such rules', async () => {
     const [one] = await gateway.sql<{ found: boolean }>(
       `select bool_or(position('1202555'::bytea in numbers) > 0) as found from recent_recipients`,
@@ -101,5 +122,18 @@ describe('recipientPattern after a restart', () => {
     await beside.up();
     // The first message has it read.
     await found(await bind('again', beside), 5);
+  });
+
+  it('refuses what was refused before, also what passed while it was read', async () => {
+    const esme = await bind('stays', beside);
+    await submitted(esme, [0, 1, 2, 3, 4]);
+    await refused(esme, 5);
+    await esme.cut();
+    await beside.drain();
+    await beside.up();
+    const again = await bind('stays', beside);
+    await found(again, 5);
+    await refused(again, 5);
+    await submitted(again, [4]);
   });
 });

@@ -85,6 +85,13 @@ describe('classBy', () => {
     expect(await sent(esme, { source_addr: 'BANK', ...promo })).toEqual([LANE.promotional, 'rest']);
   });
 
+  it('knows a sender whatever its case', async () => {
+    expect(await sent(esme, { source_addr: 'bank' })).toEqual([LANE.otp, 'otp']);
+    expect(await sent(esme, { source_addr: 'Shop-7' })).toEqual([LANE.promotional, 'rest']);
+    expect(await sent(esme, { source_addr: 'ShopCode1' })).toEqual([LANE.otp, 'otp']);
+    expect(await sent(esme, { source_addr: 'banker' })).toEqual([LANE.transactional, 'rest']);
+  });
+
   it('leaves a message whose TLV names nothing to its sender', async () => {
     for (const value of ['02', '', '0100000001', '00'])
       expect(await sent(esme, { source_addr: 'BANK', ...kind(value) })).toEqual([LANE.otp, 'otp']);
@@ -134,5 +141,17 @@ describe('classes', () => {
       carriers: { otp: { port: otp.port, prefix: '' } },
     });
     await expect(gateway.apply(given)).rejects.toThrow(/otps/);
+  });
+
+  it('are refused by apply where one sender in two cases is of two', async () => {
+    const given = (senders: object) =>
+      resources({
+        accounts: { narrow: { classBy: { senders } } },
+        carriers: { otp: { port: otp.port, prefix: '' }, rest: { port: rest.port, prefix: '7' } },
+      });
+    await expect(gateway.apply(given({ 'BANK*': 'otp', 'Bank*': 'promotional' }))).rejects.toThrow(
+      /Bank\*/,
+    );
+    await gateway.apply(given({ BANK: 'otp', Bank: 'otp', 'BANK*': 'promotional' }));
   });
 });

@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { countryOf } from '../number-country.ts';
 import type { QuotaMessage } from '../policy-rule.ts';
 import { whole } from '../schema-parts.ts';
+import { foldSender } from '../sender-id.ts';
 
 const SECONDS_MAX = 2_678_400; // 31 days: the longest month
 
 /** What is counted by itself, for how long; of `caps` and `spend`. */
 export const countedShape = {
-  /** Each recipient, each prefix of so many digits, each country, each sender, or all of the account. */
+  /** Each recipient, each prefix of so many digits, each country, each sender (whatever its case), or all of the account. */
   per: z.enum(['recipient', 'prefix', 'country', 'sender', 'account']),
   prefixDigits: whole(1, 15).default(5),
   /** From the first message counted on. */
@@ -30,7 +31,7 @@ export function keyOfCounted(
     case 'country':
       return countryOf(destination) ?? '-';
     case 'sender':
-      return sender;
+      return foldSender(sender);
     case 'account':
       return '*';
   }

@@ -7,7 +7,7 @@ import { whole } from '../schema-parts.ts';
 const RUN_MIN = 3; // two neighbours are a coincidence
 const RUN_MAX = 100;
 const STEP_MAX = 100; // each costs two look-ups a message
-/** Recipients of an account that are remembered: 24 KB each account and rule. */
+/** Recipients of an account that are remembered: 90 KB each account and rule (130 where all were found), of 500 a quarter. */
 const RECENT_MAX = 2_000;
 
 const schema = z.strictObject({
@@ -36,8 +36,9 @@ type Spec = z.output<typeof schema>;
 
 /**
  * `recipientPattern`: recipients that were counted up or down, or made up. It finds the message that completes the run,
- * not the ones before it, and each that goes on. Numbers drawn at random within one operator's prefix look like
- * anybody's customers: caps and the quality of deliveries see those.
+ * not the ones before it, and each that goes on; and whom it found, whenever he is sent to again while the run is among
+ * the last recipients. Numbers drawn at random within one operator's prefix look like anybody's customers: caps and the
+ * quality of deliveries see those.
  */
 export const recipientPattern = ruleKind({
   schema,
@@ -66,6 +67,8 @@ export class RecentRecipients implements RememberedNumbers {
   readonly #spec: Spec;
   readonly #ring: Float64Array;
   readonly #known = new Set<number>();
+  /** Those of the known that completed something, here or at another node, and have not passed since. */
+  readonly #found = new Set<number>();
   #next = 0;
   readonly #spreads = new Map<string, Spread>();
   #new: number[] = [];
@@ -75,17 +78,23 @@ export class RecentRecipients implements RememberedNumbers {
     this.#ring = new Float64Array(spec.recent);
   }
 
-  /** Remembers a recipient (E.164 digits) and says what he completes. One known already changes nothing. */
+  /**
+   * Remembers a recipient (E.164 digits) and says what he completes. One known already changes nothing: if he passed, he
+   * always does; if he was found, he is until what he completed is no more.
+   */
   add(destination: string): 'serial' | 'random' | undefined {
     const number = Number(destination); // 15 digits at the most are exact
-    if (this.#known.has(number)) return undefined;
+    if (this.#known.has(number)) return this.#found.has(number) ? this.#again(number) : undefined;
     const isSerial = this.#completesRun(number);
     this.#remember(number);
-    if (this.#new.length < RECENT_MAX) this.#new.push(number);
-    const isRandom = this.#spec.random !== false && this.#spreadOf(destination, this.#spec.random);
-    return isSerial ? 'serial' : isRandom ? 'random' : undefined;
+    const isRandom = this.#spread(destination);
+    const found = isSerial ? 'serial' : isRandom ? 'random' : undefined;
+    if (found !== undefined) this.#found.add(number);
+    if (this.#new.length < RECENT_MAX) this.#new.push(found === undefined ? number : -number);
+    return found;
   }
 
+  /** Those that were found are below 0: so they stand in the store, beside those of before it told them apart. */
   takeNew(): readonly number[] {
     if (this.#new.length === 0) return NONE;
     const came = this.#new;
@@ -93,13 +102,29 @@ export class RecentRecipients implements RememberedNumbers {
     return came;
   }
 
-  /** They complete nothing: that was said where they came. */
+  /**
+   * They complete nothing: that was said where they came. Who was found there is found here, even if he passed before
+   * this was heard: so all nodes say the same, whatever they hear first.
+   */
   learn(numbers: readonly number[]): void {
-    for (const number of numbers) {
-      if (this.#known.has(number)) continue;
-      this.#remember(number);
-      if (this.#spec.random !== false) this.#spreadOf(String(number), this.#spec.random);
+    for (const told of numbers) {
+      const number = Math.abs(told);
+      if (!this.#known.has(number)) {
+        this.#remember(number);
+        this.#spread(String(number));
+      }
+      if (told < 0) this.#found.add(number);
     }
+  }
+
+  /** What a recipient who was found completes still; if that is nothing, he passes from now on. */
+  #again(number: number): 'serial' | 'random' | undefined {
+    if (this.#completesRun(number)) return 'serial';
+    const { random } = this.#spec;
+    if (random !== false && this.#spreads.get(planOf(String(number)))?.isOver(random))
+      return 'random';
+    this.#found.delete(number);
+    return undefined;
   }
 
   /** Walks from the number both ways in each step: as long as the run at most, and mostly one look-up each. */
@@ -115,28 +140,36 @@ export class RecentRecipients implements RememberedNumbers {
   }
 
   #remember(number: number): void {
-    this.#known.delete(this.#ring[this.#next] ?? 0);
+    const oldest = this.#ring[this.#next] ?? 0;
+    this.#known.delete(oldest);
+    this.#found.delete(oldest);
     this.#ring[this.#next] = number;
     this.#known.add(number);
     this.#next = (this.#next + 1) % this.#ring.length;
   }
 
-  #spreadOf(destination: string, random: Exclude<Spec['random'], false>): boolean {
-    const code = countryCode(destination);
-    const key = countryOf(destination) === undefined && code !== NANP ? NOWHERE : code;
-    let spread = this.#spreads.get(key);
+  /** Counts a recipient among those of his country code, and says whether they look drawn at random. */
+  #spread(destination: string): boolean {
+    const { random } = this.#spec;
+    if (random === false) return false;
+    const plan = planOf(destination);
+    let spread = this.#spreads.get(plan);
     if (spread === undefined) {
       if (this.#spreads.size >= SPREADS_MAX) this.#spreads.clear();
       spread = new Spread(random.window);
-      this.#spreads.set(key, spread);
+      this.#spreads.set(plan, spread);
     }
-    const block = Number(destination.slice(code.length, code.length + 2));
+    const { length } = countryCode(destination);
+    const block = Number(destination.slice(length, length + 2));
     spread.add(block, countryOf(destination) === undefined);
-    return (
-      spread.blocks >= random.blocks ||
-      spread.unassigned * 100 >= random.unassignedPercent * random.window
-    );
+    return spread.isOver(random);
   }
+}
+
+/** What a number is looked at with: its country code, {@link NOWHERE} where no country has it. */
+function planOf(destination: string): string {
+  const code = countryCode(destination);
+  return countryOf(destination) === undefined && code !== NANP ? NOWHERE : code;
 }
 
 const NONE: readonly number[] = [];
@@ -171,6 +204,10 @@ class Spread {
     this.#counts[block] = count + 1;
     if (count === 0) this.blocks++;
     if (isUnassigned) this.unassigned++;
+  }
+
+  isOver({ blocks, unassignedPercent, window }: Exclude<Spec['random'], false>): boolean {
+    return this.blocks >= blocks || this.unassigned * 100 >= unassignedPercent * window;
   }
 
   #forget(entry: number): void {

@@ -9,6 +9,7 @@ import {
   type SenderRegistration,
 } from '../policy-rule.ts';
 import { name } from '../schema-parts.ts';
+import { foldSender } from '../sender-id.ts';
 
 /** GSM characters of an alphanumeric sender (3GPP TS 23.040 §9.1.2.5). */
 const SENDER_MAX = 11;
@@ -18,7 +19,7 @@ const AFFIX = z
   .max(SENDER_MAX - 1);
 
 const schema = z.strictObject({
-  /** By class: what senders of it end or begin with ("-AD"); other classes must not. */
+  /** By class: what senders of it end or begin with ("-AD"), in whatever case; other classes must not. */
   suffixes: z.record(name, AFFIX).default({}),
   prefixes: z.record(name, AFFIX).default({}),
   /** Senders of digits: registered like others, or taken as they are. */
@@ -37,26 +38,49 @@ export const senderRegistered = ruleKind({
   schema,
   actions: ['refuse', 'hold', 'rewrite', 'flag', 'suspend'],
   compile(spec) {
-    return (input, facts) => wrongAffix(spec, input) ?? unregistered(spec, input, facts);
+    const affixes = [
+      ...affixesOf(spec.suffixes, 'ends with', (sender, affix) => sender.endsWith(affix)),
+      ...affixesOf(spec.prefixes, 'begins with', (sender, affix) => sender.startsWith(affix)),
+    ];
+    return (input, facts) => wrongAffix(affixes, input) ?? unregistered(spec, input, facts);
   },
 });
 
-function wrongAffix(
-  { suffixes, prefixes }: Spec,
-  { sender, trafficClass }: PolicyInput,
-): Finding | undefined {
-  const suffix = suffixes[trafficClass];
-  if (suffix !== undefined && !sender.endsWith(suffix))
-    return found(`a sender of class ${trafficClass} ends with ${suffix}`);
-  const prefix = prefixes[trafficClass];
-  if (prefix !== undefined && !sender.startsWith(prefix))
-    return found(`a sender of class ${trafficClass} begins with ${prefix}`);
-  for (const [other, affix] of Object.entries(suffixes))
-    if (affix !== suffix && sender.endsWith(affix)) return found(`${affix} is for class ${other}`);
-  for (const [other, affix] of Object.entries(prefixes))
-    if (affix !== prefix && sender.startsWith(affix))
-      return found(`${affix} is for class ${other}`);
-  return undefined;
+/** What senders of a class have, and those of other classes have not. */
+interface Affix {
+  readonly trafficClass: string;
+  readonly required: Finding;
+  readonly reserved: Finding;
+  isOn(foldedSender: string): boolean;
+  /** What is compared: two classes may have one. */
+  readonly key: string;
+}
+
+function affixesOf(
+  byClass: Spec['suffixes'],
+  how: string,
+  isOn: (sender: string, affix: string) => boolean,
+): Affix[] {
+  return Object.entries(byClass).map(([trafficClass, affix]) => {
+    const folded = affix.toLowerCase();
+    return {
+      trafficClass,
+      required: found(`a sender of class ${trafficClass} ${how} ${affix}`),
+      reserved: found(`${affix} is for class ${trafficClass}`),
+      isOn: (sender) => isOn(sender, folded),
+      key: `${how} ${folded}`,
+    };
+  });
+}
+
+function wrongAffix(affixes: readonly Affix[], input: PolicyInput): Finding | undefined {
+  if (affixes.length === 0) return undefined;
+  const sender = foldSender(input.sender);
+  const own = affixes.filter(({ trafficClass }) => trafficClass === input.trafficClass);
+  const missing = own.find((affix) => !affix.isOn(sender));
+  if (missing !== undefined) return missing.required;
+  return affixes.find((affix) => affix.isOn(sender) && !own.some(({ key }) => key === affix.key))
+    ?.reserved;
 }
 
 function unregistered(spec: Spec, input: PolicyInput, facts: PolicyFacts): Finding | undefined {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { accountId } from '../../../src/domain/ids.ts';
+import { RecentRecipients } from '../../../src/domain/rules/recipient-pattern.ts';
 import { refusedBy, ruleOf } from './judge-rule.ts';
 
 const rule = { recipientPattern: {} };
@@ -72,6 +73,45 @@ describe('recipientPattern', () => {
 
   it('lets one recipient have as many messages as he likes', () => {
     expect(judged(Array.from({ length: 1_000 }, () => 966_500_000_000)).refused).toBe(0);
+  });
+
+  it('refuses again whom it refused, and none that passed, as often as they are sent again', () => {
+    const judge = ruleOf({ recipientPattern: { run: 5 } });
+    const passed = (recipients: readonly number[]) =>
+      recipients.map((one) => refusedBy(judge({ destination: String(one) })) === undefined);
+    const serial = up(966_500_000_000, 8);
+    const first = passed(serial);
+    expect(first).toEqual([true, true, true, true, false, false, false, false]);
+    for (let n = 0; n < 3; n++) expect(passed(serial)).toEqual(first);
+    expect(passed(serial.toReversed())).toEqual(first.toReversed());
+  });
+
+  it('refuses again what was drawn at random, and counts it once', () => {
+    const next = random(5);
+    const made = Array.from({ length: 40 }, () => 70_000_000_000 + Math.floor(next() * 10 ** 10));
+    const judge = ruleOf({
+      recipientPattern: { random: { window: 50, blocks: 20, unassignedPercent: 100 } },
+    });
+    const passed = () =>
+      made.map((one) => refusedBy(judge({ destination: String(one) })) === undefined);
+    const first = passed();
+    expect(first.slice(0, 19)).toEqual(first.slice(0, 19).fill(true));
+    expect(first.filter((isPassed) => !isPassed).length).toBeGreaterThan(15);
+    for (let n = 0; n < 3; n++) expect(passed()).toEqual(first);
+  });
+
+  it('lets a refused one pass when the run is not among the last recipients any more, and then always', () => {
+    const passes = (others: number) => {
+      const judge = ruleOf({ recipientPattern: { recent: 20, random: false } });
+      const one = (to: number) => refusedBy(judge({ destination: String(to) })) === undefined;
+      const run = up(966_500_000_000, 10).map(one);
+      expect(run.indexOf(false)).toBe(9);
+      for (let n = 0; n < others; n++) one(923_001_000_000 + 1_000 * n * n);
+      return [one(966_500_000_009), one(966_500_000_009)];
+    };
+    expect(passes(10)).toEqual([false, false]);
+    // The first of the ten is forgotten.
+    expect(passes(11)).toEqual([true, true]);
   });
 
   // Subscriber numbers as operators give them out; a company of 50,000 customers in a city of ten million numbers.
@@ -153,5 +193,31 @@ describe('recipientPattern', () => {
     );
     expect(judged(made).first).toBeLessThan(150);
     expect(judged(made).first).toBeGreaterThan(0);
+  });
+});
+
+describe('RecentRecipients at two nodes', () => {
+  const spec = { run: 5, step: 1, recent: 100, random: false } as const;
+  const serial = up(966_500_000_000, 8);
+  const added = (node: RecentRecipients) => serial.map((one) => node.add(String(one)));
+  const FOUND = [...Array<undefined>(4).fill(undefined), ...Array<string>(4).fill('serial')];
+
+  it('refuses what the other refused and lets pass what the other let pass', () => {
+    const [here, there] = [new RecentRecipients(spec), new RecentRecipients(spec)];
+    expect(added(here)).toEqual(FOUND);
+    there.learn(here.takeNew());
+    expect(added(there)).toEqual(FOUND);
+    // Nothing came that the first would have to hear of.
+    expect(there.takeNew()).toEqual([]);
+    expect(here.takeNew()).toEqual([]);
+  });
+
+  it('refuses what one let pass before it heard that the other had refused it', () => {
+    const [here, there] = [new RecentRecipients(spec), new RecentRecipients(spec)];
+    added(here);
+    expect(there.add(String(serial[7]))).toBeUndefined();
+    there.learn(here.takeNew());
+    here.learn(there.takeNew());
+    expect([added(here), added(there)]).toEqual([FOUND, FOUND]);
   });
 });

@@ -107,6 +107,25 @@ describe('duplicates', () => {
     expect(at(60_000)).toBeUndefined();
   });
 
+  it.each([
+    ['letter case', 'Hello There'],
+    ['blanks', '  hello\t there\r\n'],
+    ['blanks of other scripts', 'hello\u00a0\u3000there'],
+    ['what nobody sees', 'he\u200bllo there\ufe0f'],
+    ['full width', 'ｈello there'],
+  ])('finds a text that differs in %s only', (_what, text) => {
+    const judge = ruleOf({ duplicates: {} });
+    expect(refusedBy(judge({ text: 'hello there' }))).toBeUndefined();
+    expect(refusedBy(judge({ text }))).toBe('duplicate');
+    expect(refusedBy(judge({ text: 'hellothere' }))).toBeUndefined();
+  });
+
+  it('finds the same sender in another case', () => {
+    const judge = ruleOf({ duplicates: {} });
+    expect(refusedBy(judge())).toBeUndefined();
+    expect(refusedBy(judge({ sender: 'Acme ' }))).toBe('duplicate');
+  });
+
   it('does not take what parts of one message say for another', () => {
     const judge = ruleOf({ duplicates: { anySender: true } });
     expect(refusedBy(judge({ destination: '966512345678', text: '9' }))).toBeUndefined();

@@ -61,6 +61,25 @@ describe('senderRegistered', () => {
     expect(refusal([], { sender: 'ACME-AD', trafficClass: 'otp' }, spec)).toMatch(/for class/);
   });
 
+  it.each(['ACME-ad', 'Acme-Ad', 'ACME-AD '])('sees the suffix of a class in %j too', (sender) => {
+    const spec = { suffixes: { promotional: '-AD' }, registry: false };
+    expect(refusal([], { sender }, spec)).toBeUndefined();
+    expect(refusal([], { sender, trafficClass: 'otp' }, spec)).toMatch(/-AD is for class/);
+  });
+
+  it.each(['ad-Acme', ' Ad-ACME'])('sees the prefix of a class in %j too', (sender) => {
+    const spec = { prefixes: { promotional: 'AD-' }, registry: false };
+    expect(refusal([], { sender }, spec)).toBeUndefined();
+    expect(refusal([], { sender, trafficClass: 'otp' }, spec)).toMatch(/AD- is for class/);
+  });
+
+  it('takes one affix in two cases for one', () => {
+    const spec = { suffixes: { promotional: '-AD', awareness: '-ad' }, registry: false };
+    const of = (trafficClass: string) => refusal([], { sender: 'ACME-Ad', trafficClass }, spec);
+    expect([of('promotional'), of('awareness')]).toEqual([undefined, undefined]);
+    expect(of('otp')).toMatch(/-AD is for class/);
+  });
+
   it('takes senders of digits as they are where it may', () => {
     const sender = '966500000001';
     expect(refusal([], { sender }, { numeric: 'allowed' })).toBeUndefined();

@@ -95,6 +95,28 @@ describe('P1.3 serial and random numbers', () => {
     expect(await one.send({ destination_addr: '966551112233' })).toMatchObject({ status: 0 });
   });
 
+  it('P1.3 are refused as often as they are sent again, and the third time is a violation too many', async () => {
+    const to = { destination_addr: '966507773021' };
+    const [one, other] = [await strict.customer('service'), await seller.customer('service')];
+    for (const customer of [one, other])
+      for (let n = 0; n < 7; n++)
+        await (await customer.esme()).accepted({ destination_addr: `96650777${3000 + n * 3}` });
+    for (const balance of ['999.44', '999.37', '999.3'])
+      await twin(
+        to,
+        [one, { status: 0x40a, entries: [], balance: '99.65' }],
+        [other, { ...SOLD, balance }],
+      );
+    await eventually(async () =>
+      expect(await strict.http('GET', `/v1/accounts/${one.name}`)).toMatchObject({
+        status: 'suspended',
+      }),
+    );
+    expect(await seller.http('GET', `/v1/accounts/${other.name}`)).toMatchObject({
+      status: 'active',
+    });
+  });
+
   it('P1.3 are refused when they are drawn at random over the whole plan', async () => {
     for (const [customer, refusals] of [
       [await strict.customer('service'), 1],
@@ -137,14 +159,17 @@ describe('P1.5 the regulator', () => {
     expect(await customer.send(ADVERT)).toEqual(SENT);
   });
 
-  it('P1.5 takes -AD from advertising only', async () => {
-    const given = { ...ADVERT, short_message: 'Your parcel is here' };
-    await twin(
-      given,
-      [await strict.customer('service'), refused(0x0a)],
-      [await seller.customer('service'), SOLD],
-    );
-  });
+  it.each(['Shop-AD', 'SHOP-ad', 'shop-Ad'])(
+    'P1.5 takes %s from advertising only',
+    async (from) => {
+      const given = { ...ADVERT, source_addr: from, short_message: 'Your parcel is here' };
+      await twin(
+        given,
+        [await strict.customer('service'), refused(0x0a)],
+        [await seller.customer('service'), SOLD],
+      );
+    },
+  );
 
   it.each(['Offer: https://bit.ly/3x', 'Log in at https://absher-sa.com now'])(
     'P1.5 refuses links that are shortened or pass for others: %s',
