@@ -20,7 +20,7 @@ export interface RecipientsKey {
 /** Recipients that a node judged. */
 export interface RecipientsRow extends RecipientsKey {
   readonly id: bigint;
-  /** Sealed, 8 octets each. */
+  /** Sealed, 8 octets each; below 0 as `RememberedNumbers` says. */
   readonly numbers: Buffer;
 }
 

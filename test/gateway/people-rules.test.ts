@@ -30,6 +30,7 @@ const POLICIES = {
   consenting: policy({ consent: {}, when: { classes: ['promotional'] } }),
   optingOut: policy({ optOut: {} }),
   patterned: policy({ recipientPattern: {} }),
+  patternedAnew: policy({ recipientPattern: {} }),
   refusing: policy({ hours }),
   deferring: policy({ hours, action: 'defer' }),
   registered: policy({ senderRegistered: {} }),
@@ -61,6 +62,7 @@ beforeAll(async () => {
         patient: { policy: 'optingOut' },
         serial: { policy: 'patterned' },
         serialToMany: { policy: 'patterned' },
+        serialAnew: { policy: 'patternedAnew' },
         night: { policy: 'refusing' },
         later: { policy: 'deferring', validityDefaultHours: 24 },
         senders: { policy: 'registered' },
@@ -335,6 +337,18 @@ describe('recipientPattern', () => {
       expect((await free.submit({ destination_addr: `9665000001${10 + i}` })).command_status).toBe(
         0,
       );
+  });
+});
+
+describe('recipientPattern that is changed', () => {
+  it('is in force at once, with what came before', async () => {
+    const to = (n: number) => ({ destination_addr: `96650000031${n}` });
+    for (let n = 0; n < 4; n++) expect(await statusOf('serialAnew', to(n))).toBe(0);
+    const patternedAnew = policy({ recipientPattern: { run: 5 } });
+    await gateway.apply(JSON.stringify({ policies: { ...POLICIES, patternedAnew } }));
+    expect(await statusOf('serialAnew', to(4))).toBe(0x40a);
+    await gateway.apply(JSON.stringify({ policies: POLICIES }));
+    expect(await statusOf('serialAnew', to(4))).toBe(0);
   });
 });
 

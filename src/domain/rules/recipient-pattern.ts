@@ -56,7 +56,7 @@ export const recipientPattern = ruleKind({
         accountId,
         () => new RecentRecipients(spec),
       );
-      const found = recent.add(destination);
+      const found = recent.under(spec).add(destination);
       return found === undefined ? undefined : found === 'serial' ? serial : random;
     };
   },
@@ -64,8 +64,8 @@ export const recipientPattern = ruleKind({
 
 /** The last recipients of one account, over all nodes. */
 export class RecentRecipients implements RememberedNumbers {
-  readonly #spec: Spec;
-  readonly #ring: Float64Array;
+  #spec: Spec;
+  #ring: Float64Array;
   readonly #known = new Set<number>();
   /** Those of the known that completed something, here or at another node, and have not passed since. */
   readonly #found = new Set<number>();
@@ -76,6 +76,23 @@ export class RecentRecipients implements RememberedNumbers {
   constructor(spec: Spec) {
     this.#spec = spec;
     this.#ring = new Float64Array(spec.recent);
+  }
+
+  /** Goes on by a rule that was changed, with those of its last recipients who are remembered. */
+  under(spec: Spec): this {
+    if (spec === this.#spec) return this;
+    const recent = [...this.#ring.subarray(this.#next), ...this.#ring.subarray(0, this.#next)];
+    this.#spec = spec;
+    this.#ring = new Float64Array(spec.recent);
+    this.#next = 0;
+    this.#known.clear();
+    this.#spreads.clear();
+    for (const number of recent) {
+      if (number === 0) continue;
+      this.#remember(number);
+      this.#spread(String(number));
+    }
+    return this;
   }
 
   /**

@@ -196,6 +196,34 @@ describe('recipientPattern', () => {
   });
 });
 
+describe('RecentRecipients under a rule that was changed', () => {
+  const spec = { run: 5, step: 1, recent: 100, random: false } as const;
+  const random = { window: 50, blocks: 10, unassignedPercent: 100 };
+
+  it('finds what completes something by the new rule among those that came before', () => {
+    const node = new RecentRecipients({ ...spec, run: 10 });
+    const serial = up(966_500_000_000, 7).map(String);
+    for (const one of serial) expect(node.add(one)).toBeUndefined();
+    expect(node.under(spec).add('966500000007')).toBe('serial');
+    // Who passed passes.
+    expect(node.under(spec).add('966500000006')).toBeUndefined();
+    expect(node.under({ ...spec, run: 9 }).add('966500000007')).toBeUndefined();
+
+    for (let n = 0; n < 9; n++) node.add(`7${9 - n}${n}5550123${n}`);
+    expect(node.under({ ...spec, random }).add('70155501239')).toBe('random');
+  });
+
+  it('remembers as many as it says, the last ones, and whom of them it found', () => {
+    const added = (recent: number) => {
+      const node = new RecentRecipients(spec);
+      for (const one of up(966_500_000_000, 8)) node.add(String(one));
+      node.under({ ...spec, recent });
+      return node.add('966500000006');
+    };
+    expect([added(5), added(4)]).toEqual(['serial', undefined]);
+  });
+});
+
 describe('RecentRecipients at two nodes', () => {
   const spec = { run: 5, step: 1, recent: 100, random: false } as const;
   const serial = up(966_500_000_000, 8);
