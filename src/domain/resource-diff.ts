@@ -1,11 +1,7 @@
 import { type Credits, parseCredits, ZERO } from './money.ts';
 import { saltOf } from './password-hash.ts';
 import { policiesOfChangedLists } from './policy-lists.ts';
-import {
-  type ReferenceError as DanglingReference,
-  referenceErrors,
-  referenceText,
-} from './resource-references.ts';
+import { type DanglingReference, referenceErrors, referenceText } from './resource-references.ts';
 import { keepSecrets, type SecretMatcher } from './resource-secrets.ts';
 import {
   type AccountSpec,
@@ -87,7 +83,7 @@ export function diffResources(
   changes.push(...policiesOfChangedLists(changes, result));
   const openings = openingsOf(current, next);
   const errors = [
-    ...danglingErrors(current, result),
+    ...danglingErrors(current, result, changes),
     ...systemIdErrors(result.accounts),
     ...saltErrors(next, result),
     ...costErrors(result),
@@ -167,26 +163,29 @@ function withoutCredit<Spec extends object>(spec: Spec): Spec {
   return rest as Spec;
 }
 
-function danglingErrors(current: ResourceSet, result: ResourceSet): DiffError[] {
-  const errors = referenceErrors(result, true);
-  // Stored before networks had to be known: it does not stand in the way of other changes.
-  const stood = errors.some(isOfNetwork)
-    ? new Set(referenceErrors(current, true).filter(isOfNetwork).map(referencePlace))
-    : new Set();
-  return errors
-    .filter((error) => !stood.has(referencePlace(error)))
-    .map((error) => {
-      const message = referenceText(error, current[error.kind].has(error.name));
-      return { path: error.path, key: keyText(error.path), message };
-    });
+/**
+ * References to what is not there. One that stood so before, in what is not changed now, is left: what an earlier version
+ * took keeps nobody from changing something else.
+ */
+function danglingErrors(
+  current: ResourceSet,
+  result: ResourceSet,
+  changes: readonly ResourceChange[],
+): DiffError[] {
+  const found = referenceErrors(result, true);
+  if (found.length === 0) return [];
+  const before = new Set(referenceErrors(current, true).map(referenceKey));
+  const changed = new Set(changes.map(({ kind, name }) => keyText([kind, name])));
+  return found.flatMap((error) => {
+    const { path, kind, name } = error;
+    if (before.has(referenceKey(error)) && !changed.has(keyText(path.slice(0, 2)))) return [];
+    const isRemoved = kind !== 'categories' && current[kind].has(name);
+    return { path, key: keyText(path), message: referenceText(error, isRemoved) };
+  });
 }
 
-function isOfNetwork({ kind }: DanglingReference): boolean {
-  return kind === 'networks';
-}
-
-function referencePlace({ path, name }: DanglingReference): string {
-  return JSON.stringify([path, name]);
+function referenceKey({ path, name }: DanglingReference): string {
+  return `${keyText(path)} ${name}`;
 }
 
 /** A system_id is one account's, also among accounts that are not in the file. */

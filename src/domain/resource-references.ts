@@ -1,4 +1,5 @@
 import { countriesOfMcc, isMccAlone, MCC_DIGITS } from './mobile-country-codes.ts';
+import { namedByRules, unknownCategories } from './policy-references.ts';
 import { classesOf } from './resource-schema.ts';
 import { BUILT_IN_CLASSES, BUILT_IN_POLICIES, type ResourceFile } from './resources.ts';
 import { hasLimit, priceEntries } from './tariff.ts';
@@ -6,10 +7,10 @@ import type { TariffSpec } from './tariff-schema.ts';
 import type { DataPath } from './yaml-document.ts';
 
 /** A reference to a resource that is not there. */
-export interface ReferenceError {
+export interface DanglingReference {
   /** Where it stands; names where the file has lists: [accounts, acme, tariff]. */
   readonly path: DataPath;
-  readonly kind: ReferredKind;
+  readonly kind: ReferredKind | 'categories';
   readonly name: string;
 }
 
@@ -26,10 +27,12 @@ export type ReferredKind =
 
 /**
  * Checks the references of what is given to kinds that are given as well: a kind that is absent is not judged. Accounts
- * only where `set` is all that is stored, because a file need not have all of them.
+ * only with what is stored: a file need not have all. Networks of prices are not judged: price lists have those of the
+ * whole world.
+ * @param complete all that is stored is given
  */
-export function referenceErrors(set: ResourceFile, complete: boolean): ReferenceError[] {
-  const errors: ReferenceError[] = [];
+export function referenceErrors(set: ResourceFile, complete: boolean): DanglingReference[] {
+  const errors: DanglingReference[] = [];
   const refer = (kind: ReferredKind, name: string, path: DataPath) => {
     const known = set[kind];
     if (known !== undefined && !known.has(name) && !isBuiltIn(kind, name))
@@ -66,17 +69,13 @@ export function referenceErrors(set: ResourceFile, complete: boolean): Reference
     for (const [index, carrier] of route.carriers.entries())
       refer('carriers', carrier.name, ['routes', name, 'carriers', index, 'name']);
   }
-  for (const [name, { rules }] of set.policies ?? [])
-    for (const [rule, { words, suspendedDestinations }] of rules.entries()) {
-      const path = ['policies', name, 'rules', rule];
-      for (const [index, list] of words?.lists.entries() ?? [])
-        refer('wordLists', list, [...path, 'words', 'lists', index]);
-      for (const [index, one] of suspendedDestinations?.destinations.entries() ?? [])
-        referNetwork(one.network, [
-          ...[...path, 'suspendedDestinations', 'destinations'],
-          ...[index, 'network'],
-        ]);
-    }
+  for (const { kind, name, path } of namedByRules(set.policies ?? new Map())) {
+    if (kind === 'networks') referNetwork(name, path);
+    else if (kind !== 'accounts' || complete) refer(kind, name, path);
+  }
+  if (set.wordLists !== undefined)
+    for (const { path, name } of unknownCategories(set.policies ?? new Map(), set.wordLists))
+      errors.push({ path, kind: 'categories', name });
   for (const [name, { receiptsWith }] of set.carriers ?? [])
     for (const [index, other] of receiptsWith.entries())
       refer('carriers', other, ['carriers', name, 'receiptsWith', index]);
@@ -88,7 +87,8 @@ export function referenceErrors(set: ResourceFile, complete: boolean): Reference
 }
 
 /** Why a reference holds nothing, and of a network what to do. */
-export function referenceText({ kind, name }: ReferenceError, isRemoved: boolean): string {
+export function referenceText({ kind, name }: DanglingReference, isRemoved: boolean): string {
+  if (kind === 'categories') return `refers to ${name}, which is a category of none of its lists`;
   const text = `refers to ${name}, which ${isRemoved ? 'the file would remove from' : 'is not in'} ${kind}`;
   if (kind !== 'networks') return text;
   if (isMccAlone(name)) return `${text}, and is no country's mobile country code`;

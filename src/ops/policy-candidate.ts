@@ -2,8 +2,11 @@ import type { Pool } from 'pg';
 import type { CatalogAccount } from '../domain/catalog.ts';
 import { type CompiledPolicy, compilePolicySteps } from '../domain/policy.ts';
 import type { PolicySpec } from '../domain/policy-schema.ts';
+import { referenceErrors, referenceText } from '../domain/resource-references.ts';
+import { type ResourceFile, type ResourceSet, resourceSetOf } from '../domain/resources.ts';
 import { inTurns } from '../domain/steps.ts';
 import type { WordListSpec } from '../domain/word-list-schema.ts';
+import { keyText } from '../domain/yaml-document.ts';
 import { everyTurn } from '../gateway/every-turn.ts';
 import { compileWordsApart } from '../gateway/words-thread.ts';
 import { loadResources } from '../store/resource-rows.ts';
@@ -39,7 +42,7 @@ export async function candidatePolicies(
   );
   for (const [name, spec] of file.wordLists ?? []) lists.set(name, spec);
   const faults = [
-    ...unknownLists(file.policies ?? new Map(), lists),
+    ...unknownNames(file, resourceSetOf(stored), lists),
     ...unknownPolicy(policies, forced),
   ];
   if (faults.length > 0) return { faults };
@@ -57,23 +60,21 @@ export async function candidatePolicies(
   };
 }
 
-function unknownLists(
-  policies: ReadonlyMap<string, PolicySpec>,
-  lists: ReadonlyMap<string, unknown>,
+/** What rules of the file name that neither it nor the store has. */
+function unknownNames(
+  file: ResourceFile,
+  stored: ResourceSet,
+  wordLists: ResourceSet['wordLists'],
 ): ApplyFault[] {
-  return [...policies].flatMap(([policy, { rules }]) =>
-    rules.flatMap(({ words }, i) =>
-      (words?.lists ?? []).flatMap((list) =>
-        lists.has(list)
-          ? []
-          : {
-              line: undefined,
-              key: `policies.${policy}.rules[${i}].words.lists`,
-              message: `refers to the word list ${list}, which is neither in the file nor stored`,
-            },
-      ),
-    ),
-  );
+  const accounts = new Map([...stored.accounts, ...(file.accounts ?? [])]);
+  const whole = { ...stored, ...file, accounts, wordLists };
+  return referenceErrors(whole, true)
+    .filter(({ path: [kind, name] }) => kind === 'policies' && file.policies?.has(String(name)))
+    .map((error) => ({
+      line: undefined,
+      key: keyText(error.path),
+      message: referenceText(error, false),
+    }));
 }
 
 function unknownPolicy(

@@ -50,6 +50,14 @@ export async function readAccountSpec(
   return accounts[0]?.spec;
 }
 
+/** The traffic classes that are stored; the built-in ones exist without it. */
+export async function readClassNames(db: Queryable): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>(
+    `select name from resource where kind = 'classes'`,
+  );
+  return rows.map(({ name }) => name);
+}
+
 /** The terms that an account has now. */
 export function readTermsOf(
   db: Queryable,

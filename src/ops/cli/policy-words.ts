@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { pathOf } from './api-client.ts';
+import { pathOf, queryOf } from './api-client.ts';
 import { apiClient, type CliContext, type JsonOption, print } from './context.ts';
 import { CliError, formatTable } from './io.ts';
 import { addVersions } from './resource-versions.ts';
@@ -9,6 +9,7 @@ import { addVersions } from './resource-versions.ts';
 interface ImportOptions extends JsonOption {
   readonly language: string;
   readonly category: string;
+  readonly empty?: boolean;
 }
 
 /** `policy words list|show|versions|import|remove`. */
@@ -67,6 +68,7 @@ function addImport(words: Command, context: CliContext): void {
     )
     .requiredOption('--language <language>', 'ar, en, ru, ur or another')
     .option('--category <category>', 'of words before the first heading', 'general')
+    .option('--empty', 'the file may have no entries')
     .option('--json', 'print JSON')
     .action(async (name: string, file: string, options: ImportOptions) => {
       const text = await readFile(file, 'utf8').catch((error: unknown) => {
@@ -74,13 +76,14 @@ function addImport(words: Command, context: CliContext): void {
           `cannot read ${file}: ${error instanceof Error ? error.message : error}`,
         );
       });
-      const { language, category } = options;
-      const answer = await apiClient(context).send(
-        'PUT',
-        changedSchema,
-        pathOf('v1', 'word-lists', name),
-        { language, category, words: text },
-      );
+      const { language, category, empty } = options;
+      const query = queryOf({ empty: empty === true ? 'true' : undefined });
+      const path = `${pathOf('v1', 'word-lists', name)}${query}`;
+      const answer = await apiClient(context).send('PUT', changedSchema, path, {
+        language,
+        category,
+        words: text,
+      });
       print(
         context,
         options,

@@ -1,8 +1,10 @@
 import type { AccountId } from '../../domain/ids.ts';
 import { normaliseDestination } from '../../domain/msisdn.ts';
+import { BUILT_IN_CLASSES } from '../../domain/resources.ts';
 import { everyTurn } from '../../gateway/every-turn.ts';
 import { findAccountId } from '../../store/accounts.ts';
 import { ALL_ACCOUNTS } from '../../store/opt-outs.ts';
+import { readClassNames } from '../../store/resource-rows.ts';
 import type { Api, ApiDeps } from './api.ts';
 import { badRequest, notFound, type ProblemItem } from './problem.ts';
 
@@ -119,6 +121,16 @@ export async function accountNamed(deps: ApiDeps, name: string): Promise<Account
   const id = await findAccountId(deps.pool, name);
   if (id === undefined) throw notFound('account', name);
   return id;
+}
+
+/** The traffic classes that there are. */
+export async function classNames({ pool }: ApiDeps): Promise<ReadonlySet<string>> {
+  return new Set([...BUILT_IN_CLASSES.keys(), ...(await readClassNames(pool))]);
+}
+
+/** What is wrong about an entry for a class that there is not: it would be about no message. */
+export function noSuchClass(name: string): string {
+  return `class: refers to ${name}, which is not in classes`;
 }
 
 /** The keyed hashes under which a number may stand, the current one first. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EvidenceField } from '../../domain/rules/consent.ts';
 import { instantMs } from '../../domain/schema-parts.ts';
-import { msisdnOf } from './bulk.ts';
+import { msisdnOf, noSuchClass } from './bulk.ts';
 import { type ConsentEntry, isTold } from './consent-columns.ts';
 
 /*
@@ -26,14 +26,21 @@ interface NumberedEntry extends ConsentEntry {
   readonly number: string;
 }
 
-/**
- * A consent of an account, checked.
- * @param needed by the rules of the account
- */
+/** Which consents are taken. */
+export interface TakenConsents {
+  /** By the rules of the account. */
+  readonly needed: readonly EvidenceField[];
+  /** That there are; undefined: any. */
+  readonly classes: ReadonlySet<string> | undefined;
+  /** When they were given, unix ms. */
+  readonly latestMs: number;
+}
+
+/** A consent of an account, checked. */
 export function consentOf(
   entry: unknown,
   account: string,
-  needed: readonly EvidenceField[],
+  { needed, classes, latestMs }: TakenConsents,
 ): { readonly msisdn: string; readonly told: ConsentEntry } | { readonly wrong: string } {
   const told = plainEntry(entry) ?? checkedEntry(entry);
   if ('wrong' in told) return told;
@@ -41,6 +48,10 @@ export function consentOf(
     return { wrong: 'is of another account than the first' };
   const lacks = needed.filter((field) => !isTold(told, field));
   if (lacks.length > 0) return { wrong: `needs ${lacks.join(', ')} by the policy of ${account}` };
+  if (told.class !== undefined && classes?.has(told.class) === false)
+    return { wrong: noSuchClass(told.class) };
+  if (told.at !== undefined && told.at > latestMs)
+    return { wrong: 'at: is in the future: a consent is noted when it was given' };
   const msisdn = msisdnOf(told.number);
   return msisdn === undefined ? { wrong: 'has no international number' } : { msisdn, told };
 }

@@ -18,9 +18,16 @@ import { countRecipients, scopeIds } from '../../store/recipient-scopes.ts';
 import { readPolicyOf } from '../../store/resource-rows.ts';
 import { SEALED_NUMBER_OCTETS } from '../../store/sealing.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
-import { accountNamed, addBulkScope, EVERY_ACCOUNT, eachChecked, entriesOf } from './bulk.ts';
+import {
+  accountNamed,
+  addBulkScope,
+  classNames,
+  EVERY_ACCOUNT,
+  eachChecked,
+  entriesOf,
+} from './bulk.ts';
 import { ConsentColumns, type ToldOrigin } from './consent-columns.ts';
-import { consentOf } from './consent-entry.ts';
+import { consentOf, type TakenConsents } from './consent-entry.ts';
 import {
   type HashedPart,
   HashRun,
@@ -32,6 +39,8 @@ import { inForce, inForceShape } from './in-force.ts';
 import { badRequest, conflict } from './problem.ts';
 import { recipientPage, recipientQuery } from './recipient-pages.ts';
 
+/** How far the clock of whoever tells of a consent may be ahead: a day, which a wrong time zone is less than. */
+const SKEW_MS = 86_400_000;
 const COLUMNS = ['number', 'class', 'textVersion', 'source', 'at', 'evidence'];
 
 /** The numbers that allowed messages of an account: list, give, withdraw, one or many at once. */
@@ -79,7 +88,8 @@ function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
         `JSON: one consent, or a list of \`consents\`; application/x-ndjson: one a line; text/csv: ` +
         `\`${COLUMNS.join(',')}\` a line, with the account in the query. At most ${NUMBERS_MAX} (JSON: 8 MiB); all or ` +
         `nothing up to ${STORED_AT_ONCE}, beyond it in several commits: after a failure send them again. ` +
-        'Without `class` a consent is about all messages of the account. `changed` are those that are new, other than ' +
+        'Without `class`, which is one that there is, a consent is about all messages of the account; its `at` is at most ' +
+        'a day ahead. `changed` are those that are new, other than ' +
         'before, or withdrawn. What the `evidence` of a consent rule of the account names must be there; consents given ' +
         'before that do not have it stay, and do not count there.',
       tags: ['consents'],
@@ -94,11 +104,11 @@ function addSetting(app: Api, deps: ApiDeps, given: boolean): void {
       if (account === undefined || account === EVERY_ACCOUNT)
         throw badRequest('account: needs the name of an account');
       const id = await accountNamed(deps, account);
-      const needed = given ? await evidenceNeeded(deps, account) : [];
-      const columns = new ConsentColumns();
       const nowMs = deps.now();
+      const taken = given ? await takenOf(deps, account, nowMs) : ANY;
+      const columns = new ConsentColumns();
       const take = (entry: unknown) => {
-        const consent = consentOf(entry, account, needed);
+        const consent = consentOf(entry, account, taken);
         if ('wrong' in consent) return consent;
         const { msisdn, told } = consent;
         columns.add(told, nowMs, given ? seal(deps, msisdn, told.evidence) : undefined);
@@ -201,6 +211,17 @@ function* settingsOf(
 function accountIn(entry: unknown): string | undefined {
   if (typeof entry !== 'object' || entry === null || !('account' in entry)) return undefined;
   return typeof entry.account === 'string' ? entry.account : undefined;
+}
+
+/** Withdrawn is whatever there is. */
+const ANY: TakenConsents = { needed: [], classes: undefined, latestMs: Number.POSITIVE_INFINITY };
+
+async function takenOf(deps: ApiDeps, account: string, nowMs: number): Promise<TakenConsents> {
+  return {
+    needed: await evidenceNeeded(deps, account),
+    classes: await classNames(deps),
+    latestMs: nowMs + SKEW_MS,
+  };
 }
 
 /** What the rules of an account's policy ask of a consent. */

@@ -13,7 +13,15 @@ import {
 import { inTransaction } from '../../store/pool.ts';
 import { countRecipients, type RecipientScope, scopeIds } from '../../store/recipient-scopes.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
-import { accountNamed, addBulkScope, eachChecked, entriesOf, msisdnOf } from './bulk.ts';
+import {
+  accountNamed,
+  addBulkScope,
+  classNames,
+  eachChecked,
+  entriesOf,
+  msisdnOf,
+  noSuchClass,
+} from './bulk.ts';
 import {
   type HashedPart,
   HashRun,
@@ -67,7 +75,7 @@ function addSetting(app: Api, deps: ApiDeps, out: boolean): void {
         `\`{"number"}\` a line, with account, sender and class in the query. At most ${NUMBERS_MAX} (JSON: 8 MiB); all ` +
         `or nothing up to ${STORED_AT_ONCE}, beyond it in several commits: after a failure send them again. ` +
         'account "*": of all accounts; sender, class: only that sender, only that class (objection to marketing: ' +
-        'promotional). `changed` are those that were not so before.',
+        'promotional); one that there is. `changed` are those that were not so before.',
       tags: ['opt-outs'],
       querystring: scopeSchema,
       response: { 200: z.object({ account: z.string(), changed: z.int(), ...inForceShape }) },
@@ -81,6 +89,8 @@ function addSetting(app: Api, deps: ApiDeps, out: boolean): void {
         sender,
         class: trafficClass,
       } = scopeOf({ ...query, ...asObject(first?.entry) });
+      if (out && trafficClass !== '' && !(await classNames(deps)).has(trafficClass))
+        throw badRequest(noSuchClass(trafficClass));
       const read = (entry: unknown) => numberOf(entry, account, sender, trafficClass);
       const numbers = await eachChecked(entries, read, NUMBERS_MAX);
       const id = await accountNamed(deps, account);

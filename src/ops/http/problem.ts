@@ -49,9 +49,10 @@ export class Problem extends Error {
   }
 }
 
-/** 404: there is no such thing, by its name. */
+/** 404: there is no such thing, by its name. @param what in words */
 export function notFound(what: string, name: string): Problem {
-  return new Problem(404, `${what}-not-found`, `there is no ${what} ${JSON.stringify(name)}`);
+  const kind = `${what.replaceAll(' ', '-')}-not-found`;
+  return new Problem(404, kind, `there is no ${what} ${JSON.stringify(name)}`);
 }
 
 /** 409: the request contradicts what is stored. */

@@ -16,7 +16,15 @@ import {
   senderKey,
 } from '../../store/senders.ts';
 import { type Api, type ApiDeps, actorOf } from './api.ts';
-import { accountNamed, addBulkScope, ENTRIES_MAX, eachChecked, entriesOf } from './bulk.ts';
+import {
+  accountNamed,
+  addBulkScope,
+  classNames,
+  ENTRIES_MAX,
+  eachChecked,
+  entriesOf,
+  noSuchClass,
+} from './bulk.ts';
 import { inForce, inForceShape } from './in-force.ts';
 import { needKnownNetworks } from './network-known.ts';
 import { badRequest, conflict } from './problem.ts';
@@ -72,8 +80,8 @@ function addSetting(app: Api, deps: ApiDeps, isPut: boolean): void {
         `JSON: one sender, or a list of \`senders\`; application/x-ndjson: one a line; text/csv: ` +
         `\`${COLUMNS.join(',')}\` a line, with the account in the query ("*": all). At most ${ENTRIES_MAX}; all or ` +
         'nothing. One registration each of account, sender (whatever its case), class, country and operator (MCC and ' +
-        'MNC of which numbers are known, else 409, or MCC alone); what is absent is any. Status: pending, approved, ' +
-        'blocked.',
+        'MNC of which numbers are known, else 409, or MCC alone); what is absent is any, and a class is one that there ' +
+        'is. Status: pending, approved, blocked.',
       tags: ['senders'],
       querystring: z.object({ account: z.string().min(1).max(64).optional() }),
       response: { 200: z.object({ changed: z.int(), ...inForceShape }) },
@@ -81,7 +89,8 @@ function addSetting(app: Api, deps: ApiDeps, isPut: boolean): void {
     handler: async (request) => {
       const entries = entriesOf(request.body, 'senders', COLUMNS);
       const query = request.query as { readonly account?: string };
-      const given = await eachChecked(entries, (entry) => senderOf(entry, query.account, isPut));
+      const classes = isPut ? await classNames(deps) : undefined;
+      const given = await eachChecked(entries, (entry) => senderOf(entry, query.account, classes));
       const ids = new Map<string, SenderSetting['account']>();
       for (const { account } of given)
         if (!ids.has(account)) ids.set(account, await accountNamed(deps, account));
@@ -139,10 +148,11 @@ const entrySchema = z.strictObject({
 
 type Given = Omit<SenderSetting, 'account'> & { readonly account: string };
 
+/** @param classes that there are; undefined: it is to be removed, whatever its class */
 function senderOf(
   entry: unknown,
   ofQuery: string | undefined,
-  isPut: boolean,
+  classes: ReadonlySet<string> | undefined,
 ): Given | { readonly wrong: string } {
   const parsed = entrySchema.safeParse(entry);
   if (!parsed.success) {
@@ -153,14 +163,16 @@ function senderOf(
   if (account === undefined) return { wrong: 'needs an account, or "*"' };
   const form = checkSender(sender, 0, 0);
   if ('malformed' in form) return { wrong: form.malformed };
-  if (isPut && status === undefined) return { wrong: 'needs a status' };
+  if (classes !== undefined && status === undefined) return { wrong: 'needs a status' };
+  if (trafficClass !== '' && classes?.has(trafficClass) === false)
+    return { wrong: noSuchClass(trafficClass) };
   return {
     account,
     sender: form.addr,
     trafficClass,
     country: rest.country ?? '',
     operator: rest.operator ?? '',
-    status: isPut ? (status ?? 'pending') : 'removed',
+    status: classes === undefined ? 'removed' : (status ?? 'pending'),
     from: rest.from,
     until: rest.until,
     note: rest.note,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { resourceSetOf } from '../../domain/resources.ts';
 import type { WordListSpec } from '../../domain/word-list-schema.ts';
-import { parseWords } from '../../domain/words/parse-words.ts';
+import { categoriesOf, parseWords } from '../../domain/words/parse-words.ts';
 import { loadResources } from '../../store/resource-rows.ts';
 import { type Applied, type ApplyErrors, applyResources } from '../../store/resources.ts';
 import { readResourcesFile } from '../resources-reader.ts';
@@ -76,9 +76,11 @@ function addPutting(app: Api, deps: ApiDeps): void {
       schema: {
         summary: 'Make a word list, or put these words in place of its own',
         description:
-          '`words`: a list, or one text with a word or phrase a line, `[category]` headings, `=exact` and `!never` lines.',
+          '`words`: a list, or one text with a word or phrase a line, `[category]` headings, `=exact` and `!never` lines. ' +
+          'Without an entry only where `empty=true` asks for it: rules about it would find nothing.',
         tags: ['policies'],
         params: nameParams,
+        querystring: z.object({ empty: z.stringbool().default(false) }),
         body: z.record(z.string(), z.unknown()),
         response: { 200: z.object({ changed: z.boolean() }) },
       },
@@ -92,10 +94,19 @@ function addPutting(app: Api, deps: ApiDeps): void {
           'the word list is not valid',
           read.errors.map(({ key, message }) => ({ at: key, message })),
         );
-      return change(deps, actorOf(request), name, read.ok.wordLists?.get(name));
+      const spec = read.ok.wordLists?.get(name);
+      const { empty } = request.query;
+      if (!empty && spec !== undefined && categoriesOf(spec.words, spec.category).size === 0)
+        throw badRequest(
+          `the list ${name} would have no entries, and rules about it find nothing: ${EMPTY_ALLOWED}`,
+        );
+      return change(deps, actorOf(request), name, spec);
     },
   );
 }
+
+/** Whoever empties a list reads what he can do: the option of the command, the query parameter of HTTP. */
+const EMPTY_ALLOWED = 'if that is meant, --empty (over HTTP ?empty=true) lets it pass';
 
 const summarySchema = z.object({
   name: z.string(),

@@ -1,8 +1,53 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { STATUS_CODES } from 'node:http';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { notFound, toProblem } from '../../../src/ops/http/problem.ts';
+import { notFound, Problem, toProblem } from '../../../src/ops/http/problem.ts';
 
 const withCode = (code: string, message = 'secret inside') =>
   Object.assign(new Error(message), { code });
+
+/** Every problem that the sources of the API make, by the words it is made with. */
+function problemsMade(): Problem[] {
+  const folder = join(import.meta.dirname, '../../../src/ops/http');
+  const sources = readdirSync(folder).map((file) => readFileSync(join(folder, file), 'utf8'));
+  const literals = (text = '') =>
+    [...text.matchAll(/'([^']+)'/g)].map(([, literal = '']) => literal);
+  return sources.flatMap((source) => [
+    ...[...source.matchAll(/\bnotFound\(([^,]+),/g)].flatMap(([, what]) =>
+      literals(what).map((one) => notFound(one, 'x')),
+    ),
+    ...[...source.matchAll(/\bconflict\(([^,]+),|\bnew Problem\(\s*[^,]+,([^,]+),/g)].flatMap(
+      ([, ofConflict, kind = ofConflict]) =>
+        literals(kind).map((one) => new Problem(409, one, 'x')),
+    ),
+  ]);
+}
+
+describe('the type of a problem', () => {
+  /** A URN by RFC 8141 §2: without blanks. Of its letters we use fewer. */
+  const URN = /^urn:smppgate:problem:[a-z0-9]+(?:-[a-z0-9]+)*$/;
+
+  it('is a URN, whichever it is', () => {
+    const made = problemsMade();
+    const types = new Set(made.map((problem) => problem.body().type));
+    expect([...types].filter((type) => !URN.test(type))).toEqual([]);
+    for (const kind of [
+      'held-message-not-found',
+      'system-id-not-found',
+      'word-list-in-use',
+      'role-too-low',
+    ])
+      expect(types).toContain(`urn:smppgate:problem:${kind}`);
+  });
+
+  it('is one of what the server itself refuses, too', () => {
+    for (const status of Object.keys(STATUS_CODES).map(Number)) {
+      const { type } = toProblem(Object.assign(new Error('x'), { statusCode: status })).body();
+      expect([status, URN.test(type)]).toEqual([status, true]);
+    }
+  });
+});
 
 describe('toProblem', () => {
   it('keeps a problem as it is', () => {
