@@ -1,6 +1,7 @@
 import { type Credits, parseCredits, ZERO } from './money.ts';
 import { saltOf } from './password-hash.ts';
 import { policiesOfChangedLists } from './policy-lists.ts';
+import { priceErrors } from './resource-prices.ts';
 import { type DanglingReference, referenceErrors, referenceText } from './resource-references.ts';
 import { keepSecrets, type SecretMatcher } from './resource-secrets.ts';
 import {
@@ -13,7 +14,7 @@ import {
 } from './resources.ts';
 import { uncostedCarriers } from './route-name.ts';
 import { type FieldChange, fieldChangeText, specChanges } from './spec-changes.ts';
-import { largeChanges, largeChangeText, tariffChanges } from './tariff-changes.ts';
+import { tariffChanges } from './tariff-changes.ts';
 import type { TariffSpec } from './tariff-schema.ts';
 import { type DataPath, keyText } from './yaml-document.ts';
 
@@ -53,11 +54,13 @@ export interface DiffError {
   readonly path: DataPath;
   readonly key: string;
   readonly message: string;
+  /** Prices change too much: `allowLargeChanges` lets it pass. */
+  readonly isLargeChange?: boolean;
 }
 
 /** What an apply may do, and when. */
 export interface DiffOptions {
-  /** Prices may change as much as they like (see tariff-changes.ts). */
+  /** Prices may change as much as they like (see resource-prices.ts). */
   readonly allowLargeChanges?: boolean;
   /** Unix ms: prices are compared as they apply then. Undefined: large changes are not looked for. */
   readonly nowMs?: number;
@@ -87,7 +90,7 @@ export function diffResources(
     ...systemIdErrors(result.accounts),
     ...saltErrors(next, result),
     ...costErrors(result),
-    ...priceErrors(current, changes, options),
+    ...largeChangeErrors(current, result, changes, options),
     ...openingErrors(openings, result),
   ];
   if (errors.length > 0) return { errors: errors.slice(0, ERRORS_MAX) };
@@ -238,39 +241,22 @@ function costErrors({ routes, carriers }: ResourceSet): DiffError[] {
   });
 }
 
-/** Whoever applies reads what he can do: the option of the commands, the query parameter of HTTP. */
-const LARGE_ALLOWED =
-  'if that is meant, --allow-large-changes (over HTTP ?allowLargeChanges=true) lets it pass';
-
-/** Prices of tariffs and of accounts that change too much at once, unless that is asked for. */
-function priceErrors(
+/** Prices that change too much at once, unless that is asked for. */
+function largeChangeErrors(
   current: ResourceSet,
+  result: ResourceSet,
   changes: readonly ResourceChange[],
   { allowLargeChanges = false, nowMs }: DiffOptions,
 ): DiffError[] {
   if (allowLargeChanges || nowMs === undefined) return [];
-  return changes.flatMap((change) => {
-    const [before, after, path] = pricesOf(current, change);
-    if (before === undefined || after === undefined) return [];
-    return largeChanges(before, after, nowMs).map((large): DiffError => {
-      const at = [...path, ...(large.index === undefined ? [] : [large.index])];
-      const message = `changes a price by a large factor, ${largeChangeText(large)}: ${LARGE_ALLOWED}`;
-      return { path: at, key: keyText(path), message };
-    });
-  });
-}
-
-/** The price list of a change before and after, and where it stands. */
-function pricesOf(
-  current: ResourceSet,
-  change: ResourceChange,
-): [TariffSpec | undefined, TariffSpec | undefined, DataPath] {
-  const none: ReturnType<typeof pricesOf> = [undefined, undefined, []];
-  if (change.action !== 'change') return none;
-  const { kind, name } = change;
-  if (kind === 'tariffs') return [current.tariffs.get(name), change.spec, [kind, name]];
-  if (kind !== 'accounts') return none;
-  return [current.accounts.get(name)?.prices, change.spec.prices, [kind, name, 'prices']];
+  const namesOf = (kind: ResourceKind): Set<string> =>
+    new Set(changes.flatMap((change) => (change.kind === kind ? change.name : [])));
+  const changed = {
+    tariffs: namesOf('tariffs'),
+    accounts: namesOf('accounts'),
+    networks: namesOf('networks').size > 0,
+  };
+  return priceErrors(current, result, changed, nowMs);
 }
 
 /** Removals last and in reverse, so that a reference never dangles on the way; carriers come before routes already. */

@@ -65,7 +65,7 @@ export function compileTariff(
 export function compileTariffSpec(name: string, version: number, spec: TariffSpec): CompiledTariff {
   const entries = priceEntries(spec);
   return entries.some(isConditional)
-    ? new ConditionalTariff(name, version, entries)
+    ? conditionalTariff(name, version, entries)
     : compileTariff(
         name,
         version,
@@ -111,66 +111,91 @@ export function isConditional(entry: PriceSpec): boolean {
   return [network, entry.class, sender, from, until].some((part) => part !== undefined);
 }
 
-/** One price, ready to be compared. */
-interface Price {
+/** One price of a list, ready to be compared. */
+export interface IndexedPrice<T> {
   readonly trafficClass: string | undefined;
   readonly sender: SenderKind | undefined;
   readonly fromMs: number;
   readonly untilMs: number;
-  readonly price: Credits;
+  readonly value: T;
 }
 
 /** The prices of one prefix or network, the most exact first, and those of the next shorter prefix. */
-interface Leaf {
-  readonly prices: readonly Price[];
-  shorter: Leaf | undefined;
+interface Leaf<T> {
+  readonly prices: readonly IndexedPrice<T>[];
+  shorter: Leaf<T> | undefined;
 }
 
-class ConditionalTariff implements CompiledTariff {
-  readonly isConditional = true;
-  readonly name: string;
-  readonly version: number;
+/** Finds the entry of a price list that prices a number, by the rules of {@link CompiledTariff.priceFor}. */
+export class PriceIndex<T> {
   readonly usesNetworks: boolean;
   readonly changesAtMs: readonly number[];
   readonly prefixes: readonly string[];
-  readonly #networks: ReadonlyMap<string, Leaf>;
-  readonly #table: PrefixTable<Leaf>;
+  readonly #networks: ReadonlyMap<string, Leaf<T>>;
+  readonly #table: PrefixTable<Leaf<T>>;
 
-  constructor(name: string, version: number, entries: readonly PriceSpec[]) {
-    this.name = name;
-    this.version = version;
-    const ofNetworks = entries.filter(({ network }) => network !== undefined);
-    this.#networks = leavesBy(ofNetworks, ({ network = '' }) => network);
+  /** @param toValue what is found of an entry; `index` is its place in the list */
+  constructor(entries: readonly PriceSpec[], toValue: (entry: PriceSpec, index: number) => T) {
+    const prices = entries.map((entry, index) => ({
+      entry,
+      price: indexed(entry, index, toValue),
+    }));
+    this.#networks = leavesBy(prices, ({ network }) => network);
     this.usesNetworks = this.#networks.size > 0;
     this.changesAtMs = ascending(
       entries
         .flatMap(({ from, until }) => [from, until])
         .flatMap((at) => (at ? Date.parse(at) : [])),
     );
-    const leaves = leavesBy(
-      entries.filter(({ prefix }) => prefix !== undefined),
-      ({ prefix = '' }) => rooted(prefix),
-    );
+    const leaves = leavesBy(prices, ({ prefix }) => prefix && rooted(prefix));
     this.prefixes = [...leaves.keys()];
     this.#table = new PrefixTable(leaves);
     for (const [prefix, leaf] of leaves)
       leaf.shorter = prefix === '' ? undefined : shorterOf(prefix, leaves);
   }
 
-  priceFor(msisdn: string, traffic: PricedTraffic = ANY_TRAFFIC): Credits | undefined {
+  /** @param traffic without it only prices without conditions are found */
+  find(msisdn: string, traffic: PricedTraffic = ANY_TRAFFIC): T | undefined {
     const { network } = traffic;
     if (network !== undefined && this.usesNetworks) {
       for (const code of codesOf(network)) {
         const price = priceAmong(this.#networks.get(code), traffic);
-        if (price !== undefined) return price;
+        if (price !== undefined) return price.value;
       }
     }
     for (let leaf = this.#table.longest(msisdn); leaf !== undefined; leaf = leaf.shorter) {
       const price = priceAmong(leaf, traffic);
-      if (price !== undefined) return price;
+      if (price !== undefined) return price.value;
     }
     return undefined;
   }
+
+  /** Every price of a number, whatever class, sender and time have to be. */
+  *pricesOf(msisdn: string, network: string | undefined): Generator<IndexedPrice<T>> {
+    if (network !== undefined && this.usesNetworks) {
+      for (const code of codesOf(network)) yield* this.#networks.get(code)?.prices ?? [];
+    }
+    for (let leaf = this.#table.longest(msisdn); leaf !== undefined; leaf = leaf.shorter)
+      yield* leaf.prices;
+  }
+}
+
+function conditionalTariff(
+  name: string,
+  version: number,
+  entries: readonly PriceSpec[],
+): CompiledTariff {
+  const index = new PriceIndex(entries, ({ price }) => moneyOf(price));
+  const { usesNetworks, changesAtMs, prefixes } = index;
+  return {
+    name,
+    version,
+    isConditional: true,
+    usesNetworks,
+    changesAtMs,
+    prefixes,
+    priceFor: (msisdn, traffic) => index.find(msisdn, traffic),
+  };
 }
 
 const ANY_TRAFFIC: PricedTraffic = {
@@ -180,14 +205,17 @@ const ANY_TRAFFIC: PricedTraffic = {
   atMs: Number.NaN,
 };
 
-function priceAmong(leaf: Leaf | undefined, traffic: PricedTraffic): Credits | undefined {
+function priceAmong<T>(
+  leaf: Leaf<T> | undefined,
+  traffic: PricedTraffic,
+): IndexedPrice<T> | undefined {
   if (leaf === undefined) return undefined;
   for (const price of leaf.prices) {
     if (price.trafficClass !== undefined && price.trafficClass !== traffic.trafficClass) continue;
     if (price.sender !== undefined && price.sender !== traffic.sender) continue;
     if (price.fromMs !== Number.NEGATIVE_INFINITY && !(traffic.atMs >= price.fromMs)) continue;
     if (price.untilMs !== Number.POSITIVE_INFINITY && !(traffic.atMs < price.untilMs)) continue;
-    return price.price;
+    return price;
   }
   return undefined;
 }
@@ -196,18 +224,20 @@ function ascending(moments: readonly number[]): number[] {
   return [...new Set(moments)].sort((a, b) => a - b);
 }
 
-function leavesBy(
-  entries: readonly PriceSpec[],
-  keyOf: (entry: PriceSpec) => string,
-): Map<string, Leaf> {
-  const groups = Map.groupBy(entries, keyOf);
-  return new Map(
-    [...groups].map(([key, group]) => [
-      key,
-      // sort() is stable: the order of the list remains where nothing else decides.
-      { prices: group.toSorted((a, b) => rank(b) - rank(a)).map(priceOf), shorter: undefined },
-    ]),
-  );
+/** @param keyOf undefined: the price stands elsewhere */
+function leavesBy<T>(
+  prices: readonly { readonly entry: PriceSpec; readonly price: IndexedPrice<T> }[],
+  keyOf: (entry: PriceSpec) => string | undefined,
+): Map<string, Leaf<T>> {
+  const groups = Map.groupBy(prices, ({ entry }) => keyOf(entry));
+  const leaves = new Map<string, Leaf<T>>();
+  for (const [key, group] of groups) {
+    if (key === undefined) continue;
+    // sort() is stable: the order of the list remains where nothing else decides.
+    const sorted = group.sort((a, b) => rank(b.entry) - rank(a.entry));
+    leaves.set(key, { prices: sorted.map(({ price }) => price), shorter: undefined });
+  }
+  return leaves;
 }
 
 /** Class and sender count before a time. */
@@ -216,17 +246,22 @@ function rank({ class: trafficClass, sender, from, until }: PriceSpec): number {
   return conditions * 2 + (from === undefined && until === undefined ? 0 : 1);
 }
 
-function priceOf({ class: trafficClass, sender, from, until, price }: PriceSpec): Price {
+function indexed<T>(
+  entry: PriceSpec,
+  index: number,
+  toValue: (entry: PriceSpec, index: number) => T,
+): IndexedPrice<T> {
+  const { class: trafficClass, sender, from, until } = entry;
   return {
     trafficClass,
     sender,
     fromMs: from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from),
     untilMs: until === undefined ? Number.POSITIVE_INFINITY : Date.parse(until),
-    price: moneyOf(price),
+    value: toValue(entry, index),
   };
 }
 
-function shorterOf(prefix: string, leaves: ReadonlyMap<string, Leaf>): Leaf | undefined {
+function shorterOf<T>(prefix: string, leaves: ReadonlyMap<string, Leaf<T>>): Leaf<T> | undefined {
   for (let length = prefix.length - 1; length >= 0; length--) {
     const leaf = leaves.get(prefix.slice(0, length));
     if (leaf !== undefined) return leaf;
@@ -239,7 +274,8 @@ function rooted(prefix: string): string {
   return prefix === ANY_DESTINATION ? '' : prefix;
 }
 
-function moneyOf(text: string): Credits {
+/** A price as data. @throws Error for money that is none: the schema lets none through */
+export function moneyOf(text: string): Credits {
   const parsed = parseCredits(text);
   if (typeof parsed !== 'bigint') throw new Error(`money ${text} ${parsed.error}`);
   return parsed;

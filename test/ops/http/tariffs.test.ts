@@ -128,6 +128,24 @@ describe('PUT /v1/resources, with prices', () => {
     expect((await apply(text('0.03'))).json.applied).toBe(true);
   });
 
+  it('refuses what changes for an account by another tariff, or without its own prices, but not a new account', async () => {
+    const accounts = (...specs: string[]) =>
+      apply(`accounts:\n${specs.map((spec) => `  - {terms: t, ${spec}}\n`).join('')}`);
+    const made = await accounts(
+      'name: mover, tariff: standard',
+      'name: dearer, tariff: other, prices: {"*": "0.1"}',
+    );
+    expect(made.json.applied).toBe(true);
+    const moved = await accounts('name: mover, tariff: other');
+    expect([moved.status, moved.json.errors]).toEqual([
+      422,
+      [{ at: 'line 2, accounts.mover.tariff', message: expect.stringContaining('*: 0.1 -> 20') }],
+    ]);
+    const bare = await ops.request('PATCH', '/v1/accounts/dearer', { prices: null });
+    expect([bare.status, bare.json.detail]).toEqual([422, expect.stringContaining('*: 0.1 -> 20')]);
+    expect((await accounts('name: mover, tariff: other, prices: {"*": "0.2"}')).status).toBe(200);
+  });
+
   it('exports what it takes back without a difference', async () => {
     const exported = await ops.request('GET', '/v1/resources', undefined, {
       accept: 'application/yaml',
