@@ -13,6 +13,7 @@ import { CarrierFiles } from './ops/books/carrier-files.ts';
 import { Counter } from './ops/books/counter.ts';
 import { Keeper } from './ops/books/keeper.ts';
 import { Traits } from './ops/books/traits.ts';
+import type { ServeOptions } from './ops/cli/context.ts';
 import { type Database, openDatabase } from './ops/database.ts';
 import { demoCarrierOf, hasDemoObjects, holdsDemo, withDemoPort } from './ops/demo.ts';
 import { buildHttpServer } from './ops/http/server.ts';
@@ -46,10 +47,7 @@ const VERSION = '0.1.0';
  * them in reverse: database, keys, resources (or demo), node (epoch, pipeline, doors), HTTP.
  * @throws an Error whose message is one line with what to do
  */
-export async function runDaemon(
-  settings: Config,
-  options: { readonly logJson: boolean },
-): Promise<void> {
+export async function runDaemon(settings: Config, options: ServeOptions): Promise<void> {
   refuseUnsupported(settings);
   const log = createLog(
     settings.log.level as 'info',
@@ -57,13 +55,18 @@ export async function runDaemon(
   );
   const database = await openDatabase(settings, log);
   try {
-    await serve(settings, database, log);
+    await serve(settings, database, log, options.allowLargeChanges);
   } finally {
     await database.close();
   }
 }
 
-async function serve(settings: Config, database: Database, log: OpsLog): Promise<void> {
+async function serve(
+  settings: Config,
+  database: Database,
+  log: OpsLog,
+  allowLargeChanges: boolean,
+): Promise<void> {
   const keys = keyring(settings, database.embedded);
   const pool = openPool(database.url);
   const isDemo = isDemoAllowed(settings) && (database.isEmpty || (await holdsDemo(pool)));
@@ -71,7 +74,7 @@ async function serve(settings: Config, database: Database, log: OpsLog): Promise
   try {
     const daemon = new Daemon(config, database, log, keys, pool);
     if (isDemo && database.isEmpty) await daemon.resources.applyDemo();
-    else if (config.resources !== undefined) await daemon.resources.applyFile();
+    else await daemon.resources.applyAtStart(allowLargeChanges);
     await daemon.run(isDemo && database.isEmpty);
   } finally {
     await pool.end();
@@ -114,6 +117,7 @@ class Daemon {
       pool,
       secrets: keys.secrets,
       metrics: this.#metrics,
+      log,
       dataDir: config.dataDir,
       file: config.resources,
     });
@@ -274,6 +278,7 @@ class Daemon {
         this.#node?.listeners.every((listener) => listener.address !== undefined) ?? false,
       draining: () => this.#draining,
       traces: () => this.#traces.hub.running,
+      resourcesFileInForce: () => this.resources.isFileInForce,
       drain: (actor) => this.#drain(actor),
     });
   }

@@ -13,6 +13,8 @@ export interface ApplyFault {
   readonly line: number | undefined;
   readonly key: string;
   readonly message: string;
+  /** Prices change too much: `allowLargeChanges` lets it pass. */
+  readonly isLargeChange?: boolean;
 }
 
 /** Who applies what and how. */
@@ -69,5 +71,5 @@ async function located(text: string, errors: readonly DiffError[]): Promise<Appl
     errors.map(({ path }) => path),
   );
   const lines = 'ok' in read ? read.lines : [];
-  return errors.map(({ key, message }, i) => ({ line: lines[i], key, message }));
+  return errors.map(({ path: _, ...fault }, i) => ({ line: lines[i], ...fault }));
 }

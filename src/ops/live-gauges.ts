@@ -23,6 +23,13 @@ export function registerLiveGauges(
       lost.inc(runtime()?.bindHistoryLost() ?? 0);
     },
   });
+  gauge(
+    registry,
+    'resources_file_in_force',
+    'Whether RESOURCES_FILE came into force when it was last applied; NaN: none is set',
+    [],
+    (g) => g.set(Number(runtime()?.isResourcesFileInForce() ?? Number.NaN)),
+  );
   gauge(registry, 'traces', 'Traces under way', [], (g) => g.set(runtime()?.traces() ?? 0));
   gauge(registry, 'binds_limit', 'Sessions a peer may have', ['side', 'peer'], (g) => {
     for (const { side, peer, limit } of runtime()?.bindLimits() ?? []) g.set({ side, peer }, limit);

@@ -60,6 +60,8 @@ export interface LiveRuntimeOptions {
   gateway(): Gateway | undefined;
   listening(): boolean;
   traces(): number;
+  /** See OpsRuntime. */
+  resourcesFileInForce(): boolean | undefined;
   draining(): boolean;
   drain(actor: string): void;
 }
@@ -86,7 +88,15 @@ export class LiveRuntime implements OpsRuntime {
     if (!this.#options.listening()) reasons.push('the SMPP listener is not open');
     if (this.#options.gateway() === undefined) reasons.push('this node has no epoch');
     reasons.push(...(await this.#storeReasons()));
-    return { ok: reasons.length === 0, reasons };
+    const warnings =
+      this.isResourcesFileInForce() === false
+        ? ['RESOURCES_FILE is not in force: the log says why']
+        : [];
+    return { ok: reasons.length === 0, reasons, warnings };
+  }
+
+  isResourcesFileInForce(): boolean | undefined {
+    return this.#options.resourcesFileInForce();
   }
 
   carriers(): readonly CarrierView[] {

@@ -154,6 +154,8 @@ export interface ThroughputView {
 export interface Readiness {
   readonly ok: boolean;
   readonly reasons: readonly string[];
+  /** What somebody has to see to, while traffic goes on. */
+  readonly warnings: readonly string[];
 }
 
 /** Where the resources come from and who this node is: fixed while the daemon runs. */
@@ -254,6 +256,8 @@ export interface OpsRuntime {
   readonly facts: DaemonFacts;
   /** Store reachable, listeners open, migrations current, not draining. Never throws: what fails is a reason. */
   ready(): Promise<Readiness>;
+  /** Whether RESOURCES_FILE came into force when it was last applied; undefined: none is set. */
+  isResourcesFileInForce(): boolean | undefined;
   carriers(): readonly CarrierView[];
   binds(): readonly BindView[];
   /** Entries that the history of binds lacks because it could not be written in time. */

@@ -44,6 +44,7 @@ describe('createMetrics', () => {
       failovers_total: 'from,to,reason',
       refund_requests: 'state',
       refund_requests_overdue: '',
+      resources_file_in_force: '',
       refund_requests_due_seconds: '',
       receipts_waiting: 'account',
       unknown_outcomes: 'carrier',

@@ -106,7 +106,7 @@ export function testRuntime(): TestRuntime {
   const told: string[] = [];
   const runtime: TestRuntime = {
     told,
-    readiness: { ok: true, reasons: [] },
+    readiness: { ok: true, reasons: [], warnings: [] },
     carrierViews: [],
     banViews: [],
     qualityViews: [],
@@ -115,6 +115,7 @@ export function testRuntime(): TestRuntime {
     listsLive: true,
     facts: { version: '1.2.3', node: 'node <a>', startedAtMs: 0, resourcesFile: undefined },
     ready: async () => runtime.readiness,
+    isResourcesFileInForce: () => undefined,
     carriers: () => runtime.carrierViews,
     destinationsOf: async () => new Map(),
     binds: () => [

@@ -23,6 +23,8 @@ export interface DaemonSpec {
   /** Default 0: a free one. */
   readonly smppPort?: number;
   readonly httpPort?: number;
+  /** Of `serve`. */
+  readonly flags?: readonly string[];
   /** Over everything that is set here; undefined unsets. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** The script, in place of this checkout's. */
@@ -318,7 +320,7 @@ function launch(spec: DaemonSpec): ChildProcess {
     RESOURCES_FILE: resources === undefined ? undefined : file,
     ...spec.env,
   };
-  const child = spawn(process.execPath, [entry, 'serve'], {
+  const child = spawn(process.execPath, [entry, 'serve', ...(spec.flags ?? [])], {
     cwd: folder,
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,13 +4,21 @@ import { readAdminToken } from '../admin-token.ts';
 import { ApiClient } from './api-client.ts';
 import { CliError, type CliIo, EXIT } from './io.ts';
 
+/** How the daemon is run, beside its settings. */
+export interface ServeOptions {
+  /** The log is JSON also on a terminal. */
+  readonly logJson: boolean;
+  /** RESOURCES_FILE may change prices by any factor at this start. */
+  readonly allowLargeChanges: boolean;
+}
+
 /** What commands are given: where to write, the environment, and the parts above ops that only main.ts may name. */
 export interface CliContext {
   readonly io: CliIo;
   /** Undefined: the process's own. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Runs the daemon until it has drained. logJson: the log is JSON also on a terminal. */
-  readonly serve: (config: Config, options: { readonly logJson: boolean }) => Promise<void>;
+  /** Runs the daemon until it has drained. */
+  readonly serve: (config: Config, options: ServeOptions) => Promise<void>;
   readonly addSimulateCommands: (program: Command) => Promise<void>;
   readonly addBenchCommand: (program: Command) => Promise<void>;
 }

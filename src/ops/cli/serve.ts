@@ -10,8 +10,15 @@ export function addServe(program: Command, context: CliContext): void {
     program.command('serve').description('run the gateway until it is told to stop'),
   );
   serve.option('--json', 'log JSON also on a terminal');
+  serve.option(
+    '--allow-large-changes',
+    'at this start RESOURCES_FILE may change prices by ten times and more',
+  );
   serve.action(async (options: SettingOptions) => {
-    await context.serve(configOf(context, options), { logJson: options.json === true });
+    await context.serve(configOf(context, options), {
+      logJson: options.json === true,
+      allowLargeChanges: options.allowLargeChanges === true,
+    });
   });
 }
 

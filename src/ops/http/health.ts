@@ -32,9 +32,9 @@ export function addHealthRoutes(app: Api, deps: ApiDeps, metricsToken: string | 
       },
     },
     async (_request, reply) => {
-      const { ok, reasons } = await deps.runtime.ready();
+      const { ok, reasons, warnings } = await deps.runtime.ready();
       if (!ok) throw new Problem(503, 'not-ready', reasons.join('; '));
-      return reply.send({ ok, reasons });
+      return reply.send({ ok, reasons, warnings });
     },
   );
   const scrapers =
@@ -74,7 +74,11 @@ export function addHealthRoutes(app: Api, deps: ApiDeps, metricsToken: string | 
   );
 }
 
-const readySchema = z.object({ ok: z.boolean(), reasons: z.array(z.string()) });
+const readySchema = z.object({
+  ok: z.boolean(),
+  reasons: z.array(z.string()),
+  warnings: z.array(z.string()).describe('what somebody has to see to, while traffic goes on'),
+});
 
 function metricsAuthenticator(token: string, now: () => number): Authenticator {
   return new Authenticator([{ name: 'metrics', role: 'viewer', token }], now);

@@ -91,6 +91,7 @@ function opsPage(
     ready.ok
       ? '<p class="ok">Ready for traffic</p>'
       : `<p class="bad">Not ready: ${escapeHtml(ready.reasons.join('; '))}</p>`,
+    ...ready.warnings.map((warning) => `<p class="bad">${escapeHtml(warning)}</p>`),
     table(
       ['submits/s', 'segments/s', 'receipts/s', 'unknown outcomes', 'ledger mismatches'],
       [

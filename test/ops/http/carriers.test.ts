@@ -173,7 +173,7 @@ describe('GET /', () => {
   });
 
   it('still shows what it knows while the store is away', async () => {
-    ops.runtime.readiness = { ok: false, reasons: ['the store does not answer'] };
+    ops.runtime.readiness = { ok: false, reasons: ['the store does not answer'], warnings: [] };
     await ops.pool.query('alter table unknown_outcome rename to gone');
     const { text, status } = await ops.request('GET', '/');
     await ops.pool.query('alter table gone rename to unknown_outcome');

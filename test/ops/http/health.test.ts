@@ -11,7 +11,11 @@ afterEach(async () => {
 describe('GET /readyz', () => {
   it('is 503 with the reasons while something is missing', async () => {
     ops = await startOps();
-    ops.runtime.readiness = { ok: false, reasons: ['draining', 'migration 9 is missing'] };
+    ops.runtime.readiness = {
+      ok: false,
+      reasons: ['draining', 'migration 9 is missing'],
+      warnings: [],
+    };
     const answer = await request(`${ops.url}/readyz`, 'GET', undefined, {});
     expect(answer.status).toBe(503);
     expect(answer.json.detail).toBe('draining; migration 9 is missing');

@@ -23,7 +23,11 @@ describe('buildHttpServer', () => {
       expect([path, answer.status, answer.type]).toEqual([path, 401, 'application/problem+json']);
     }
     expect((await withHeaders('/healthz', {})).json).toEqual({ ok: true });
-    expect((await withHeaders('/readyz', {})).json).toEqual({ ok: true, reasons: [] });
+    expect((await withHeaders('/readyz', {})).json).toEqual({
+      ok: true,
+      reasons: [],
+      warnings: [],
+    });
   });
 
   it('lets a viewer read and nothing else', async () => {
