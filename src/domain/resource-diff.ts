@@ -66,8 +66,8 @@ export interface DiffOptions {
   readonly nowMs?: number;
 }
 
-/** Errors that are told; the rest would only bury them. */
-const ERRORS_MAX = 100;
+/** Wrong references that are told; the rest would only bury them. */
+const REFERENCES_MAX = 100;
 
 /**
  * Compares a file with what is stored. Only the kinds in the file are touched; within them an absent resource is
@@ -86,14 +86,14 @@ export function diffResources(
   changes.push(...policiesOfChangedLists(changes, result));
   const openings = openingsOf(current, next);
   const errors = [
-    ...danglingErrors(current, result, changes),
+    ...danglingErrors(current, result, changes).slice(0, REFERENCES_MAX),
     ...systemIdErrors(result.accounts),
     ...saltErrors(next, result),
     ...costErrors(result),
     ...largeChangeErrors(current, result, changes, options),
     ...openingErrors(openings, result),
   ];
-  if (errors.length > 0) return { errors: errors.slice(0, ERRORS_MAX) };
+  if (errors.length > 0) return { errors };
   return {
     ok: {
       changes: inStoringOrder(changes),
