@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { lookalikesOf, plainLatin } from '../lookalike-hosts.ts';
 import { type PolicyInput, ruleKind } from '../policy-rule.ts';
-import { linksIn, looksLike, SHORTENERS, type TextLinks } from '../text-links.ts';
+import { SHORTENERS } from '../shorteners.ts';
+import { linksIn } from '../text-links.ts';
 
 const HOSTS_MAX = 10_000;
 const LIKE_MAX = 500; // each is compared with each host of a text
@@ -38,32 +40,24 @@ export const links = ruleKind({
     const allow = data.allow && new Set(data.allow);
     const detail = `the text has a link or number that rule ${name} refuses`;
     const found = { refusal: { key: 'contentRefused', detail } } as const;
+    const passesForOther = lookalikesOf(data.lookalikesOf);
     const hostBad = (host: string) => {
       const parents = parentsOf(host);
       if (data.allow?.some((each) => each === host)) return false;
-      if (parents.some((parent) => block.has(parent))) return true;
-      if (data.lookalikesOf.some((real) => looksLike(host, real))) return true;
+      if (parents.some((parent) => block.has(parent) || block.has(plainLatin(parent)))) return true;
+      if (passesForOther(host)) return true;
       return allow !== undefined && !parents.some((parent) => allow.has(parent));
     };
     const phoneBad = (phone: string) =>
       data.phones === false ||
       (Array.isArray(data.phones) && !data.phones.some((each) => phone.startsWith(each)));
-    const bad = ({ hosts: seen, phones }: TextLinks) => seen.some(hostBad) || phones.some(phoneBad);
-    return ({ text }: PolicyInput) => (mayLead(text) && bad(linksIn(text)) ? found : undefined);
+    const wantPhones = data.phones !== true;
+    return ({ text }: PolicyInput) => {
+      const { hosts: seen, phones } = linksIn(text, wantPhones);
+      return seen.some(hostBad) || (wantPhones && phones.some(phoneBad)) ? found : undefined;
+    };
   },
 });
-
-/** Most texts have neither a full stop nor nine digits: they cost one look. */
-function mayLead(text: string): boolean {
-  if (text.includes('.') || text.includes('。') || text.includes('．')) return true;
-  let digits = 0;
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if ((unit >= 0x30 && unit <= 0x39) || (unit >= 0x660 && unit < 0x700) || unit >= 0xff10)
-      digits += 1;
-  }
-  return digits >= 9;
-}
 
 /** a.b.c, b.c, c. */
 function parentsOf(host: string): string[] {

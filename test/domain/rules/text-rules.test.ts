@@ -51,6 +51,16 @@ describe('links', () => {
     ['evilacme.com', true],
     ['At 9.30. See you.Then', false],
     ['mail me@shop.ru', true],
+    ['evil.ninja', true],
+    ['evil.me', true],
+    ['http://evil/x', true],
+    ['1.2.3.4/x', true],
+    ['tg://resolve?domain=evil', true],
+    ['http://evil.com\\@acme.com/x', true],
+    ['http://acme.com@evil.com/x', true],
+    ['now:evil.com/x', true],
+    ['http://acme.com/x', false],
+    ['Pay now:acme.com/x,then wait.Thanks', false],
   ])('with an allow-list judges "%s"', (text, found) => {
     const rule = { links: { allow: ['acme.com'] } };
     expect(refusal(rule, { text })).toBe(found ? 'contentRefused' : undefined);
@@ -60,6 +70,13 @@ describe('links', () => {
     ['bit.ly/abc', true],
     ['HTTP://BIT.LY/abc', true],
     ['habit.lyrics', false],
+    ['Details:bit.ly/abc', true],
+    ['Click👉bit.ly/abc', true],
+    ['http:\\\\bit.ly\\abc', true],
+    ['bit.\u200bly/abc', true],
+    ['bit[.]ly/abc', true],
+    ['b\u0456t.ly/abc', true], // і of Cyrillic
+    ['bitly/abc', false],
   ])('with shorteners judges "%s"', (text, found) => {
     expect(refusal({ links: { shorteners: true } }, { text })).toBe(
       found ? 'contentRefused' : undefined,
@@ -79,6 +96,52 @@ describe('links', () => {
     expect(refusal({ links: { lookalikesOf: ['acmebank.com'] } }, { text: `see ${host}/` })).toBe(
       found ? 'contentRefused' : undefined,
     );
+  });
+
+  it.each([
+    ['alrajhibank.com.sa.evil.io', true],
+    ['alrajhi-bank.top', true],
+    ['alrajhibnk.com.sa', true],
+    ['alrajihbank.com.sa', true],
+    ['alrajhibank-sa.com', true],
+    ['alrajhibank.top', true],
+    ['alrajhi.bank', true],
+    ['a1rajhibank.com.sa', true],
+    ['alrajhibnk-login.com', true],
+    ['hsbc.co.uk.login.ru', true],
+    ['hsbc-co-uk.ru', true],
+    ['hsbc-login.ru', true],
+    ['moi-sa.com', true],
+    ['moi.gov.sa.evil.io', true],
+    ['www.alrajhibank.com.sa', false],
+    ['online.hsbc.co.uk', false],
+    ['hsbc.com', false], // of the list itself
+    ['moi.gov.ae', false],
+    ['moi.gov.sa', false],
+    ['portal.ahli.com', false],
+    ['rajhi.com.sa', false],
+    ['noon.com.sa', false],
+    ['bbc.co.uk', false],
+  ])('knows whether %s passes for one under a two-part ending', (host, found) => {
+    const lookalikesOf = [
+      ...['alrajhibank.com.sa', 'hsbc.co.uk', 'hsbc.com', 'moi.gov.sa', 'alahli.com'],
+    ];
+    expect(refusal({ links: { lookalikesOf } }, { text: `see http://${host}/` })).toBe(
+      found ? 'contentRefused' : undefined,
+    );
+  });
+
+  it.each([
+    ['+7 (900) 123-45-67', true],
+    ['+1 (415) 555-2671', true],
+    ['8 (800) 555-35-35', true],
+    ['88001234', true],
+    ['Order 123456789012 of 22.11.2026 14:30, SAR 1,250.00', false],
+  ])('without telephone numbers judges "%s"', (text, found) => {
+    expect(refusal({ links: { phones: false } }, { text })).toBe(
+      found ? 'contentRefused' : undefined,
+    );
+    expect(refusal({ links: {} }, { text })).toBeUndefined();
   });
 
   it.each([
@@ -185,7 +248,10 @@ describe('expression', () => {
 describe('src/domain/rules', () => {
   it('builds no RegExp from data', () => {
     const domain = join(import.meta.dirname, '../../../src/domain');
-    const beside = ['automaton.ts', 'text-patterns.ts', 'text-links.ts', 'policy.ts'];
+    const beside = [
+      ...['automaton.ts', 'text-patterns.ts', 'policy.ts', 'text-links.ts', 'text-phones.ts'],
+      ...['host-names.ts', 'lookalike-hosts.ts', 'number-context.ts'],
+    ];
     const files = [
       ...['rules', 'words'].flatMap((folder) =>
         readdirSync(join(domain, folder)).map((name) => join(domain, folder, name)),

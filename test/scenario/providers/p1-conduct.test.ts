@@ -22,8 +22,8 @@ let seller: Provider;
 let platform: Provider;
 beforeAll(async () => {
   [strict, seller, platform] = await Promise.all([
-    Provider.start('content-strict', atNoon, { shop: 12, service: 10 }),
-    Provider.start('credit-seller', undefined, { service: 12, person: 1 }),
+    Provider.start('content-strict', atNoon, { shop: 16, service: 10 }),
+    Provider.start('credit-seller', undefined, { service: 15, person: 1 }),
     Provider.start('personal-data', undefined, { club: 3 }),
   ]);
   await strict.registerSenders('*', ['Shop', 'Shop-AD']);
@@ -171,16 +171,28 @@ describe('P1.5 the regulator', () => {
     },
   );
 
-  it.each(['Offer: https://bit.ly/3x', 'Log in at https://absher-sa.com now'])(
-    'P1.5 refuses links that are shortened or pass for others: %s',
-    async (text) => {
-      await twin(
-        { ...ADVERT, short_message: text },
-        [await shop(), refused(0x405)],
-        [await seller.customer('service'), SOLD],
-      );
-    },
-  );
+  it.each([
+    'Offer: https://bit.ly/3x',
+    'Offer:bit.ly/3x',
+    'Log in at https://absher-sa.com now',
+    'Log in at http://alrajhibank.com.sa.evil.io/x',
+    'Log in at alrajhi-bank.top',
+  ])('P1.5 refuses links that are shortened or pass for others: %s', async (text) => {
+    await twin(
+      { ...ADVERT, short_message: text },
+      [await shop(), refused(0x405)],
+      [await seller.customer('service'), SOLD],
+    );
+  });
+
+  it('P1.5 sends the link of the bank itself, and a sentence without a blank', async () => {
+    const text = 'Offer ends soon.Log in at https://www.alrajhibank.com.sa/x';
+    const policy = strict.file.policies.strict?.rules.find(({ name }) => name === 'links');
+    expect(policy).toMatchObject({
+      links: { lookalikesOf: expect.arrayContaining(['alrajhibank.com.sa']) },
+    });
+    expect(await (await shop()).send({ ...ADVERT, short_message: text })).toEqual(SENT);
+  });
 
   it('P1.5 sends advertising by day, and none at night; codes always', async () => {
     const customer = await shop();
