@@ -42,8 +42,10 @@ export interface PolicyInput {
   /** Quotas that are used up for it: see {@link Quota}. Undefined: none is. */
   readonly over?: ReadonlySet<Quota> | undefined;
   readonly tlvs: readonly TlvInput[] | undefined;
-  /** Unix ms. */
+  /** When it came, or is judged again: unix ms. */
   readonly atMs: number;
+  /** When it would go: its schedule, or as far as a rule has deferred it; undefined: `atMs`. */
+  readonly goesAtMs?: number;
 }
 
 /**

@@ -79,40 +79,6 @@ export interface Refused {
   readonly ofText: boolean;
 }
 
-/** What a rule did about a message that was accepted, for its timeline. */
-export interface PolicyNote {
-  readonly event: 'flagged' | 'monitored' | 'rewritten' | 'deferred' | 'refusedByPolicy';
-  /** '': refused, but not by a rule. */
-  readonly rule: string;
-  /** Words without content. */
-  readonly reason?: string | undefined;
-}
-
-/** Notes of the rules that let a message pass; undefined: none. What holds it is noted with that. */
-export function notesOf({
-  hits,
-  notBeforeMs,
-}: Pick<PolicyVerdict, 'hits' | 'notBeforeMs'>): PolicyNote[] | undefined {
-  if (hits.length === 0) return undefined;
-  const notes = hits.flatMap(({ rule, action }) => {
-    const event = NOTED[action];
-    if (event === undefined) return [];
-    const reason =
-      event === 'deferred' && Number.isFinite(notBeforeMs)
-        ? `not before ${new Date(notBeforeMs).toISOString()}`
-        : undefined;
-    return { event, rule, reason };
-  });
-  return notes.length === 0 ? undefined : notes;
-}
-
-const NOTED: Readonly<Partial<Record<Hit['action'], PolicyNote['event']>>> = {
-  flag: 'flagged',
-  monitor: 'monitored',
-  rewrite: 'rewritten',
-  defer: 'deferred',
-};
-
 /** A rule that found something. `monitor`: nothing was done about it. */
 export interface Hit {
   readonly rule: string;
@@ -129,6 +95,8 @@ export interface CompiledPolicy {
   readonly isOpen: boolean;
   /** What its rules watch behind the messages. */
   readonly signals: readonly Signal[];
+  /** `judgeAgain` may find something. */
+  readonly asksAgain: boolean;
   /** Some rule counts under a quota. */
   readonly hasQuotas: boolean;
   /** Whether one of these quotas is of a rule that lets no more money be spent: then no refusal costs any either. */
@@ -137,7 +105,7 @@ export interface CompiledPolicy {
   quotasOf(message: QuotaMessage): readonly Quota[];
   /**
    * Tries the rules in order. The first that refuses or suspends decides and ends it; holding, deferring, rewriting
-   * and flagging go on with the next rule, which sees what was rewritten. Whether a rule applies says the message as it
+   * and flagging go on with the next rule, which sees what was rewritten, and when it goes then. Whether a rule applies says the message as it
    * came: so it is counted under quotas, and judged again.
    */
   judge(input: PolicyInput, facts: PolicyFacts): PolicyVerdict;
@@ -151,9 +119,9 @@ export interface CompiledPolicy {
    */
   judgeText(input: PolicyInput, facts: PolicyFacts): PolicyVerdict;
   /**
-   * Tries only the rules that refuse by what may have changed since a message was accepted: opt-outs, consents and
-   * suspensions. For one that waited for its time or for a person; its text is not looked at. Both of its senders are
-   * asked for, its own and `sentSender`: who said no to one of them does not want it.
+   * Tries only the rules that refuse or defer by what may have changed since a message was accepted: opt-outs, consents,
+   * suspensions and hours. For one that waited for its time, for a person or long for a carrier; its text is not looked
+   * at. Both of its senders are asked for, its own and `sentSender`: who said no to one of them does not want it.
    */
   judgeAgain(input: PolicyInput, facts: PolicyFacts): PolicyVerdict;
 }
@@ -200,7 +168,7 @@ export function* compilePolicySteps(
     isBehind ||= rule.rewrite?.sender !== undefined;
     yield;
   }
-  const again = rules.filter((rule) => rule.asksAgain && REFUSES.has(rule.action));
+  const again = rules.filter((rule) => rule.asksAgain && STOPS.has(rule.action));
   const againAsSent = again.map((rule) => ({ ...rule, isBehind: true }));
   const ofText = rules.filter((rule) => rule.ofText && KEEPS_BACK.has(rule.action));
   const spending = rules.flatMap(({ action, check: { quota } }) =>
@@ -212,6 +180,7 @@ export function* compilePolicySteps(
     optOutWords: optOutWordsOf(spec),
     isOpen: rules.length === 0,
     signals: rules.flatMap(({ check }) => check.signal ?? []),
+    asksAgain: again.length > 0,
     hasQuotas: rules.some(({ check }) => check.quota !== undefined),
     isSpent: (over) => spending.some((quota) => over.has(quota)),
     quotasOf: (message) =>
@@ -231,6 +200,8 @@ export function* compilePolicySteps(
 }
 
 const REFUSES: ReadonlySet<string> = new Set(['refuse', 'suspend']);
+/** What is done to a message that waited; holding it is a person's decision, who may have made it. */
+const STOPS: ReadonlySet<string> = new Set([...REFUSES, 'defer']);
 /** Actions that can leave a part unsent: that of a long message that its customer cut is not rewritten, but refused. */
 const KEEPS_BACK: ReadonlySet<string> = new Set(['refuse', 'hold', 'rewrite', 'suspend']);
 
@@ -301,8 +272,13 @@ class Judging implements PolicyVerdict {
     this.hits.push({ rule: rule.name, action });
     if (REFUSES.has(action)) this.refused = this.#refusedBy(rule, finding.refusal);
     else if (action === 'hold') this.#hold(rule, finding.refusal);
-    else if (action === 'defer')
-      this.notBeforeMs = Math.max(this.notBeforeMs, finding.untilMs ?? 0);
+    else if (action === 'defer') this.#defer(finding.untilMs ?? 0);
+  }
+
+  /** The next rules are asked of when it goes then. */
+  #defer(untilMs: number): void {
+    this.notBeforeMs = Math.max(this.notBeforeMs, untilMs);
+    if (Number.isFinite(untilMs)) this.input = { ...this.input, goesAtMs: this.notBeforeMs };
   }
 
   #ifSaid(rule: CompiledRule, { refusal }: Finding, said: SaidText): void {

@@ -2,6 +2,7 @@ import type { CarrierId, MessageId } from '../domain/ids.ts';
 import { attemptsOf, triedCarriers } from '../store/attempts.ts';
 import type { EpochProgress } from '../store/epoch.ts';
 import { withClient } from '../store/pool.ts';
+import { AskedAgain } from './asked-again.ts';
 import { Carriers } from './carriers.ts';
 import { Corrections } from './corrections.ts';
 import { newPolicyStep } from './customer-side.ts';
@@ -158,6 +159,7 @@ export function newCarriers(parts: GatewayParts): Carriers {
     elsewhere: (sending, none) => parts.answers.elsewhere(sending, none),
     next: parts.nextCarrier.of,
     tried: (ids) => triedOf(parts, ids),
+    mayGo: (message, told) => parts.again.mayGo(message, told),
     expired: (message, told) => parts.endings.neverSent(message, told),
     unknown: (sendings) => parts.unknown.onLost(sendings),
     onUp: (carrier) => void parts.unknown.onUp(carrier),
@@ -229,15 +231,24 @@ export function newRecovery(
 
 export function newScheduled(parts: GatewayParts, requeue: Requeue): ScheduledMessages {
   const { epoch } = parts.options.keeper;
-  const policy = newPolicyStep(parts);
   return new ScheduledMessages({
     ...parts.common,
     epoch,
     load: (ids) => parts.loader.load(ids),
     isGivingUp: (id) => parts.failover.isGivingUp(id),
     requeue,
-    refusedNow: (message) => message.submit && policy.judgeAgain(message, message.submit),
-    stop: (message) => parts.stop(message),
+    again: parts.again,
+  });
+}
+
+export function newAskedAgain(parts: GatewayParts): AskedAgain {
+  const policy = newPolicyStep(parts);
+  return new AskedAgain({
+    ...parts.common,
+    epoch: parts.options.keeper.epoch,
+    judge: (message) => message.submit && policy.judgeAgain(message, message.submit),
+    stop: (message, told) => parts.endings.stopped(message, told),
+    newer: (copy) => parts.loader.newer(copy),
   });
 }
 

@@ -3,6 +3,7 @@ import type { CarrierId, MessageId } from '../domain/ids.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import type { TakenLease } from '../store/lease.ts';
 import type { SettleVerdict } from '../store/settle.ts';
+import type { Came } from './asked-again.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
@@ -47,6 +48,8 @@ export interface DispatchDeps {
    * @param none what to do where no carrier is left; undefined: it was refused for good
    */
   elsewhere(sending: Sending, none: (() => void) | undefined): void;
+  /** Whether a message that waited may go; see AskedAgain.mayGo. */
+  mayGo(message: Message, told: (came: Came) => void): boolean;
   /** Its validity is over before it was sent; `told` hears what came of its end. */
   expired(message: Message, told: (verdict: SettleVerdict) => void): void;
   /** Written, and never answered: the outcome is unknown. */

@@ -1,7 +1,8 @@
 import type { CatalogCarrier, QueueLane } from '../domain/catalog.ts';
-import { type MessageId, messageIdMs } from '../domain/ids.ts';
+import type { MessageId } from '../domain/ids.ts';
 import * as status from '../smpp/status.ts';
 import type { TakenLease } from '../store/lease.ts';
+import { ASK_AGAIN_MS, ASK_LATER_MS, waitedMs } from './asked-again.ts';
 import type { DispatchDeps, Link } from './dispatch-spec.ts';
 import { floorWith, Jobs } from './jobs.ts';
 import { type LaneWait, LaneWaits } from './lane-waits.ts';
@@ -21,6 +22,8 @@ const LEASE_LINGER_MS = 3;
 const LEASE_AT_ONCE = 64;
 /** Keys in one lease at most: one batch. */
 const LEASE_KEYS_MAX = 500;
+/** Messages on their way to their end or to a later time at once: judging so many takes some milliseconds. */
+const LEAVING_MAX = 500;
 /** Pause after a lease or a page could not be had: the store is away. */
 const STORE_RETRY_MS = 500;
 
@@ -49,8 +52,8 @@ export class Dispatcher {
   #paging: readonly MessageId[] = [];
   #pagingLane: QueueLane = 0;
   readonly #rereading: Rereading;
-  /** Too old to send, their ends on the way to the store. */
-  readonly #expiring = new Set<MessageId>();
+  /** Not to be sent, or not now: their ends, or their new times, are on the way to the store. */
+  readonly #leaving = new Set<MessageId>();
   #storeRetryAtMs = 0;
   #lingerTimer: NodeJS.Timeout | undefined;
   /** The few that wait have waited long enough. */
@@ -81,9 +84,10 @@ export class Dispatcher {
     this.#deps.queued.add(message.bind);
   }
 
-  /** Whether a lease is being committed or content being read: what that brings is in no queue yet. */
+  /** Whether a lease is being committed or content being read, or so: what that brings is in no queue yet. */
   get isBusy(): boolean {
-    return this.#leasing.length + this.#paging.length + this.#rereading.size > 0;
+    const { size } = this.#rereading;
+    return this.#leasing.length + this.#paging.length + size + this.#leaving.size > 0;
   }
 
   /** Queues a job that goes before the queue (recovery, resending). */
@@ -118,7 +122,7 @@ export class Dispatcher {
     floor = smaller(floor, this.#rereading.floor());
     for (const sending of this.#leasing) floor = floorWith(floor, sending.message);
     for (const id of this.#paging) floor = smaller(floor, id);
-    for (const id of this.#expiring) floor = smaller(floor, id);
+    for (const id of this.#leaving) floor = smaller(floor, id);
     return floor;
   }
 
@@ -213,7 +217,7 @@ export class Dispatcher {
       observer.segmentsSent(sending.message.owner, carrier, 1);
       // What waited for a moderator says nothing of how quick we are.
       if (sending.segment === 1 && sending.attempt === 1 && sending.message.held === undefined)
-        observer.messageSent(carrier, waitedSeconds(sending.message, nowMs));
+        observer.messageSent(carrier, waitedMs(sending.message, nowMs) / 1_000);
     }
     // Half the array is spent: move the rest down, so that memory follows what is leased.
     if (this.#leasedHead * 2 >= this.#leased.length) {
@@ -280,13 +284,13 @@ export class Dispatcher {
     const nowMs = this.#deps.now();
     const dropsOthers = carrier.tlvsByVersion && !link.takesTlvs();
     const sendings: Sending[] = [];
-    while (sendings.length < room) {
+    while (sendings.length < room && this.#leaving.size < LEAVING_MAX) {
       const job = this.#next();
       if (job === undefined) break;
       const { message } = job;
       if (message.validUntilMs <= nowMs) this.#expire(job);
       // Its content is gone: the janitor ends it when its validity is over.
-      else if (message.submit !== undefined)
+      else if (message.submit !== undefined && this.#mayGo(job, nowMs))
         addSendings(sendings, job, carrier, nowMs, dropsOthers);
     }
     return sendings;
@@ -298,11 +302,32 @@ export class Dispatcher {
     const { id } = message;
     // Its other segments, if some were tried, are as old.
     const jobs = job.segment === 0 ? [job] : [job, ...this.jobs.takeOf(new Set([id]))];
-    this.#expiring.add(id);
+    this.#leaving.add(id);
     this.#deps.expired(message, (verdict) => {
-      this.#expiring.delete(id);
       if (verdict === 2) this.#rereading.read(jobs);
+      this.#left(id);
     });
+  }
+
+  /** What has waited long is asked again whether it may go. A message of which a carrier may have a segment goes on. */
+  #mayGo(job: Job, nowMs: number): boolean {
+    const { message, segment } = job;
+    const isBegun = segment > 0 && message.parts !== undefined;
+    if (isBegun || waitedMs(message, nowMs) < ASK_AGAIN_MS) return true;
+    const { id } = message;
+    const mayGo = this.#deps.mayGo(message, (came) => {
+      if (came === 'replaced') this.#rereading.read([job]);
+      else if (came === 'notYet') this.jobs.later(job, this.#deps.now() + ASK_LATER_MS);
+      else if (message.releaseAtMs !== 0) this.#deps.giveBackScheduled(id);
+      this.#left(id);
+    });
+    if (!mayGo) this.#leaving.add(id);
+    return mayGo;
+  }
+
+  #left(id: MessageId): void {
+    this.#leaving.delete(id);
+    if (this.#leaving.size === 0) this.pump();
   }
 
   #next(): Job | undefined {
@@ -371,9 +396,4 @@ export class Dispatcher {
   #retryStoreLater(): void {
     this.#storeRetryAtMs = this.#deps.now() + STORE_RETRY_MS;
   }
-}
-
-/** Since its accept, or since the time that it was to be sent at. */
-function waitedSeconds({ id, releaseAtMs }: Message, nowMs: number): number {
-  return Math.max(nowMs - Math.max(messageIdMs(id), releaseAtMs), 0) / 1_000;
 }

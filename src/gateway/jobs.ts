@@ -53,6 +53,11 @@ export class Jobs {
     this.#later.push({ job, dueMs: nowMs + wait });
   }
 
+  /** The same attempt, not before a time (unix ms). */
+  later({ message, segment, attempt, firstHere }: Job, dueMs: number): void {
+    this.#later.push({ job: { message, segment, attempt, firstHere }, dueMs });
+  }
+
   /** Moves what is due. */
   tick(nowMs: number): void {
     if (!this.#later.some(({ dueMs }) => dueMs <= nowMs)) return;

@@ -2,7 +2,8 @@ import type { Catalog, CatalogAccount, CatalogBind, QueueLane } from '../domain/
 import type { AccountId, CarrierId } from '../domain/ids.ts';
 import { type Credits, times, ZERO } from '../domain/money.ts';
 import { normaliseDestination } from '../domain/msisdn.ts';
-import { type IfSaid, notesOf, type PolicyNote, type Refused } from '../domain/policy.ts';
+import type { IfSaid, Refused } from '../domain/policy.ts';
+import { notesOf, type PolicyNote } from '../domain/policy-notes.ts';
 import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 import { checkSender } from '../domain/sender-id.ts';
 import { senderKindOf } from '../domain/sender-kind.ts';
@@ -202,7 +203,17 @@ export class Judge {
       return refuse('classRefused', `traffic of class ${trafficClass} is not allowed`);
     const text = textOf(pdu, DEFAULT_ALPHABET);
     const { msisdn } = destination;
-    const verdict = this.#policy.judge(account, trafficClass, pdu, msisdn, text, nowMs, ticket);
+    const goesAtMs = asked.releaseAtMs || nowMs;
+    const verdict = this.#policy.judge(
+      account,
+      trafficClass,
+      pdu,
+      msisdn,
+      text,
+      nowMs,
+      goesAtMs,
+      ticket,
+    );
     if (verdict.refused !== undefined) {
       const { refused, part } = verdict;
       // Money that may not be spent is not taken by a refusal either: it is one at no charge then.

@@ -1,7 +1,8 @@
 import type { CatalogAccount, QueueLane } from '../domain/catalog.ts';
 import type { AccountId, BindId, CarrierId, MessageId } from '../domain/ids.ts';
 import type { Credits } from '../domain/money.ts';
-import type { IfSaid, PolicyNote } from '../domain/policy.ts';
+import type { IfSaid } from '../domain/policy.ts';
+import type { PolicyNote } from '../domain/policy-notes.ts';
 import type { DefaultAlphabet } from '../smpp/data-coding.ts';
 import type { SubmitSm } from '../smpp/pdu.ts';
 import { customersReference } from './message-reference.ts';

@@ -11,10 +11,12 @@ import type { InboundVerdict } from '../store/inbound.ts';
 import type { TakenLease } from '../store/lease.ts';
 import type { Sealing } from '../store/sealing.ts';
 import type { SettleVerdict } from '../store/settle.ts';
+import type { AskedAgain } from './asked-again.ts';
 import type { Authenticator } from './authenticate.ts';
 import { Backpressure } from './backpressure.ts';
 import type { BindBook } from './bind-book.ts';
 import {
+  newAskedAgain,
   newCarriers,
   newCorrections,
   newFailover,
@@ -182,6 +184,7 @@ export class GatewayParts {
   readonly failover: Failover;
   readonly endings: Endings;
   readonly recovery: Recovery;
+  readonly again: AskedAgain;
   readonly scheduled: ScheduledMessages;
   readonly janitor: Janitor;
   readonly waiting: WaitingList;
@@ -251,6 +254,7 @@ export class GatewayParts {
     this.customers = newCustomers(this);
     const requeue = newRequeue(this);
     this.recovery = newRecovery(this, requeue, progress);
+    this.again = newAskedAgain(this);
     this.scheduled = newScheduled(this, requeue);
     this.janitor = newJanitor(this);
     this.backpressure = this.#newBackpressure();

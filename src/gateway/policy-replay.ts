@@ -28,7 +28,7 @@ import {
   ReplayTally,
 } from './replay-tally.ts';
 import { saidHere } from './said-texts.ts';
-import { validUntil } from './validity.ts';
+import { submitTimes, validUntil } from './validity.ts';
 
 /** Messages read, opened and judged without a rest: some 10 ms; 6 MiB at the most. */
 const PAGE = 100;
@@ -215,7 +215,12 @@ class Run {
     const ticket = this.#quotas.take(owner.id, owner.policy, counted, atMs);
     // What it counts it counted at its accept; a replacement was judged at its own time.
     const judgedMs = then.replacedAtMs ?? atMs;
-    const verdict = this.#step.judge(owner, trafficClass, submit, to, text, judgedMs, ticket);
+    const asked = submitTimes(submit, owner, atMs);
+    const goesAtMs = 'status' in asked ? judgedMs : Math.max(judgedMs, asked.releaseAtMs);
+    const verdict = this.#step.judge(
+      ...([owner, trafficClass, submit, to, text] as const),
+      ...([judgedMs, goesAtMs, ticket] as const),
+    );
     const now = decidedNow(verdict, stored, then, judgedMs, () =>
       then.replacedAtMs === undefined
         ? validUntil(submit.validity_period, owner, atMs, verdict.notBeforeMs)

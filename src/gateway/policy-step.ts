@@ -38,6 +38,12 @@ export function heldBy(verdict: PolicyVerdict): Held | undefined {
   return rule === undefined ? undefined : { rule, reason, violates };
 }
 
+/** What waited is not to go before a time: unix ms, Infinity where none is known. */
+export interface DeferredAgain {
+  readonly notBeforeMs: number;
+  readonly rule: string;
+}
+
 /** A verdict on a message, which may be a part of a longer one. */
 export interface StepVerdict extends PolicyVerdict {
   /** It waits for the other parts, or was refused with them; undefined: it is whole, or does not wait. */
@@ -76,6 +82,7 @@ export class PolicyStep {
    * Counts what each rule found; an account without rules costs nothing. A part of a long message is judged together
    * with those that came before it.
    * @param text the whole text, decoded
+   * @param goesAtMs when it would go: its schedule, or now
    * @param ticket what was taken for it
    */
   judge(
@@ -85,6 +92,7 @@ export class PolicyStep {
     destination: string,
     text: string,
     nowMs: number,
+    goesAtMs: number,
     ticket: { readonly over: ReadonlySet<Quota> } | undefined,
   ): StepVerdict {
     const { policy } = account;
@@ -99,6 +107,7 @@ export class PolicyStep {
       text,
       segments,
       nowMs,
+      goesAtMs,
       ticket?.over,
     );
     const { facts, replacingFacts = facts } = this.#deps;
@@ -136,7 +145,7 @@ export class PolicyStep {
     let whole = PASS;
     for (const [i, text] of texts.entries()) {
       const input = {
-        ...this.#input(account, trafficClass, submit, destination, text, segments, nowMs),
+        ...this.#input(account, trafficClass, submit, destination, text, segments, nowMs, nowMs),
         ...senders,
       };
       // What a part said before it came again is no whole.
@@ -149,19 +158,24 @@ export class PolicyStep {
   }
 
   /**
-   * Judges a message that waited, now that its time has come, by the rules whose answer may have changed since. It
-   * counts no violation: who opted out meanwhile is not its customer's doing.
+   * Judges a message that waited, now that it is to go, by the rules whose answer may have changed since. It counts no
+   * violation: who opted out meanwhile is not its customer's doing.
+   * @returns undefined: it may go
    */
-  judgeAgain(message: Message, submit: SubmitSm): Refused | undefined {
-    const { trafficClass, destination, segments } = message;
+  judgeAgain(message: Message, submit: SubmitSm): Refused | DeferredAgain | undefined {
     const account = this.#deps.catalog().accounts.get(message.account) ?? message.owner;
+    if (!account.policy.asksAgain) return undefined;
+    const { trafficClass, destination, segments } = message;
     const nowMs = this.#deps.now();
     const input = {
-      ...this.#input(account, trafficClass, submit, destination, '', segments, nowMs),
+      ...this.#input(account, trafficClass, submit, destination, '', segments, nowMs, nowMs),
       ...sendersOf(message, submit),
     };
-    const { refused } = this.booked(account, account.policy.judgeAgain(input, this.#deps.facts));
-    return refused && { ...refused, ...UNCOUNTED };
+    const verdict = this.booked(account, account.policy.judgeAgain(input, this.#deps.facts));
+    const { refused, notBeforeMs, hits } = verdict;
+    if (refused !== undefined) return { ...refused, ...UNCOUNTED };
+    const rule = hits.find(({ action }) => action === 'defer')?.rule;
+    return rule === undefined || notBeforeMs <= nowMs ? undefined : { notBeforeMs, rule };
   }
 
   /** Counts what a verdict says. */
@@ -211,6 +225,7 @@ export class PolicyStep {
     text: string,
     segments: number,
     atMs: number,
+    goesAtMs: number,
     over?: ReadonlySet<Quota>,
   ): PolicyInput {
     return {
@@ -230,6 +245,7 @@ export class PolicyStep {
       over,
       tlvs: pdu.tlvs,
       atMs,
+      goesAtMs,
     };
   }
 }

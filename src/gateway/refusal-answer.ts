@@ -1,5 +1,6 @@
 import type { CatalogAccount } from '../domain/catalog.ts';
-import type { PolicyNote, RefusalAnswer } from '../domain/policy.ts';
+import type { RefusalAnswer } from '../domain/policy.ts';
+import type { PolicyNote } from '../domain/policy-notes.ts';
 import type { Refusal, RefusalKey } from '../domain/refusal.ts';
 
 /**

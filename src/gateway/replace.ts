@@ -1,6 +1,7 @@
 import type { CatalogAccount } from '../domain/catalog.ts';
 import { subtract, times } from '../domain/money.ts';
-import { type IfSaid, notesOf, type PolicyNote } from '../domain/policy.ts';
+import type { IfSaid } from '../domain/policy.ts';
+import { notesOf, type PolicyNote } from '../domain/policy-notes.ts';
 import { type RefusalKey, statusOf } from '../domain/refusal.ts';
 import { encodeOne, PduWriter } from '../smpp/codec.ts';
 import { toGsm7 } from '../smpp/default-alphabet.ts';
@@ -25,7 +26,7 @@ import { type OwnFields, withOwnFields } from './own-fields.ts';
 import { namesSender, ownSource, sameSender } from './own-message.ts';
 import { type Held, heldBy, PolicyStep, type PolicyStepDeps } from './policy-step.ts';
 import type { Ticket } from './quotas.ts';
-import { replacedSubmit, replacedTimes } from './replaced-submit.ts';
+import { replacedSubmit, replacedTimes, scheduledFor } from './replaced-submit.ts';
 import { rewriteSubmit } from './rewrite.ts';
 import type { SaidTexts } from './said-texts.ts';
 
@@ -224,13 +225,16 @@ export class Replacer {
     const ticket = await this.#take(account, copy, segments);
     if (typeof ticket === 'string') return { refused: ticket };
     const text = textOf(submit, DEFAULT_ALPHABET);
+    const nowMs = this.#deps.now();
+    const goesAtMs = Math.max(nowMs, times.releaseAtMs ?? scheduledFor(copy));
     const verdict = this.#policy.judge(
       account,
       copy.trafficClass,
       submit,
       copy.destination,
       text,
-      this.#deps.now(),
+      nowMs,
+      goesAtMs,
       ticket,
     );
     const { refused, notBeforeMs } = verdict;
@@ -241,10 +245,8 @@ export class Replacer {
     }
     if (refused !== undefined || notBeforeMs >= times.validUntilMs) ticket?.giveBack();
     if (refused !== undefined) return { refused: refused.refusal.key, answer: refused.status };
-    // Deferred it keeps its own time, if that is later.
-    const releaseAtMs = times.releaseAtMs ?? copy.releaseAtMs;
     if (notBeforeMs >= times.validUntilMs) return { refused: 'outsideHours' };
-    const deferred = notBeforeMs > releaseAtMs && { releaseAtMs: notBeforeMs };
+    const deferred = notBeforeMs > goesAtMs && { releaseAtMs: notBeforeMs };
     const { ifSaid } = verdict;
     const kept = own === 'unchanged' ? undefined : own;
     return {

@@ -1,4 +1,5 @@
 import type { CatalogAccount } from '../domain/catalog.ts';
+import { messageIdMs } from '../domain/ids.ts';
 import { codingFromLatin1, type PeerAlphabet } from '../smpp/default-alphabet.ts';
 import type { PduOf, SubmitSm } from '../smpp/pdu.ts';
 import { formatAbsoluteTime, parseSmppTime } from '../smpp/smpp-time.ts';
@@ -35,6 +36,12 @@ export function replacedTimes(
   if (releaseAtMs !== undefined && releaseAtMs >= validUntilMs)
     return { status: status.ESME_RINVSCHED };
   return { validUntilMs, releaseAtMs };
+}
+
+/** The schedule of a message that keeps it, unix ms; 0: it has none. A relative one counts from its accept. */
+export function scheduledFor({ id, submit }: Message): number {
+  const asked = parseSmppTime(submit?.schedule_delivery_time ?? '', messageIdMs(id));
+  return typeof asked === 'number' ? asked : 0;
 }
 
 /**

@@ -1,10 +1,9 @@
 import type { Pool } from 'pg';
 import type { EpochId, MessageId } from '../domain/ids.ts';
-import type { Refused } from '../domain/policy.ts';
-import { notePolicy } from '../store/policy-notes.ts';
 import { withClient } from '../store/pool.ts';
 import type { QueuedMessage } from '../store/recovery.ts';
 import { dueScheduled, leftToSend, strikeScheduled } from '../store/scheduled.ts';
+import type { AskedAgain } from './asked-again.ts';
 import type { Message } from './message.ts';
 import type { GatewayObserver } from './observer.ts';
 import type { Requeue } from './requeue.ts';
@@ -23,10 +22,8 @@ export interface ScheduledDeps {
   /** Whether it got its place in the table a moment ago by a failover, which brings it on its way itself. */
   isGivingUp(id: MessageId): boolean;
   readonly requeue: Requeue;
-  /** Whether its account's policy refuses it by now: its recipient said no while it waited. */
-  refusedNow(message: Message): Refused | undefined;
-  /** Ends a message that no carrier has: REJECTD, by its terms. */
-  stop(message: Message): void;
+  /** Whether its account's policy lets it go by now: its recipient may have said no, or its hours be over. */
+  readonly again: Pick<AskedAgain, 'mayGo'>;
 }
 
 /**
@@ -34,9 +31,9 @@ export interface ScheduledDeps {
  *
  * ```
  *   accepted ──> table `scheduled` ── its time has come ──> before the carrier's queue ── all sent, or ended ──> struck off
- *                     ^                                             │ the node dies, or it is replaced
+ *         │           ^                                             │ the node dies, or it is replaced
  *         │           └───────── adopted, or given back <───────────┘
- *         └── its time has come, but its recipient has opted out ──> ended ──> struck off
+ *         └── its time has come, but rules say no by now (asked-again.ts) ──> ended ──> struck off, or a later time
  * ```
  * The row is the message's place in the queue until nothing of it is left to send, so that no node has to look through
  * the messages of many days for it.
@@ -63,7 +60,7 @@ export class ScheduledMessages {
     }
   }
 
-  /** It was replaced while it was under way: it is brought again, as it is now, when its time has come. */
+  /** It was replaced or deferred while it was under way: it is brought again, as it is now, when its time has come. */
   giveBack(id: MessageId): void {
     this.#underWay.delete(id);
   }
@@ -109,25 +106,21 @@ export class ScheduledMessages {
       if (queued === undefined || this.#underWay.has(message.id)) continue;
       if (this.#deps.isGivingUp(message.id)) continue;
       this.#underWay.add(message.id);
-      if (queued.nextAttempt === 1 && this.#refuse(message)) continue;
+      if (queued.nextAttempt === 1 && !this.#mayGo(message)) continue;
       // Marks it as having its place in the table.
       message.releaseAtMs = this.#deps.now();
       this.#deps.requeue.takeSegments(queued, message);
     }
   }
 
-  /** Ends it where its policy refuses it by now, once; the turn after its end strikes it off. */
-  #refuse(message: Message): boolean {
-    const { pool, observer, refusedNow, stop } = this.#deps;
-    const refused = refusedNow(message);
-    if (refused === undefined) return false;
-    const { rule, refusal } = refused;
-    const failed = (error: unknown) =>
-      observer.note('warn', 'policyNoteNotStored', { reason: String(error) });
-    // The note first: what has ended is not judged again, so that after a crash its reason would be missing for good.
-    void notePolicy(pool, message.id, rule, refusal.detail)
-      .catch(failed)
-      .then(() => stop(message));
-    return true;
+  /** What is valid no longer goes on, and ends there. What has ended is struck off by the turn after its end. */
+  #mayGo(message: Message): boolean {
+    const { now, again } = this.#deps;
+    return (
+      message.validUntilMs <= now() ||
+      again.mayGo(message, (came) => {
+        if (came !== 'ended') this.giveBack(message.id);
+      })
+    );
   }
 }

@@ -1,7 +1,8 @@
 import type { Client } from 'pg';
 import type { AccountId, BatchId, BindId, CarrierId, EpochId, MessageId } from '../domain/ids.ts';
 import type { Credits } from '../domain/money.ts';
-import type { IfSaid, PolicyNote } from '../domain/policy.ts';
+import type { IfSaid } from '../domain/policy.ts';
+import type { PolicyNote } from '../domain/policy-notes.ts';
 import {
   ByteaColumn,
   Int2Column,

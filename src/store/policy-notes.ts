@@ -1,5 +1,5 @@
 import type { MessageId } from '../domain/ids.ts';
-import type { PolicyNote } from '../domain/policy.ts';
+import type { PolicyNote } from '../domain/policy-notes.ts';
 import type { Queryable } from './snapshot.ts';
 
 /**

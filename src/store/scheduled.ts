@@ -26,6 +26,30 @@ export async function leftToSend(
   return new Map(rows.map((row) => [messageId(row.id), queuedMessage(row)]));
 }
 
+/** A message that is not to go before a time. */
+export interface DeferredMessage {
+  readonly id: MessageId;
+  readonly atMs: number;
+  /** The rule that says so, and what it says. */
+  readonly rule: string;
+  readonly reason: string | undefined;
+}
+
+/** Gives messages of this node that waited a later time, in this order, and notes why. @throws SG001: the epoch is adopted */
+export async function deferMessages(
+  client: ClientBase,
+  epoch: EpochId,
+  deferred: readonly DeferredMessage[],
+): Promise<void> {
+  await client.query('select defer_messages($1, $2, $3, $4, $5)', [
+    epoch,
+    deferred.map(({ id }) => id),
+    deferred.map(({ atMs }) => new Date(atMs)),
+    deferred.map(({ rule }) => rule),
+    deferred.map(({ reason }) => reason ?? null),
+  ]);
+}
+
 /** These have nothing left to send. */
 export async function strikeScheduled(
   client: ClientBase,

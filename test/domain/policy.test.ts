@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { accountId } from '../../src/domain/ids.ts';
-import { compilePolicy, notesOf, PASS, type PolicyVerdict } from '../../src/domain/policy.ts';
+import { compilePolicy, PASS, type PolicyVerdict } from '../../src/domain/policy.ts';
+import { notesOf } from '../../src/domain/policy-notes.ts';
 import type { PolicyFacts, PolicyInput } from '../../src/domain/policy-rule.ts';
 import { policySchema } from '../../src/domain/policy-schema.ts';
 import { facts, NOBODY } from './facts.ts';
@@ -130,6 +131,35 @@ describe('judge', () => {
     const optedOut = (...of: unknown[]) => asked.push(of) === 1;
     expect(judged([{ optOut: {} }], {}, facts({ optedOut })).refused?.refusal.key).toBe('optedOut');
     expect(asked).toEqual([[7, '966512345678', 'ACME', 'promotional']]);
+  });
+});
+
+describe('hours in front of other rules', () => {
+  const byDay = { hours: { timeZone: 'UTC', times: ['09:00-21:00'] }, action: 'defer' };
+  const notOnFridays = {
+    name: 'fridays',
+    hours: {
+      timeZone: 'UTC',
+      times: ['00:00-24:00'],
+      days: ['sat', 'sun', 'mon', 'tue', 'wed', 'thu'],
+    },
+  };
+  const at = (time: string) => ({ atMs: Date.parse(time) });
+
+  it('have them asked of the time that they defer to', () => {
+    // A Thursday and a Wednesday.
+    const late = judged([byDay, notOnFridays], at('2026-03-05T22:00:00Z'));
+    expect(late.refused?.rule).toBe('fridays');
+    const early = judged([byDay, notOnFridays], at('2026-03-04T22:00:00Z'));
+    expect(early.refused).toBeUndefined();
+    expect(early.notBeforeMs).toBe(Date.parse('2026-03-05T09:00:00Z'));
+  });
+
+  it('are asked of a schedule in place of the present', () => {
+    const goesAtMs = Date.parse('2026-03-05T22:00:00Z');
+    const scheduled = judged([byDay], { ...at('2026-03-05T12:00:00Z'), goesAtMs });
+    expect(scheduled.notBeforeMs).toBe(Date.parse('2026-03-06T09:00:00Z'));
+    expect(judged([byDay], at('2026-03-05T12:00:00Z'))).toBe(PASS);
   });
 });
 

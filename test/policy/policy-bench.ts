@@ -198,8 +198,8 @@ function judgeAll(step: PolicyStep, account: CatalogAccount, sent: readonly Sent
     const start = process.threadCpuUsage();
     for (const { pdu, number, text } of sent)
       if (
-        step.judge(account, account.trafficClass, pdu, number, text, atMs, undefined).refused !==
-        undefined
+        step.judge(account, account.trafficClass, pdu, number, text, atMs, atMs, undefined)
+          .refused !== undefined
       )
         refused += 1;
     const { user, system } = process.threadCpuUsage(start);

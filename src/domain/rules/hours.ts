@@ -32,13 +32,14 @@ const schema = z.strictObject({
 });
 
 /**
- * `hours`: a message outside the open hours, by the recipient's own clock. Where his number does not say in which of
+ * `hours`: a message that would go outside the open hours, by the recipient's own clock. Where his number does not say in which of
  * several zones he is, it must be open in all of them; a number without a country is judged by UTC. `action: defer`
- * releases the message at the first open minute.
+ * releases the message at the first open minute. What waited is asked again when it goes.
  */
 export const hours = ruleKind({
   schema,
   actions: ['refuse', 'defer', 'hold', 'rewrite', 'flag', 'suspend'],
+  asksAgain: true,
   compile(spec) {
     const places = new Map<string, PlaceHours>();
     const placeOf = (destination: string): PlaceHours => {
@@ -54,10 +55,10 @@ export const hours = ruleKind({
     const found = {
       refusal: { key: 'outsideHours', detail: 'it is outside the hours for such messages' },
     } as const;
-    return ({ destination, atMs }) => {
+    return ({ destination, atMs, goesAtMs = atMs }) => {
       const place = placeOf(destination);
-      if (place.isOpen(atMs)) return undefined;
-      return { ...found, untilMs: place.opensAt(atMs) ?? Number.POSITIVE_INFINITY };
+      if (place.isOpen(goesAtMs)) return undefined;
+      return { ...found, untilMs: place.opensAt(goesAtMs) ?? Number.POSITIVE_INFINITY };
     };
   },
 });

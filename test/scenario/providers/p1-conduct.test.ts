@@ -208,6 +208,22 @@ describe('P1.5 the regulator', () => {
     }
   });
 
+  it('P1.5 goes by the hour at which advertising is to be sent, not at which it comes', async () => {
+    const customer = await shop();
+    const other = await seller.customer('service');
+    const status = async (one: Customer, schedule_delivery_time = '') =>
+      (await (await one.esme()).submit({ ...ADVERT, schedule_delivery_time })).command_status;
+    // At noon for midnight, and at three at night for noon.
+    const [midnight, noon] = ['000000120000000R', '000000090000000R'];
+    expect([await status(customer, midnight), await status(other, midnight)]).toEqual([0x409, 0]);
+    await strict.change((file) => setClock(file, 3));
+    try {
+      expect([await status(customer), await status(customer, noon)]).toEqual([0x409, 0]);
+    } finally {
+      await strict.change(atNoon);
+    }
+  });
+
   it('P1.5 has the regulator as the source of its hours, with its date', async () => {
     const rule = strict.file.policies.strict?.rules.find(({ name }) => name === 'hours');
     expect(rule).toMatchObject({ sourceDate: '2018-07-16', hours: { times: ['08:00-22:00'] } });

@@ -321,6 +321,33 @@ describe('P3.6 recipients who said no', () => {
     },
   );
 
+  it('P3.6 get nothing of what was accepted before and still waits for its carrier', async () => {
+    const to = '60188888888';
+    const said = await seller.customer('bulk', { consents: [to] });
+    const other = await strict.customer('service');
+    const sides = [said, other] as const;
+    for (const { provider } of sides)
+      await provider.http('POST', `/v1/carriers/${carrierOf(provider)}/pause`);
+    const ids: string[] = [];
+    for (const one of sides) {
+      ids.push(await (await one.esme()).accepted({ ...TO, destination_addr: to }));
+      await one.provider.cli('opt-outs', 'add', one.name, to);
+    }
+    // What waited for 2 s is asked again.
+    const sinceMs = Date.now();
+    await eventually(() => expect(Date.now() - sinceMs).toBeGreaterThan(2_000));
+    for (const { provider } of sides) {
+      provider.carrier().deliverAll();
+      await provider.http('POST', `/v1/carriers/${carrierOf(provider)}/resume`);
+    }
+    const [refusedId = '', sentId = ''] = ids;
+    expect((await (await said.esme()).receiptOf(refusedId)).state).toBe('REJECTD');
+    expect((await (await other.esme()).receiptOf(sentId)).state).toBe('DELIVRD');
+    expect(seller.carrier().to(to)).toEqual([]);
+    // The seller keeps what a rule refuses later (onRefusal).
+    expect((await said.entries()).slice(1)).toEqual(['charge -0.08']);
+  });
+
   it('P3.6 are imported and looked up by command', async () => {
     await seller.giveConsents('bulk', [TO.destination_addr]);
     await seller.cli('opt-outs', 'add', 'bulk', TO.destination_addr);
