@@ -78,7 +78,7 @@ export interface ListVersion {
 
 /**
  * The word lists by which a version of a policy judged, by name: of each the newest that is older than it, for a policy
- * gets its version after its lists. Under versions from before sql/0081 a list could change: then all that it was are
+ * gets its version after its lists. Under versions from before sql/0078 a list could change: then all that it was are
  * here, in order, and the time of a message says by which it was judged. One that the same commit changed as the next
  * version of the policy (their `at` is the same) is that one's.
  */

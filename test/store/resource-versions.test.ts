@@ -18,7 +18,7 @@ import { testSecrets } from '../ops/ops-bench.ts';
 import { createDatabase, type TestDatabase, withClient } from '../support/postgres.ts';
 
 /** The file from which on policies change with their lists. */
-const SINCE = 81;
+const SINCE = 78;
 
 let database: TestDatabase;
 let pool: ReturnType<typeof createStorePool>;
@@ -53,7 +53,7 @@ async function apply(file: object): Promise<void> {
 const list = (words: string) => ({ language: 'en', words });
 const reads = (...lists: string[]) => ({ rules: [{ words: { lists } }, { words: { lists } }] });
 
-/** As an apply changed a list before there was sql/0081. */
+/** As an apply changed a list before there was sql/0078. */
 async function changeListAlone(name: string, words: string): Promise<void> {
   await pool.query(
     `with next as (insert into resource_version (version, kind, name, spec, actor)
