@@ -185,12 +185,14 @@ describe('duplicates after a rotation of crypto.key', () => {
       await after.accepted(part(to, 1, 'dear customer, ', 8));
       expect(await statusOf(after, part(to, 2, 'your code is 1', 8))).toBe(DUPLICATE);
       await gateway.setPaused('main', true);
+      const isPaused = () => [...known.catalog.carriers.values()].every(({ paused }) => paused);
+      await eventually(() => expect(isPaused()).toBe(true));
       const replaced = { destination_addr: number(), short_message: 'same' };
       const id = await before.accepted(replaced);
       expect(await after.accepted({ ...replaced, replace_if_present_flag: 1 })).toBe(id);
-      await gateway.setPaused('main', false);
       for (const esme of [after, before]) await esme.close();
     } finally {
+      await gateway.setPaused('main', false);
       await rotated.close();
       await known.close();
     }
