@@ -27,6 +27,8 @@ export interface ModelMessage {
 
 /** The account's own lot: it alone may go below zero. */
 const OWN = Number.MAX_SAFE_INTEGER;
+/** More than any order of a lot with a time. */
+const OVER = 2 ** 40;
 
 /** An account with lots whose terms forfeit what comes back to expired credit. */
 export class LotModel {
@@ -76,8 +78,13 @@ export class LotModel {
     }
   }
 
+  /** Its time is over: before that of all that are valid, and in its order among those that are over. */
   expire(reference: string): void {
-    for (const lot of this.lots) if (lot.reference === reference) lot.expired = true;
+    for (const lot of this.lots) {
+      if (lot.reference !== reference || lot.expired) continue;
+      lot.expired = true;
+      lot.order -= OVER;
+    }
   }
 
   /** What is expired goes, after what is owed was paid of it. */
